@@ -1,0 +1,53 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Bytes: integers in byte order, varints, checksums.  Readers take a cursor
+ * and an end and never read past it.
+ */
+
+#ifndef PHR_BYTES_H_INCLUDED
+#define PHR_BYTES_H_INCLUDED
+
+
+#include "core/base.h"
+#include "core/buf.h"
+
+
+/* big-endian: keys sort as their numbers do */
+void phr_put_be16(uint8_t *p, uint16_t v);
+void phr_put_be32(uint8_t *p, uint32_t v);
+void phr_put_be64(uint8_t *p, uint64_t v);
+uint16_t phr_get_be16(const uint8_t *p);
+uint32_t phr_get_be32(const uint8_t *p);
+uint64_t phr_get_be64(const uint8_t *p);
+
+/* LEB128; at most 10 bytes.  Returns the number of bytes written. */
+size_t phr_put_uvarint(uint8_t *p, uint64_t v);
+void phr_buf_uvarint(phr_buf_t *b, uint64_t v);
+
+/* PHR_OK, or PHR_ECORRUPT with *p unchanged if cut short or too long */
+int phr_get_uvarint(const uint8_t **p, const uint8_t *end, uint64_t *v);
+
+static inline uint64_t
+phr_zigzag(int64_t v)
+{
+    return ((uint64_t) v << 1) ^ (uint64_t) (v >> 63);
+}
+
+static inline int64_t
+phr_unzigzag(uint64_t v)
+{
+    return (int64_t) (v >> 1) ^ -(int64_t) (v & 1);
+}
+
+/* CRC-32C (Castagnoli), crc is that of what came before, 0 at the start */
+uint32_t phr_crc32c(uint32_t crc, const void *data, size_t len);
+
+/*
+ * xxHash64 with a fixed seed: the hash of label sets, stored in keys and
+ * stable for ever.
+ */
+uint64_t phr_xxh64(const void *data, size_t len);
+
+
+#endif /* PHR_BYTES_H_INCLUDED */

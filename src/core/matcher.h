@@ -1,0 +1,52 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Matcher: one condition on a label.  A label that a series does not have
+ * counts as the empty string.
+ */
+
+#ifndef PHR_MATCHER_H_INCLUDED
+#define PHR_MATCHER_H_INCLUDED
+
+
+#include "core/labels.h"
+#include "core/regex.h"
+
+
+typedef enum {
+    PHR_MATCH_EQ = 0,       /* =  */
+    PHR_MATCH_NE,           /* != */
+    PHR_MATCH_RE,           /* =~ */
+    PHR_MATCH_NRE,          /* !~ */
+} phr_match_e;
+
+
+typedef struct {
+    phr_match_e    op;
+    phr_str_t      name;
+    phr_str_t      value;
+    phr_regex_t   *re;      /* of RE and NRE; owned, see destroy */
+} phr_matcher_t;
+
+
+/*
+ * name and value are not copied.  Compiles the regex of RE and NRE, with
+ * the errors of phr_regex_create().
+ */
+int phr_matcher_init(phr_matcher_t *m, phr_match_e op, phr_str_t name,
+    phr_str_t value, phr_err_t *err);
+void phr_matcher_destroy(phr_matcher_t *m);     /* frees the regex only */
+
+int phr_matcher_matches(const phr_matcher_t *m, phr_str_t value);
+
+/* 1 if all n matchers hold for the set */
+int phr_matchers_match(const phr_matcher_t *m, size_t n, phr_labels_t ls);
+
+/* "=", "!=", "=~", "!~" */
+const char *phr_match_op_text(phr_match_e op);
+
+/* name="value", quoted as Go does */
+void phr_matcher_format(phr_buf_t *b, const phr_matcher_t *m);
+
+
+#endif /* PHR_MATCHER_H_INCLUDED */

@@ -1,0 +1,183 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Storage: the seam between those who read and write samples and whoever
+ * keeps them.  The query engine and the rules see storage only through this
+ * file; src/store implements it on LMDB, t/unit/memstore.c in memory.
+ *
+ * Reading:  a querier is one snapshot.  It is opened, used and closed in one
+ * thread; what it returns is valid until it is closed, unless said
+ * otherwise.
+ *
+ * Writing:  samples come in batches.  A batch is what one source (a target,
+ * a push group, a remote-write stream, a rule group) says at one time.
+ */
+
+#ifndef PHR_STORAGE_H_INCLUDED
+#define PHR_STORAGE_H_INCLUDED
+
+
+#include "core/err.h"
+#include "core/matcher.h"
+
+
+/*
+ * Columns of one series, in ascending order of time, without duplicates.
+ * Stale markers (phr_is_stale()) are among the samples: the reader decides
+ * what they mean.
+ */
+typedef struct {
+    phr_labels_t     labels;
+    const int64_t   *t_ms;
+    const double    *v;
+    size_t           n;
+} phr_series_t;
+
+
+typedef struct phr_series_set_s  phr_series_set_t;
+typedef struct phr_querier_s     phr_querier_t;
+typedef struct phr_storage_s     phr_storage_t;
+
+
+/* what a reader is going to do, so that storage may do less */
+typedef struct {
+    int64_t    step_ms;         /* of the query, 0: instant */
+    int64_t    range_ms;        /* of a matrix selector, else 0 */
+    phr_str_t  func;            /* the function around the selector, or "" */
+    unsigned   labels_only:1;   /* samples are not wanted: n is 0 */
+    unsigned   sorted:1;        /* series in order of their labels */
+} phr_select_hints_t;
+
+
+struct phr_series_set_s {
+    /*
+     * PHR_OK and the next series, PHR_DONE, or a failure.  The columns are
+     * valid until the next call; the labels until the querier is closed.
+     */
+    int   (*next)(phr_series_set_t *set, phr_series_t *series,
+                  phr_err_t *err);
+};
+
+
+typedef struct {
+    /*
+     * Series that match all matchers and may have samples in
+     * min_ms <= t <= max_ms; only samples in that range are returned, and a
+     * series without any is left out (except with labels_only, where the
+     * range is that of the store's blocks).  Memory is taken from the
+     * arena; PHR_ELIMIT when it has none left.
+     */
+    int   (*select)(phr_querier_t *q, const phr_matcher_t *m, size_t n,
+                    int64_t min_ms, int64_t max_ms,
+                    const phr_select_hints_t *hints, phr_arena_t *arena,
+                    phr_series_set_t **set, phr_err_t *err);
+
+    /*
+     * Label names, or values of one label, of the series that match all
+     * matchers (n may be 0: all series), sorted, unique, at most limit of
+     * them (0: all; *truncated tells).  In the arena.
+     */
+    int   (*label_names)(phr_querier_t *q, const phr_matcher_t *m, size_t n,
+                         int64_t min_ms, int64_t max_ms, size_t limit,
+                         phr_arena_t *arena, phr_str_t **names,
+                         size_t *nnames, int *truncated, phr_err_t *err);
+    int   (*label_values)(phr_querier_t *q, phr_str_t name,
+                          const phr_matcher_t *m, size_t n,
+                          int64_t min_ms, int64_t max_ms, size_t limit,
+                          phr_arena_t *arena, phr_str_t **values,
+                          size_t *nvalues, int *truncated, phr_err_t *err);
+
+    void  (*close)(phr_querier_t *q);
+} phr_querier_ops_t;
+
+
+struct phr_querier_s {
+    const phr_querier_ops_t  *ops;
+};
+
+
+struct phr_storage_s {
+    /* a snapshot of everything committed until now; any thread */
+    int   (*querier)(phr_storage_t *st, phr_querier_t **q, phr_err_t *err);
+};
+
+
+/*
+ * A series id, given by the store and never given to another series.  A
+ * series that expired is gone: appending to its id gives PHR_ENOTFOUND in
+ * the status, and the writer asks for the id of its labels again.
+ */
+typedef uint32_t  phr_sid_t;
+
+/*
+ * A batch: n samples.  If t_each is NULL, all are taken at t_ms (a row);
+ * else each has its own time.  status, if not NULL, receives for each
+ * sample PHR_OK, PHR_EORDER, PHR_EDUPLICATE, PHR_ELIMIT (too old or too far
+ * in the future) or PHR_ENOTFOUND; the good ones are stored even so.  A
+ * sample equal to the stored one of its time is no error.
+ */
+typedef struct {
+    uint32_t          source;
+    int64_t           t_ms;
+    const phr_sid_t  *sid;
+    const double     *v;
+    const int64_t    *t_each;
+    size_t            n;
+    int8_t           *status;
+} phr_batch_t;
+
+
+/*
+ * Appender: collects what is written until storage commits it, all or
+ * nothing.  One thread only, the writer.  Whoever owns the storage commits
+ * (phr_store_commit()), so that many sources share one commit.
+ */
+typedef struct phr_appender_s  phr_appender_t;
+
+typedef struct {
+    /* the id of a named source, made if it is new; names are kept for ever */
+    int   (*source)(phr_appender_t *app, phr_str_t name, uint32_t *id,
+                    phr_err_t *err);
+
+    /*
+     * The id of a series, made if it is new; PHR_ELIMIT when the store has
+     * as many series as it may.
+     */
+    int   (*series)(phr_appender_t *app, phr_labels_t ls, phr_sid_t *sid,
+                    phr_err_t *err);
+
+    /* the arrays may go when the call returns */
+    int   (*append)(phr_appender_t *app, const phr_batch_t *b,
+                    phr_err_t *err);
+
+    /*
+     * Small records beside the samples, committed with them: push groups,
+     * alert states, metric metadata.  space is one byte, a directory of
+     * which is PHR_KV_*; values of any length.
+     */
+    int   (*put)(phr_appender_t *app, char space, phr_str_t key,
+                 phr_str_t value, phr_err_t *err);
+    int   (*del)(phr_appender_t *app, char space, phr_str_t key,
+                 phr_err_t *err);
+
+    /* visits the committed records of a space whose keys begin with prefix */
+    int   (*each)(phr_appender_t *app, char space, phr_str_t prefix,
+                  int (*visit)(void *data, phr_str_t key, phr_str_t value),
+                  void *data, phr_err_t *err);
+} phr_appender_ops_t;
+
+
+struct phr_appender_s {
+    const phr_appender_ops_t  *ops;
+};
+
+
+#define PHR_KV_PUSH       'p'   /* push groups */
+#define PHR_KV_RULES      'r'   /* states of alerting rules */
+#define PHR_KV_NOTIFY     'n'   /* what was sent, and to whom */
+#define PHR_KV_SILENCE    's'
+#define PHR_KV_METADATA   'm'   /* type, help and unit of metrics */
+#define PHR_KV_COUNTERS   'c'   /* traffic totals, carried over upgrades */
+
+
+#endif /* PHR_STORAGE_H_INCLUDED */

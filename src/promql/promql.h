@@ -1,0 +1,116 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * PromQL: parse, check, print and evaluate.  Storage is seen only through
+ * core/storage.h; nothing here reads a clock or logs.
+ */
+
+#ifndef PHR_PROMQL_H_INCLUDED
+#define PHR_PROMQL_H_INCLUDED
+
+
+#include "core/storage.h"
+
+
+typedef enum {
+    PHR_TYPE_NONE = 0,
+    PHR_TYPE_SCALAR,
+    PHR_TYPE_STRING,
+    PHR_TYPE_VECTOR,
+    PHR_TYPE_MATRIX,
+} phr_type_e;
+
+
+typedef struct phr_node_s  phr_node_t;      /* promql/ast.h */
+
+
+/* what Prometheus keeps behind feature flags */
+#define PHR_PROMQL_EXPERIMENTAL  0x01       /* functions, fill, anchored ... */
+
+
+/*
+ * Parses and type-checks an expression.  The tree lives in the arena, the
+ * text must live as long.  PHR_EPARSE with the place (err->start, end, line,
+ * column) and Prometheus's words.  Regexes are compiled: free them with
+ * phr_promql_destroy(), also after the arena's use has ended but before it
+ * is destroyed.
+ */
+int phr_promql_parse(phr_arena_t *arena, phr_str_t text, unsigned flags,
+    phr_node_t **node, phr_err_t *err);
+void phr_promql_destroy(phr_node_t *node);
+
+/* a selector alone, as in match[]: PHR_EPARSE if it is anything else */
+int phr_promql_parse_selector(phr_arena_t *arena, phr_str_t text,
+    phr_matcher_t **m, size_t *n, phr_err_t *err);
+
+phr_type_e phr_promql_type(const phr_node_t *node);
+const char *phr_type_text(phr_type_e type);     /* "vector", "matrix" ... */
+
+/* canonical text on one line; and indented as promtool's formatter does */
+void phr_promql_print(phr_buf_t *b, const phr_node_t *node);
+void phr_promql_pretty(phr_buf_t *b, const phr_node_t *node);
+
+
+typedef struct {
+    const phr_node_t    *node;
+    int64_t              start_ms;
+    int64_t              end_ms;            /* = start_ms if instant */
+    int64_t              step_ms;           /* 0: instant query */
+    int64_t              lookback_ms;       /* 5 minutes is usual */
+    int64_t              subquery_step_ms;  /* where a subquery names none */
+    uint64_t             max_samples;       /* held at once, 0: no bound */
+
+    /*
+     * Set from another thread to PHR_ETIMEOUT or PHR_ECANCELED, seen within
+     * a few milliseconds.  May be NULL.
+     */
+    const volatile int  *stop;
+
+    phr_arena_t         *arena;             /* results, and work space */
+} phr_query_t;
+
+
+typedef struct {
+    phr_labels_t     labels;
+    const int64_t   *t_ms;
+    const double    *v;
+    size_t           n;
+} phr_result_series_t;
+
+typedef struct {
+    phr_labels_t  labels;
+    int64_t       t_ms;
+    double        v;
+} phr_result_sample_t;
+
+typedef struct {
+    phr_type_e            type;             /* MATRIX for every range query */
+    int64_t               t_ms;             /* of scalar and string */
+    double                scalar;
+    phr_str_t             string;
+    phr_result_sample_t  *samples;          /* VECTOR */
+    size_t                nsamples;
+    phr_result_series_t  *series;           /* MATRIX, sorted by labels */
+    size_t                nseries;
+
+    phr_str_t            *warnings;
+    size_t                nwarnings;
+    phr_str_t            *infos;
+    size_t                ninfos;
+
+    uint64_t              samples_read;     /* "totalQueryableSamples" */
+    uint64_t              samples_peak;
+} phr_result_t;
+
+
+/*
+ * Evaluates.  The result lives in the query's arena, labels included: the
+ * querier may be closed afterwards.  PHR_EEXEC (e.g. "found duplicate series
+ * for the match group ..."), PHR_ELIMIT, PHR_ETIMEOUT, PHR_ECANCELED,
+ * PHR_ENOMEM, or what storage failed with.
+ */
+int phr_promql_eval(const phr_query_t *query, phr_querier_t *querier,
+    phr_result_t *result, phr_err_t *err);
+
+
+#endif /* PHR_PROMQL_H_INCLUDED */

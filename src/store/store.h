@@ -1,0 +1,118 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Store: samples, series and small records in one LMDB environment.  The
+ * layout on disk is described in FORMAT.md.
+ *
+ * Threads: one writer thread opens, appends, commits, seals, applies
+ * retention and closes; queriers are opened and used in any thread.
+ */
+
+#ifndef PHR_STORE_H_INCLUDED
+#define PHR_STORE_H_INCLUDED
+
+
+#include "core/storage.h"
+
+
+typedef struct phr_store_s  phr_store_t;
+
+
+typedef struct {
+    const char  *path;                  /* an existing directory */
+    uint64_t     map_size_bytes;        /* 0: 64 GB */
+    int64_t      retention_ms;          /* 0: keep everything */
+    uint64_t     retention_bytes;       /* 0: no bound */
+    int64_t      out_of_order_ms;       /* late samples taken, 0: none */
+    int64_t      future_ms;             /* ahead of now, beyond: refused */
+    uint64_t     max_series;            /* 0: no bound */
+    unsigned     read_only:1;
+
+    /* life-cycle events and damage; level is of syslog(3) */
+    void       (*log)(void *data, int level, const char *text);
+    void        *log_data;
+} phr_store_conf_t;
+
+
+typedef struct {
+    uint64_t  nseries;                  /* in the index */
+    uint64_t  nsamples_appended;        /* since open */
+    uint64_t  nsamples_refused;
+    uint64_t  ncommits;
+    uint64_t  nseals;
+    uint64_t  nrows;                    /* not sealed yet */
+    uint64_t  npacks;
+    uint64_t  file_bytes;
+    uint64_t  used_bytes;               /* without free pages */
+    uint64_t  map_bytes;
+    int64_t   min_ms, max_ms;           /* of all samples; 0, 0 if empty */
+    int64_t   last_commit_us;           /* duration of the last commit */
+} phr_store_stats_t;
+
+
+/*
+ * Opens or creates the store.  No replay: it answers at once whatever its
+ * size.  The caller holds the lock of the directory.  PHR_ECORRUPT if the
+ * file is damaged or its version is newer than this code.
+ */
+int phr_store_open(const phr_store_conf_t *conf, phr_store_t **st,
+    phr_err_t *err);
+
+/* commits nothing by itself; all queriers must be closed */
+void phr_store_close(phr_store_t *st);
+
+/* for readers, any thread */
+phr_storage_t *phr_store_storage(phr_store_t *st);
+
+/* for the writer thread */
+phr_appender_t *phr_store_appender(phr_store_t *st);
+
+/*
+ * Writes everything appended since the last commit.  With durable set it
+ * returns after the data is on disk, else after it would survive the death
+ * of the process.  now_ms is the wall clock, for bounds on timestamps.
+ * On failure nothing of it is stored and the pending writes are forgotten.
+ */
+int phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
+    phr_err_t *err);
+
+/* makes everything committed durable; called at least once a second */
+int phr_store_sync(phr_store_t *st, phr_err_t *err);
+
+/* sets the clock for the bounds on timestamps of following appends */
+void phr_store_now(phr_store_t *st, int64_t now_ms);
+
+/*
+ * One bounded step of background work, a few milliseconds each: packs rows,
+ * or drops what is beyond retention.  PHR_AGAIN: there is more to do now;
+ * PHR_OK: done for now.  Nothing may be pending.
+ */
+int phr_store_seal(phr_store_t *st, int64_t now_ms, phr_err_t *err);
+int phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err);
+
+/* any thread */
+void phr_store_stats(phr_store_t *st, phr_store_stats_t *stats);
+
+/* what /api/v1/status/tsdb reports: the largest of each kind first */
+typedef enum {
+    PHR_TOP_SERIES_BY_METRIC = 0,
+    PHR_TOP_VALUES_BY_LABEL,
+    PHR_TOP_BYTES_BY_LABEL,
+    PHR_TOP_SERIES_BY_PAIR,
+} phr_store_top_e;
+
+typedef struct {
+    phr_str_t  name;            /* "label=value" for pairs */
+    uint64_t   value;
+} phr_store_top_t;
+
+/* any thread; at most *n entries into top, in the arena */
+int phr_store_top(phr_store_t *st, phr_store_top_e kind, phr_arena_t *arena,
+    phr_store_top_t *top, size_t *n, phr_err_t *err);
+
+/* reads one small record; any thread.  PHR_NOTFOUND if there is none. */
+int phr_store_get(phr_store_t *st, char space, phr_str_t key, phr_buf_t *out,
+    phr_err_t *err);
+
+
+#endif /* PHR_STORE_H_INCLUDED */
