@@ -23,7 +23,6 @@ UNIT      = $(notdir $(basename $(filter-out t/unit/memstore.c t/unit/oom.c, \
             $(wildcard t/unit/*.c))))
 HELPERS   = $(wildcard t/unit/memstore.c t/unit/oom.c)
 
--include mk/*.mk
 
 
 .PHONY: help unit unit-plain unit-asan clean
