@@ -1,0 +1,96 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Token list: every kind of token, once.  There is no guard: define
+ * PHR_TOKEN, include this file, and it is undefined again.
+ *
+ * PHR_TOKEN(name, text, class)
+ *
+ *   name   PHR_TOK_<name>
+ *   text   how it is written; NULL for tokens that have many spellings
+ *   class  PHR_TOKC_<class>, see lexer.h
+ */
+
+/* what has many spellings, and what is none */
+PHR_TOKEN(EOF, NULL, PLAIN)
+PHR_TOKEN(ERROR, NULL, PLAIN)
+PHR_TOKEN(IDENTIFIER, NULL, PLAIN)
+PHR_TOKEN(METRIC_IDENTIFIER, NULL, PLAIN)
+PHR_TOKEN(NUMBER, NULL, PLAIN)
+PHR_TOKEN(DURATION, NULL, PLAIN)
+PHR_TOKEN(STRING, NULL, PLAIN)
+
+/* punctuation */
+PHR_TOKEN(LEFT_PAREN, "(", PUNCT)
+PHR_TOKEN(RIGHT_PAREN, ")", PUNCT)
+PHR_TOKEN(LEFT_BRACE, "{", PUNCT)
+PHR_TOKEN(RIGHT_BRACE, "}", PUNCT)
+PHR_TOKEN(LEFT_BRACKET, "[", PUNCT)
+PHR_TOKEN(RIGHT_BRACKET, "]", PUNCT)
+PHR_TOKEN(COMMA, ",", PUNCT)
+PHR_TOKEN(COLON, ":", PUNCT)
+PHR_TOKEN(EQL, "=", PUNCT)
+
+/* operators of binary expressions */
+PHR_TOKEN(ADD, "+", ARITH)
+PHR_TOKEN(SUB, "-", ARITH)
+PHR_TOKEN(MUL, "*", ARITH)
+PHR_TOKEN(DIV, "/", ARITH)
+PHR_TOKEN(MOD, "%", ARITH)
+PHR_TOKEN(POW, "^", ARITH)
+PHR_TOKEN(ATAN2, "atan2", ARITH)
+PHR_TOKEN(TRIM_UPPER, "</", ARITH)
+PHR_TOKEN(TRIM_LOWER, ">/", ARITH)
+PHR_TOKEN(EQLC, "==", COMPARE)
+PHR_TOKEN(NEQ, "!=", COMPARE)
+PHR_TOKEN(GTR, ">", COMPARE)
+PHR_TOKEN(LSS, "<", COMPARE)
+PHR_TOKEN(GTE, ">=", COMPARE)
+PHR_TOKEN(LTE, "<=", COMPARE)
+PHR_TOKEN(LAND, "and", SET)
+PHR_TOKEN(LOR, "or", SET)
+PHR_TOKEN(LUNLESS, "unless", SET)
+
+/* operators found elsewhere */
+PHR_TOKEN(EQL_REGEX, "=~", OPERATOR)
+PHR_TOKEN(NEQ_REGEX, "!~", OPERATOR)
+PHR_TOKEN(AT, "@", OPERATOR)
+
+PHR_TOKEN(AVG, "avg", AGGREGATION)
+PHR_TOKEN(BOTTOMK, "bottomk", AGGREGATION)
+PHR_TOKEN(COUNT, "count", AGGREGATION)
+PHR_TOKEN(COUNT_VALUES, "count_values", AGGREGATION)
+PHR_TOKEN(GROUP, "group", AGGREGATION)
+PHR_TOKEN(LIMITK, "limitk", AGGREGATION)
+PHR_TOKEN(LIMIT_RATIO, "limit_ratio", AGGREGATION)
+PHR_TOKEN(MAX, "max", AGGREGATION)
+PHR_TOKEN(MIN, "min", AGGREGATION)
+PHR_TOKEN(QUANTILE, "quantile", AGGREGATION)
+PHR_TOKEN(STDDEV, "stddev", AGGREGATION)
+PHR_TOKEN(STDVAR, "stdvar", AGGREGATION)
+PHR_TOKEN(SUM, "sum", AGGREGATION)
+PHR_TOKEN(TOPK, "topk", AGGREGATION)
+
+PHR_TOKEN(ANCHORED, "anchored", KEYWORD)
+PHR_TOKEN(BOOL, "bool", KEYWORD)
+PHR_TOKEN(BY, "by", KEYWORD)
+PHR_TOKEN(FILL, "fill", KEYWORD)
+PHR_TOKEN(FILL_LEFT, "fill_left", KEYWORD)
+PHR_TOKEN(FILL_RIGHT, "fill_right", KEYWORD)
+PHR_TOKEN(GROUP_LEFT, "group_left", KEYWORD)
+PHR_TOKEN(GROUP_RIGHT, "group_right", KEYWORD)
+PHR_TOKEN(IGNORING, "ignoring", KEYWORD)
+PHR_TOKEN(OFFSET, "offset", KEYWORD)
+PHR_TOKEN(ON, "on", KEYWORD)
+PHR_TOKEN(SMOOTHED, "smoothed", KEYWORD)
+PHR_TOKEN(WITHOUT, "without", KEYWORD)
+
+/* functions of the query's own times, which durations and "@" may call */
+PHR_TOKEN(START, "start", PREPROCESSOR)
+PHR_TOKEN(END, "end", PREPROCESSOR)
+PHR_TOKEN(STEP, "step", PREPROCESSOR)
+PHR_TOKEN(RANGE, "range", PREPROCESSOR)
+PHR_TOKEN(MAX_OF, "max_of", PREPROCESSOR)
+PHR_TOKEN(MIN_OF, "min_of", PREPROCESSOR)
+
+#undef PHR_TOKEN
