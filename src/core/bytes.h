@@ -49,5 +49,16 @@ uint32_t phr_crc32c(uint32_t crc, const void *data, size_t len);
  */
 uint64_t phr_xxh64(const void *data, size_t len);
 
+/* the same over bytes that come in pieces */
+typedef struct {
+    uint64_t  acc[4];
+    uint8_t   rest[32];     /* the last total % 32 bytes */
+    uint64_t  total;        /* bytes */
+} phr_xxh64_t;
+
+void phr_xxh64_init(phr_xxh64_t *x);
+void phr_xxh64_update(phr_xxh64_t *x, const void *data, size_t len);
+uint64_t phr_xxh64_final(const phr_xxh64_t *x);
+
 
 #endif /* PHR_BYTES_H_INCLUDED */
