@@ -86,6 +86,7 @@ USES_api      = $(filter-out script,$(FOLDERS))
 folder_of     = $(firstword $(subst _, ,$(1)))
 libs_of       = $(patsubst %,$(BUILD)/$(2)/lib%.a,$(USES_$(call folder_of,$(1))))
 
+.SECONDARY:
 .SECONDEXPANSION:
 
 $(BUILD)/unit/%.t: $(BUILD)/plain/t/unit/%.o \

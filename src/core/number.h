@@ -31,9 +31,9 @@ void phr_number_format_g(phr_buf_t *b, double v);
 size_t phr_number_write(char *out, double v);
 
 /*
- * Reads a whole text as Go's strconv.ParseFloat() does, hexadecimal floats
- * and underscores left out: "+Inf", "nan", "1e5", ".5", "0x1f".  Exactly
- * rounded.  PHR_OK or PHR_EPARSE.
+ * Reads a whole text as Go's strconv.ParseFloat() does, underscores left out:
+ * "+Inf", "nan", "1e5", ".5", "0x1p-2"; and "0x1f", which Go refuses.  Exactly
+ * rounded.  PHR_OK or PHR_EPARSE; that too for what is beyond any double.
  */
 int phr_number_parse(const char *s, size_t len, double *v);
 

@@ -185,7 +185,7 @@ static int
 all(void *data)
 {
     int                    i, rc;
-    char                   names[60][4];
+    char                   names[60][16];
     phr_buf_t              b;
     phr_arena_t           *a;
     phr_labels_t           ls, copy;
