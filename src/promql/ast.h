@@ -29,15 +29,19 @@ typedef enum {
 } phr_func_e;
 
 
-#define PHR_FUNC_MAX_ARGS  5    /* types listed, not arguments given */
+/* so that whoever walks the tree by recursion needs no bound of its own */
+#define PHR_AST_MAX_HEIGHT  1000
+
+/* bytes of a query */
+#define PHR_AST_MAX_TEXT    (1024 * 1024)
 
 
 typedef struct {
     const char  *name;
     phr_func_e   id;
-    phr_type_e   args[PHR_FUNC_MAX_ARGS];
-    uint8_t      nargs;
-    int8_t       variadic;      /* see function_list.h */
+    const char  *args;          /* a letter each: see function_list.h */
+    uint8_t      nargs;         /* letters, not arguments given */
+    int8_t       variadic;
     uint8_t      experimental;
     phr_type_e   returns;
 } phr_func_t;
@@ -98,7 +102,7 @@ typedef struct {
 
 
 typedef struct {
-    phr_str_t  value;           /* unquoted, terminated too */
+    phr_str_t  value;           /* unquoted */
 } phr_node_string_t;
 
 
@@ -160,7 +164,7 @@ typedef struct {
     phr_node_t  *expr;
     phr_node_t  *param;         /* NULL for those that take none */
     uint8_t      without;
-    phr_names_t  grouping;
+    phr_names_t  grouping;      /* of by() or without() */
 } phr_node_aggregate_t;
 
 
@@ -199,6 +203,7 @@ struct phr_node_s {
      * an evaluator knows of each node.
      */
     uint32_t    id;
+    uint32_t    height;         /* 1 of a leaf, at most PHR_AST_MAX_HEIGHT */
 
     int32_t     start;          /* bytes in the query, end excluded */
     int32_t     end;
@@ -231,6 +236,9 @@ const phr_node_t *phr_ast_unparen(const phr_node_t *node);
 
 /* NULL if there is no function of the name */
 const phr_func_t *phr_ast_func(phr_str_t name);
+
+/* the type that the ith argument must have */
+phr_type_e phr_ast_func_arg(const phr_func_t *func, size_t i);
 
 /* "sum", "+", "group_left" ...; "" for tokens with many spellings */
 const char *phr_token_text(phr_token_e t);
