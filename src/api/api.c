@@ -1,0 +1,447 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * The table of endpoints, and the way of every request through it: match,
+ * decode, call, wrap errors, compress.
+ */
+
+#include "api/call.h"
+
+#include "core/pack.h"
+#include "core/utf8.h"
+
+
+#define PHR_GET      0x01
+#define PHR_POST     0x02
+#define PHR_PUT      0x04
+#define PHR_DELETE   0x08
+
+/* answers shorter than this are sent as they are */
+#define PHR_GZIP_MIN  1024
+
+
+/*
+ * "*" stands for one segment, given to the endpoint; a path that ends with
+ * "/" stands for all below it.  The first match wins.
+ */
+typedef struct {
+    const char        *path;
+    unsigned           methods;
+    phr_api_thread_e   thread;
+    phr_endpoint_pt    endpoint;
+} phr_route_t;
+
+
+static const phr_route_t *phr_route_find(phr_str_t path, phr_str_t *segment);
+static int phr_route_match(const char *pattern, phr_str_t path,
+    phr_str_t *segment);
+static unsigned phr_route_method(phr_str_t method);
+static int phr_api_call(phr_call_t *c, phr_err_t *err);
+static int phr_api_not_allowed(phr_call_t *c, const phr_route_t *route);
+static void phr_api_compress(phr_call_t *c);
+static int phr_api_accepts_gzip(phr_str_t accept_encoding);
+
+
+static const phr_route_t  phr_routes[] = {
+
+    /* Prometheus */
+
+    { "/api/v1/query", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_query },
+    { "/api/v1/query_range", PHR_GET|PHR_POST, PHR_API_QUERY,
+      phr_api_query_range },
+    { "/api/v1/query_exemplars", PHR_GET|PHR_POST, PHR_API_QUERY,
+      phr_api_query_exemplars },
+    { "/api/v1/format_query", PHR_GET|PHR_POST, PHR_API_QUERY,
+      phr_api_format_query },
+    { "/api/v1/series", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_series },
+    { "/api/v1/labels", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_labels },
+    { "/api/v1/label/*/values", PHR_GET, PHR_API_QUERY,
+      phr_api_label_values },
+    { "/api/v1/metadata", PHR_GET, PHR_API_WRITER, phr_api_metadata },
+    { "/api/v1/targets", PHR_GET, PHR_API_QUERY, phr_api_targets },
+    { "/api/v1/scrape_pools", PHR_GET, PHR_API_QUERY,
+      phr_api_scrape_pools },
+    { "/api/v1/rules", PHR_GET, PHR_API_QUERY, phr_api_rules },
+    { "/api/v1/alerts", PHR_GET, PHR_API_QUERY, phr_api_alerts },
+    { "/api/v1/alertmanagers", PHR_GET, PHR_API_QUERY,
+      phr_api_alertmanagers },
+    { "/api/v1/status/buildinfo", PHR_GET, PHR_API_QUERY,
+      phr_api_buildinfo },
+    { "/api/v1/status/config", PHR_GET, PHR_API_QUERY, phr_api_config },
+    { "/api/v1/status/flags", PHR_GET, PHR_API_QUERY, phr_api_flags },
+    { "/api/v1/status/runtimeinfo", PHR_GET, PHR_API_QUERY,
+      phr_api_runtimeinfo },
+    { "/api/v1/status/tsdb", PHR_GET, PHR_API_QUERY, phr_api_tsdb },
+    { "/-/healthy", PHR_GET, PHR_API_QUERY, phr_api_healthy },
+    { "/-/ready", PHR_GET, PHR_API_QUERY, phr_api_ready },
+    { "/-/reload", PHR_POST|PHR_PUT, PHR_API_WRITER, phr_api_reload },
+
+    /* Pushgateway */
+
+    { "/metrics", PHR_GET, PHR_API_WRITER, phr_api_metrics },
+    { "/metrics/", PHR_POST|PHR_PUT|PHR_DELETE, PHR_API_WRITER,
+      phr_api_push },
+    { "/api/v1/metrics", PHR_GET, PHR_API_WRITER, phr_api_push_groups },
+
+    /* Grafana, and its two JSON data sources */
+
+    { "/api/health", PHR_GET, PHR_API_QUERY, phr_api_grafana_health },
+    { "/json", PHR_GET, PHR_API_QUERY, phr_api_json_root },
+    { "/json/search", PHR_GET|PHR_POST, PHR_API_QUERY,
+      phr_api_json_search },
+    { "/json/metrics", PHR_POST, PHR_API_QUERY, phr_api_json_metrics },
+    { "/json/metric-payload-options", PHR_POST, PHR_API_QUERY,
+      phr_api_json_options },
+    { "/json/query", PHR_POST, PHR_API_QUERY, phr_api_json_query },
+    { "/json/annotations", PHR_POST, PHR_API_QUERY,
+      phr_api_json_annotations },
+    { "/json/variable", PHR_POST, PHR_API_QUERY, phr_api_json_variable },
+    { "/json/tag-keys", PHR_GET|PHR_POST, PHR_API_QUERY,
+      phr_api_json_tag_keys },
+    { "/json/tag-values", PHR_POST, PHR_API_QUERY,
+      phr_api_json_tag_values },
+    { "/simplejson", PHR_GET, PHR_API_QUERY, phr_api_json_root },
+    { "/simplejson/search", PHR_GET|PHR_POST, PHR_API_QUERY,
+      phr_api_json_search },
+    { "/simplejson/query", PHR_POST, PHR_API_QUERY, phr_api_json_query },
+    { "/simplejson/annotations", PHR_POST, PHR_API_QUERY,
+      phr_api_json_annotations },
+    { "/simplejson/tag-keys", PHR_GET|PHR_POST, PHR_API_QUERY,
+      phr_api_json_tag_keys },
+    { "/simplejson/tag-values", PHR_POST, PHR_API_QUERY,
+      phr_api_json_tag_values },
+
+    { "/json/", PHR_GET, PHR_API_QUERY, phr_api_json_root },
+    { "/simplejson/", PHR_GET, PHR_API_QUERY, phr_api_json_root },
+
+    /* what is left below these is a mistake, not a view of the page */
+
+    { "/api/", 0, PHR_API_QUERY, NULL },
+    { "/-/", 0, PHR_API_QUERY, NULL },
+    { "/alertmanager/", 0, PHR_API_QUERY, NULL },
+
+    { "/", PHR_GET, PHR_API_QUERY, phr_api_page },
+};
+
+
+phr_api_thread_e
+phr_api_thread(phr_str_t method, phr_str_t path)
+{
+    phr_str_t           segment;
+    const phr_route_t  *route;
+
+    route = phr_route_find(path, &segment);
+
+    if (route == NULL || !(route->methods & phr_route_method(method))) {
+        return PHR_API_QUERY;
+    }
+
+    return route->thread;
+}
+
+
+int64_t
+phr_api_timeout_ms(const phr_api_request_t *req, int64_t otherwise_ms)
+{
+    int64_t             ms;
+    phr_str_t           text;
+    phr_call_t          c;
+    phr_api_response_t  res;
+
+    memset(&c, 0, sizeof(c));
+    memset(&res, 0, sizeof(res));
+
+    c.req = req;
+    c.arena = phr_arena_create(0);
+    ms = otherwise_ms;
+
+    if (c.arena != NULL && phr_call_parse_params(&c, NULL) == PHR_OK) {
+
+        text = phr_call_param(&c, "timeout");
+
+        if (text.len == 0 || phr_param_duration(text, &ms) != PHR_OK
+            || ms > otherwise_ms || ms < 0)
+        {
+            ms = otherwise_ms;
+        }
+    }
+
+    phr_arena_destroy(c.arena);
+
+    return ms;
+}
+
+
+void
+phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
+    phr_api_response_t *res)
+{
+    int         rc;
+    phr_err_t   err;
+    phr_call_t  c;
+
+    memset(res, 0, sizeof(phr_api_response_t));
+    phr_buf_init(&res->body, 0);
+    phr_err_init(&err);
+
+    memset(&c, 0, sizeof(c));
+    c.api = api;
+    c.req = req;
+    c.res = res;
+
+    res->arena = phr_arena_create(api->limits.query_memory_bytes);
+    c.arena = res->arena;
+
+    if (res->arena == NULL) {
+        rc = phr_err_set(&err, PHR_ENOMEM, "out of memory");
+
+    } else {
+        phr_buf_init(&res->body, api->limits.query_memory_bytes);
+        rc = phr_api_call(&c, &err);
+    }
+
+    if (rc == PHR_OK && res->body.failed) {
+        rc = phr_err_set(&err, res->body.failed,
+                         "the answer is larger than the memory of a query");
+    }
+
+    if (rc != PHR_OK) {
+        if (err.code == PHR_OK) {
+            phr_err_set(&err, rc, "internal error %d", rc);
+        }
+        phr_call_fail(&c, &err);
+        return;
+    }
+
+    phr_api_compress(&c);
+}
+
+
+static int
+phr_api_call(phr_call_t *c, phr_err_t *err)
+{
+    int                 rc;
+    phr_str_t           path;
+    const phr_route_t  *route;
+
+    path = c->req->path;
+
+    if (!phr_utf8_valid(path.data, path.len)) {
+        return phr_err_set(err, PHR_EINVAL, "the path is not UTF-8");
+    }
+
+    route = phr_route_find(path, &c->segment);
+
+    if (route == NULL || route->endpoint == NULL) {
+        return phr_err_set(err, PHR_ENOTFOUND, "no such endpoint: %.*s",
+                           (int) phr_min(path.len, 200), path.data);
+    }
+
+    if (!(route->methods & phr_route_method(c->req->method))) {
+        return phr_api_not_allowed(c, route);
+    }
+
+    rc = phr_call_parse_params(c, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    return route->endpoint(c, err);
+}
+
+
+static const phr_route_t *
+phr_route_find(phr_str_t path, phr_str_t *segment)
+{
+    size_t  i;
+
+    for (i = 0; i < phr_nelems(phr_routes); i++) {
+        if (phr_route_match(phr_routes[i].path, path, segment)) {
+            return &phr_routes[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+phr_route_match(const char *pattern, phr_str_t path, phr_str_t *segment)
+{
+    size_t  i, start;
+
+    *segment = phr_str_from("", 0);
+
+    for (i = 0; *pattern != '\0'; pattern++) {
+
+        if (*pattern == '*') {
+            start = i;
+            while (i < path.len && path.data[i] != '/') {
+                i++;
+            }
+            *segment = phr_str_from(path.data + start, i - start);
+            continue;
+        }
+
+        if (i == path.len || path.data[i] != *pattern) {
+            return 0;
+        }
+        i++;
+    }
+
+    return i == path.len || pattern[-1] == '/';
+}
+
+
+/* HEAD is GET whose body the carrier leaves out */
+
+static unsigned
+phr_route_method(phr_str_t method)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *name;
+        unsigned     bit;
+    } methods[] = {
+        { "GET", PHR_GET },
+        { "HEAD", PHR_GET },
+        { "POST", PHR_POST },
+        { "PUT", PHR_PUT },
+        { "DELETE", PHR_DELETE },
+    };
+
+    for (i = 0; i < phr_nelems(methods); i++) {
+        if (phr_str_eq(method, phr_str_from_c(methods[i].name))) {
+            return methods[i].bit;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+phr_api_not_allowed(phr_call_t *c, const phr_route_t *route)
+{
+    const char  *allow;
+
+    switch (route->methods) {
+    case PHR_GET:
+        allow = "GET, HEAD";
+        break;
+    case PHR_POST:
+        allow = "POST";
+        break;
+    case PHR_GET|PHR_POST:
+        allow = "GET, HEAD, POST";
+        break;
+    case PHR_POST|PHR_PUT:
+        allow = "POST, PUT";
+        break;
+    default:
+        allow = "POST, PUT, DELETE";
+    }
+
+    phr_call_header(c, "Allow", phr_str_from_c(allow));
+
+    return phr_call_text(c, 405, "text/plain; charset=utf-8",
+                         phr_str_of("method not allowed\n"));
+}
+
+
+static void
+phr_api_compress(phr_call_t *c)
+{
+    phr_buf_t  packed;
+
+    if (c->res->body.len < PHR_GZIP_MIN
+        || !phr_api_accepts_gzip(c->req->accept_encoding))
+    {
+        return;
+    }
+
+    phr_buf_init(&packed, 0);
+
+    if (phr_pack(PHR_PACK_GZIP, phr_buf_view(&c->res->body), &packed, NULL)
+        != PHR_OK)
+    {
+        phr_buf_free(&packed);
+        return;
+    }
+
+    phr_buf_free(&c->res->body);
+    c->res->body = packed;
+
+    phr_call_header(c, "Content-Encoding", phr_str_of("gzip"));
+    phr_call_header(c, "Vary", phr_str_of("Accept-Encoding"));
+}
+
+
+/* a list of codings, each perhaps with ";q=0" */
+
+static int
+phr_api_accepts_gzip(phr_str_t s)
+{
+    const char  *p, *end, *comma, *q;
+
+    end = s.data + s.len;
+
+    for (p = s.data; p < end; p = comma + 1) {
+
+        comma = memchr(p, ',', end - p);
+        if (comma == NULL) {
+            comma = end;
+        }
+
+        while (p < comma && *p == ' ') {
+            p++;
+        }
+
+        if (comma - p < 4 || memcmp(p, "gzip", 4) != 0) {
+            continue;
+        }
+
+        q = memchr(p, '=', comma - p);
+        if (q == NULL) {
+            return 1;
+        }
+
+        for (q++; q < comma; q++) {
+            if (*q >= '1' && *q <= '9') {
+                return 1;
+            }
+        }
+
+        return 0;
+    }
+
+    return 0;
+}
+
+
+void
+phr_api_response_free(phr_api_response_t *res)
+{
+    phr_buf_free(&res->body);
+    phr_arena_destroy(res->arena);
+    res->arena = NULL;
+}
+
+
+void
+phr_api_refuse(phr_api_response_t *res, int code, const char *text)
+{
+    phr_err_t   err;
+    phr_call_t  c;
+
+    memset(res, 0, sizeof(phr_api_response_t));
+    phr_buf_init(&res->body, 0);
+
+    memset(&c, 0, sizeof(c));
+    c.res = res;
+
+    phr_err_init(&err);
+    phr_err_set(&err, code, "%s", text);
+    phr_call_fail(&c, &err);
+}

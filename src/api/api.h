@@ -1,0 +1,176 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * API: requests to answers, without HTTP: who carries the bytes is not known
+ * here.  An endpoint is one line in the table of api.c.
+ *
+ * Threads: phr_api_handle() runs in a query thread, many at once, or in the
+ * writer thread for the endpoints that phr_api_thread() names as such; those
+ * see what only the writer may touch (ingest's state, the appender).
+ */
+
+#ifndef PHR_API_H_INCLUDED
+#define PHR_API_H_INCLUDED
+
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/json.h"
+#include "store/store.h"
+
+
+struct phr_push_s;              /* ingest/push.h */
+struct phr_rule_groups_s;       /* rules/group.h */
+
+typedef struct phr_api_s  phr_api_t;
+
+
+typedef struct {
+    phr_str_t            method;
+    phr_str_t            path;              /* decoded, without prefix */
+    phr_str_t            args;              /* as sent, "" if none */
+    phr_str_t            content_type;
+    phr_str_t            content_encoding;
+    phr_str_t            accept;
+    phr_str_t            accept_encoding;
+    phr_str_t            if_none_match;
+    phr_str_t            body;
+    phr_str_t            push_id;           /* same on a retry, "" if none */
+    phr_str_t            prefix;            /* "/pharos", "" at the root */
+    phr_str_t            user;              /* of basic auth, "" if none */
+    int64_t              now_ms;
+    const volatile int  *stop;              /* see phr_query_t */
+} phr_api_request_t;
+
+
+typedef struct {
+    phr_str_t  name;
+    phr_str_t  value;
+} phr_api_header_t;
+
+#define PHR_API_MAX_HEADERS  8
+
+/* owned by the caller, who frees it; strings live in the arena or for ever */
+typedef struct {
+    int                status;
+    phr_str_t          content_type;
+    phr_buf_t          body;
+    phr_api_header_t   headers[PHR_API_MAX_HEADERS];
+    size_t             nheaders;
+    phr_arena_t       *arena;
+    unsigned           durable:1;       /* acknowledge after the commit only */
+    int64_t            samples_read;    /* of a query, for statistics */
+} phr_api_response_t;
+
+
+typedef enum {
+    PHR_API_QUERY = 0,      /* query threads */
+    PHR_API_WRITER,         /* the writer thread */
+} phr_api_thread_e;
+
+phr_api_thread_e phr_api_thread(phr_str_t method, phr_str_t path);
+
+/*
+ * How long the request may take: what it asks for by "timeout", at most
+ * otherwise_ms.
+ */
+int64_t phr_api_timeout_ms(const phr_api_request_t *req,
+    int64_t otherwise_ms);
+
+/* never fails: what goes wrong becomes an answer */
+void phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
+    phr_api_response_t *res);
+void phr_api_response_free(phr_api_response_t *res);
+
+/* the answer for requests that never reached a thread */
+void phr_api_refuse(phr_api_response_t *res, int code, const char *text);
+
+
+typedef struct {
+    int64_t   lookback_ms;
+    int64_t   query_timeout_ms;
+    uint64_t  query_max_samples;
+    size_t    query_memory_bytes;       /* per query, work space and result */
+    size_t    query_max_points;         /* of a series, 11,000 as everywhere */
+    size_t    max_series;               /* of /series and label answers */
+    unsigned  promql_flags;             /* PHR_PROMQL_EXPERIMENTAL */
+} phr_api_limits_t;
+
+
+/* one target, as the scrape loops know it */
+typedef struct {
+    phr_str_t     pool;
+    phr_labels_t  discovered;
+    phr_labels_t  labels;               /* empty if dropped */
+    phr_str_t     url;
+    phr_str_t     error;                /* of the last scrape, "" if none */
+    int64_t       last_scrape_ms;       /* 0: not yet */
+    double        last_duration_s;
+    int64_t       interval_ms;
+    int64_t       timeout_ms;
+    const char   *health;               /* "up", "down", "unknown" */
+    unsigned      dropped:1;
+} phr_api_target_t;
+
+/* one line of /status/flags, and of the page's settings */
+typedef struct {
+    phr_str_t  name;
+    phr_str_t  value;
+} phr_api_flag_t;
+
+
+/*
+ * What only the running process knows.  Each call is made in the thread of
+ * the endpoint, each visit under whatever lock the owner needs; a visit
+ * returns PHR_OK or ends the walk.  NULL where there is none.
+ */
+typedef struct {
+    int   (*targets)(void *data, int (*visit)(void *arg,
+                     const phr_api_target_t *t), void *arg);
+
+    /* the prometheus.yml in force, normalised, secrets hidden */
+    void  (*config)(void *data, phr_buf_t *out);
+
+    int   (*flags)(void *data, int (*visit)(void *arg,
+                   const phr_api_flag_t *f), void *arg);
+
+    /* the rule groups, held until rules_done() */
+    struct phr_rule_groups_s  *(*rules)(void *data);
+    void  (*rules_done)(void *data);
+
+    /* type, help and unit of metrics; in the writer thread */
+    int   (*metadata)(void *data, phr_str_t metric,
+                      int (*visit)(void *arg, phr_str_t metric,
+                                   phr_str_t type, phr_str_t help,
+                                   phr_str_t unit), void *arg);
+
+    /* asks for the settings to be read again; PHR_OK when they are */
+    int   (*reload)(void *data, phr_err_t *err);
+    void  (*reload_state)(void *data, int *ok, int64_t *at_ms);
+
+    /* the module's own metrics, in the text format; in the writer thread */
+    void  (*metrics)(void *data, int openmetrics, phr_buf_t *out);
+
+    /* a file of the page; PHR_NOTFOUND if there is none of that name */
+    int   (*page)(void *data, phr_str_t path, phr_str_t *content,
+                  phr_str_t *content_type, phr_str_t *etag);
+} phr_api_live_t;
+
+
+struct phr_api_s {
+    phr_store_t           *store;
+    phr_storage_t         *storage;
+    struct phr_push_s     *push;        /* writer thread only */
+    phr_api_limits_t       limits;
+    const phr_api_live_t  *live;
+    void                  *live_data;
+    int64_t                start_ms;
+    const char            *version;     /* of pharos */
+    const char            *nginx_version;
+    phr_str_t              external_url;
+    int64_t                retention_ms;
+};
+
+
+#endif /* PHR_API_H_INCLUDED */

@@ -1,0 +1,427 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Queries: /query, /query_range and the two that only read the text of one.
+ */
+
+#include "api/call.h"
+
+#include "core/number.h"
+#include "core/time.h"
+#include "promql/promql.h"
+
+
+static int phr_query_prepare(phr_call_t *c, phr_query_t *query,
+    phr_err_t *err);
+static int phr_query_parse(phr_call_t *c, phr_node_t **node, phr_err_t *err);
+static int phr_query_answer(phr_call_t *c, phr_query_t *query,
+    phr_err_t *err);
+static int phr_query_notes(phr_call_t *c, const phr_result_t *r,
+    int truncated);
+static void phr_query_result(phr_call_t *c, const phr_result_t *r);
+static void phr_query_point(phr_call_t *c, int64_t t_ms, double v);
+static void phr_query_stats(phr_call_t *c, const phr_result_t *r);
+static int phr_query_truncate(phr_result_t *r, size_t limit);
+
+
+int
+phr_api_query(phr_call_t *c, phr_err_t *err)
+{
+    int          rc;
+    phr_query_t  query;
+
+    rc = phr_query_prepare(c, &query, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_call_time(c, "time", c->req->now_ms, &query.start_ms, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    query.end_ms = query.start_ms;
+
+    return phr_query_answer(c, &query, err);
+}
+
+
+int
+phr_api_query_range(phr_call_t *c, phr_err_t *err)
+{
+    int          rc;
+    phr_str_t    s;
+    phr_query_t  query;
+
+    rc = phr_query_prepare(c, &query, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    s = phr_call_param(c, "start");
+    if (phr_param_time(s, &query.start_ms) != PHR_OK) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"start\": "
+                           "cannot parse \"%.*s\" to a valid timestamp",
+                           (int) phr_min(s.len, 100), s.data);
+    }
+
+    s = phr_call_param(c, "end");
+    if (phr_param_time(s, &query.end_ms) != PHR_OK) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"end\": "
+                           "cannot parse \"%.*s\" to a valid timestamp",
+                           (int) phr_min(s.len, 100), s.data);
+    }
+
+    if (query.end_ms < query.start_ms) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"end\": "
+                           "end timestamp must not be before start time");
+    }
+
+    s = phr_call_param(c, "step");
+    if (phr_param_duration(s, &query.step_ms) != PHR_OK) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"step\": "
+                           "cannot parse \"%.*s\" to a valid duration",
+                           (int) phr_min(s.len, 100), s.data);
+    }
+
+    if (query.step_ms <= 0) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"step\": "
+                           "zero or negative query resolution step widths "
+                           "are not accepted. Try a positive integer");
+    }
+
+    if (((uint64_t) query.end_ms - (uint64_t) query.start_ms)
+        / (uint64_t) query.step_ms > c->api->limits.query_max_points)
+    {
+        return phr_err_set(err, PHR_EINVAL, "exceeded maximum resolution of "
+                           "11,000 points per timeseries. Try decreasing "
+                           "the query resolution (?step=XX)");
+    }
+
+    return phr_query_answer(c, &query, err);
+}
+
+
+/* nothing is stored of which an exemplar could be given */
+
+int
+phr_api_query_exemplars(phr_call_t *c, phr_err_t *err)
+{
+    int          rc;
+    phr_node_t  *node;
+
+    rc = phr_query_parse(c, &node, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_promql_destroy(node);
+
+    phr_call_begin(c);
+    phr_json_array(&c->json);
+    phr_json_end_array(&c->json);
+    phr_call_end(c);
+
+    return PHR_OK;
+}
+
+
+int
+phr_api_format_query(phr_call_t *c, phr_err_t *err)
+{
+    int          rc;
+    phr_buf_t    text;
+    phr_node_t  *node;
+
+    rc = phr_query_parse(c, &node, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_buf_init(&text, 0);
+    phr_promql_pretty(&text, node);
+    phr_promql_destroy(node);
+
+    rc = text.failed;
+
+    if (rc == PHR_OK) {
+        phr_call_begin(c);
+        phr_json_string(&c->json, phr_buf_view(&text));
+        phr_call_end(c);
+
+    } else {
+        phr_err_set(err, rc, "out of memory");
+    }
+
+    phr_buf_free(&text);
+
+    return rc;
+}
+
+
+/* what both kinds of query have in common */
+
+static int
+phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
+{
+    int        rc;
+    int64_t    timeout_ms;
+    phr_str_t  s;
+
+    memset(query, 0, sizeof(phr_query_t));
+
+    query->arena = c->arena;
+    query->stop = c->req->stop;
+    query->subquery_step_ms = 60000;
+    query->max_samples = c->api->limits.query_max_samples;
+    query->lookback_ms = c->api->limits.lookback_ms;
+
+    /* the carrier has set its clock already, here it is only checked */
+
+    rc = phr_call_duration(c, "timeout", 0, &timeout_ms, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    s = phr_call_param(c, "lookback_delta");
+    if (s.len != 0) {
+        if (phr_param_duration(s, &query->lookback_ms) != PHR_OK) {
+            return phr_err_set(err, PHR_EINVAL, "error parsing lookback "
+                               "delta duration: cannot parse \"%.*s\" to a "
+                               "valid duration",
+                               (int) phr_min(s.len, 100), s.data);
+        }
+
+        if (query->lookback_ms <= 0) {
+            query->lookback_ms = c->api->limits.lookback_ms;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_query_parse(phr_call_t *c, phr_node_t **node, phr_err_t *err)
+{
+    int        rc;
+    phr_str_t  text;
+
+    text = phr_call_param(c, "query");
+
+    rc = phr_promql_parse(c->arena, text, c->api->limits.promql_flags, node,
+                          err);
+    if (rc != PHR_OK) {
+        if (err->line != 0) {
+            phr_err_prefix(err, "%u:%u: ", err->line, err->column);
+        }
+        phr_err_prefix(err, "invalid parameter \"query\": ");
+    }
+
+    return rc;
+}
+
+
+static int
+phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
+{
+    int             rc, truncated;
+    size_t          limit;
+    phr_node_t     *node;
+    phr_result_t    result;
+    phr_querier_t  *querier;
+
+    rc = phr_call_limit(c, &limit, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_query_parse(c, &node, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    if (query->step_ms != 0
+        && phr_promql_type(node) != PHR_TYPE_VECTOR
+        && phr_promql_type(node) != PHR_TYPE_SCALAR)
+    {
+        rc = phr_err_set(err, PHR_EINVAL, "invalid parameter \"query\": "
+                         "invalid expression type \"%s\" for range query, "
+                         "must be Scalar or instant Vector",
+                         phr_promql_type(node) == PHR_TYPE_MATRIX
+                             ? "range vector" : "string");
+        goto done;
+    }
+
+    rc = c->api->storage->querier(c->api->storage, &querier, err);
+    if (rc != PHR_OK) {
+        goto done;
+    }
+
+    query->node = node;
+    rc = phr_promql_eval(query, querier, &result, err);
+    querier->ops->close(querier);
+
+    if (rc != PHR_OK) {
+        goto done;
+    }
+
+    c->res->samples_read = (int64_t) result.samples_read;
+
+    truncated = phr_query_truncate(&result, limit);
+
+    rc = phr_query_notes(c, &result, truncated);
+    if (rc != PHR_OK) {
+        phr_err_set(err, rc, "out of memory");
+        goto done;
+    }
+
+    phr_call_begin(c);
+    phr_query_result(c, &result);
+    phr_call_end(c);
+
+done:
+
+    phr_promql_destroy(node);
+
+    return rc;
+}
+
+
+static int
+phr_query_truncate(phr_result_t *r, size_t limit)
+{
+    if (limit == 0) {
+        return 0;
+    }
+
+    if (r->type == PHR_TYPE_VECTOR && r->nsamples > limit) {
+        r->nsamples = limit;
+        return 1;
+    }
+
+    if (r->type == PHR_TYPE_MATRIX && r->nseries > limit) {
+        r->nseries = limit;
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static int
+phr_query_notes(phr_call_t *c, const phr_result_t *r, int truncated)
+{
+    int     rc;
+    size_t  i;
+
+    rc = PHR_OK;
+
+    for (i = 0; i < r->nwarnings && rc == PHR_OK; i++) {
+        rc = phr_call_warn(c, r->warnings[i]);
+    }
+
+    for (i = 0; i < r->ninfos && rc == PHR_OK; i++) {
+        rc = phr_call_info(c, r->infos[i]);
+    }
+
+    if (truncated && rc == PHR_OK) {
+        rc = phr_call_warn(c,
+                           phr_str_of("results truncated due to limit"));
+    }
+
+    return rc;
+}
+
+
+static void
+phr_query_result(phr_call_t *c, const phr_result_t *r)
+{
+    size_t              i, k;
+    phr_json_writer_t  *w;
+
+    w = &c->json;
+
+    phr_json_object(w);
+    phr_json_pair_c(w, "resultType", phr_type_text(r->type));
+    phr_json_key(w, "result");
+
+    switch (r->type) {
+
+    case PHR_TYPE_SCALAR:
+        phr_query_point(c, r->t_ms, r->scalar);
+        break;
+
+    case PHR_TYPE_STRING:
+        phr_json_array(w);
+        phr_json_time(w, r->t_ms);
+        phr_json_string(w, r->string);
+        phr_json_end_array(w);
+        break;
+
+    case PHR_TYPE_VECTOR:
+        phr_json_array(w);
+        for (i = 0; i < r->nsamples; i++) {
+            phr_json_object(w);
+            phr_json_key(w, "metric");
+            phr_call_labels(c, r->samples[i].labels);
+            phr_json_key(w, "value");
+            phr_query_point(c, r->samples[i].t_ms, r->samples[i].v);
+            phr_json_end_object(w);
+        }
+        phr_json_end_array(w);
+        break;
+
+    default:
+        phr_json_array(w);
+        for (i = 0; i < r->nseries; i++) {
+            phr_json_object(w);
+            phr_json_key(w, "metric");
+            phr_call_labels(c, r->series[i].labels);
+            phr_json_key(w, "values");
+            phr_json_array(w);
+            for (k = 0; k < r->series[i].n; k++) {
+                phr_query_point(c, r->series[i].t_ms[k], r->series[i].v[k]);
+            }
+            phr_json_end_array(w);
+            phr_json_end_object(w);
+        }
+        phr_json_end_array(w);
+        break;
+    }
+
+    phr_query_stats(c, r);
+    phr_json_end_object(w);
+}
+
+
+static void
+phr_query_point(phr_call_t *c, int64_t t_ms, double v)
+{
+    phr_json_array(&c->json);
+    phr_json_time(&c->json, t_ms);
+    phr_json_value(&c->json, v);
+    phr_json_end_array(&c->json);
+}
+
+
+static void
+phr_query_stats(phr_call_t *c, const phr_result_t *r)
+{
+    phr_json_writer_t  *w;
+
+    if (phr_call_param(c, "stats").len == 0) {
+        return;
+    }
+
+    w = &c->json;
+
+    phr_json_key(w, "stats");
+    phr_json_object(w);
+    phr_json_key(w, "samples");
+    phr_json_object(w);
+    phr_json_pair_int(w, "totalQueryableSamples", (int64_t) r->samples_read);
+    phr_json_pair_int(w, "peakSamples", (int64_t) r->samples_peak);
+    phr_json_end_object(w);
+    phr_json_end_object(w);
+}

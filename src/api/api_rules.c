@@ -1,0 +1,374 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Rules: the groups with their rules, and the alerts that are active.
+ */
+
+#include "api/call.h"
+
+#include "core/number.h"
+#include "core/time.h"
+#include "rules/group.h"
+
+
+#define PHR_TIME_NEVER  "0001-01-01T00:00:00Z"
+
+
+typedef struct {
+    int                  alerting;          /* types that are wanted */
+    int                  recording;
+    int                  alerts;            /* with the alerts of each */
+    phr_matcher_list_t  *lists;
+    size_t               nlists;
+} phr_rules_filter_t;
+
+
+static int phr_rules_filter(phr_call_t *c, phr_rules_filter_t *f,
+    phr_err_t *err);
+static void phr_rules_group(phr_call_t *c, const phr_rules_filter_t *f,
+    phr_rule_group_t *g);
+static int phr_rules_wanted(phr_call_t *c, const phr_rules_filter_t *f,
+    const phr_rule_t *r);
+static void phr_rules_rule(phr_call_t *c, const phr_rules_filter_t *f,
+    phr_rule_t *r);
+static void phr_rules_alerts(phr_call_t *c, const phr_alerting_t *a);
+static void phr_rules_alert(phr_call_t *c, const phr_alert_t *a);
+static void phr_rules_time(phr_call_t *c, const char *key, int64_t t_ms);
+static void phr_rules_seconds(phr_call_t *c, const char *key, double s);
+static int phr_rules_listed(phr_call_t *c, const char *param, phr_str_t s);
+
+
+int
+phr_api_rules(phr_call_t *c, phr_err_t *err)
+{
+    int                 rc;
+    size_t              i;
+    phr_rule_group_t   *g;
+    phr_rules_filter_t  filter;
+    phr_rule_groups_t  *groups;
+
+    rc = phr_rules_filter(c, &filter, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    groups = c->api->live->rules(c->api->live_data);
+
+    phr_call_begin(c);
+    phr_json_object(&c->json);
+    phr_json_key(&c->json, "groups");
+    phr_json_array(&c->json);
+
+    for (i = 0; groups != NULL && i < phr_rule_groups_count(groups); i++) {
+
+        g = phr_rule_groups_at(groups, i);
+
+        if (!phr_rules_listed(c, "rule_group[]", g->name)
+            || !phr_rules_listed(c, "file[]", g->file))
+        {
+            continue;
+        }
+
+        phr_rule_group_lock(g);
+        phr_rules_group(c, &filter, g);
+        phr_rule_group_unlock(g);
+    }
+
+    phr_json_end_array(&c->json);
+    phr_json_end_object(&c->json);
+    phr_call_end(c);
+
+    c->api->live->rules_done(c->api->live_data);
+    phr_call_free_matchers(filter.lists, filter.nlists);
+
+    return PHR_OK;
+}
+
+
+static int
+phr_rules_filter(phr_call_t *c, phr_rules_filter_t *f, phr_err_t *err)
+{
+    phr_str_t  type, exclude;
+
+    type = phr_call_param(c, "type");
+    f->alerting = type.len == 0 || phr_str_eq(type, phr_str_of("alert"));
+    f->recording = type.len == 0 || phr_str_eq(type, phr_str_of("record"));
+
+    if (!f->alerting && !f->recording) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"type\": "
+                           "not supported value \"%.*s\"",
+                           (int) phr_min(type.len, 100), type.data);
+    }
+
+    exclude = phr_call_param(c, "exclude_alerts");
+    f->alerts = !phr_str_eq(exclude, phr_str_of("true"))
+                && !phr_str_eq(exclude, phr_str_of("1"));
+
+    return phr_call_matchers(c, &f->lists, &f->nlists, err);
+}
+
+
+static void
+phr_rules_group(phr_call_t *c, const phr_rules_filter_t *f,
+    phr_rule_group_t *g)
+{
+    size_t              i;
+    phr_json_writer_t  *w;
+
+    /* a group of which the filter leaves nothing is left out itself */
+
+    for (i = 0; i < g->nrules; i++) {
+        if (phr_rules_wanted(c, f, &g->rules[i])) {
+            break;
+        }
+    }
+
+    if (i == g->nrules) {
+        return;
+    }
+
+    w = &c->json;
+
+    phr_json_object(w);
+    phr_json_pair(w, "name", g->name);
+    phr_json_pair(w, "file", g->file);
+    phr_json_key(w, "rules");
+    phr_json_array(w);
+
+    for (i = 0; i < g->nrules; i++) {
+        if (phr_rules_wanted(c, f, &g->rules[i])) {
+            phr_rules_rule(c, f, &g->rules[i]);
+        }
+    }
+
+    phr_json_end_array(w);
+    phr_rules_seconds(c, "interval", (double) g->interval_ms / 1000);
+    phr_json_pair_int(w, "limit", (int64_t) g->conf->limit);
+    phr_rules_seconds(c, "evaluationTime", (double) g->eval_us / 1e6);
+    phr_rules_time(c, "lastEvaluation", g->eval_ms);
+    phr_json_end_object(w);
+}
+
+
+static int
+phr_rules_wanted(phr_call_t *c, const phr_rules_filter_t *f,
+    const phr_rule_t *r)
+{
+    size_t     i;
+    phr_str_t  name;
+
+    if (r->conf->alerting ? !f->alerting : !f->recording) {
+        return 0;
+    }
+
+    name = r->conf->name;
+
+    if (!phr_rules_listed(c, "rule_name[]", name)) {
+        return 0;
+    }
+
+    for (i = 0; i < f->nlists; i++) {
+        if (phr_matchers_match(f->lists[i].m, f->lists[i].n, r->labels)) {
+            return 1;
+        }
+    }
+
+    return f->nlists == 0;
+}
+
+
+static void
+phr_rules_rule(phr_call_t *c, const phr_rules_filter_t *f, phr_rule_t *r)
+{
+    phr_json_writer_t   *w;
+    static const char   *health[] = { "unknown", "ok", "err" };
+
+    w = &c->json;
+
+    phr_json_object(w);
+
+    if (r->conf->alerting) {
+        phr_json_pair_c(w, "state",
+                        phr_alert_state_text(phr_rule_state(r)));
+    }
+
+    phr_json_pair(w, "name", r->conf->name);
+    phr_json_pair(w, "query", r->query);
+
+    if (r->conf->alerting) {
+        phr_rules_seconds(c, "duration", (double) r->conf->for_ms / 1000);
+        phr_rules_seconds(c, "keepFiringFor",
+                          (double) r->conf->keep_firing_for_ms / 1000);
+    }
+
+    phr_json_key(w, "labels");
+    phr_call_labels(c, r->labels);
+
+    if (r->conf->alerting) {
+        phr_json_key(w, "annotations");
+        phr_call_labels(c, r->annotations);
+        phr_json_key(w, "alerts");
+        phr_json_array(w);
+        if (f->alerts) {
+            phr_rules_alerts(c, &r->alerting);
+        }
+        phr_json_end_array(w);
+    }
+
+    phr_json_pair_c(w, "health", health[r->health]);
+
+    if (r->health == PHR_RULE_ERR) {
+        phr_json_pair_c(w, "lastError", r->error.text);
+    }
+
+    phr_rules_seconds(c, "evaluationTime", (double) r->eval_us / 1e6);
+    phr_rules_time(c, "lastEvaluation", r->eval_ms);
+    phr_json_pair_c(w, "type",
+                    r->conf->alerting ? "alerting" : "recording");
+    phr_json_end_object(w);
+}
+
+
+static void
+phr_rules_alerts(phr_call_t *c, const phr_alerting_t *a)
+{
+    size_t  i;
+
+    for (i = 0; i < a->nalerts; i++) {
+        if (a->alerts[i]->resolved_ms == 0) {
+            phr_rules_alert(c, a->alerts[i]);
+        }
+    }
+}
+
+
+static void
+phr_rules_alert(phr_call_t *c, const phr_alert_t *a)
+{
+    char                value[PHR_NUMBER_LEN];
+    size_t              len;
+    phr_json_writer_t  *w;
+
+    w = &c->json;
+
+    phr_json_object(w);
+    phr_json_key(w, "labels");
+    phr_call_labels(c, a->labels);
+    phr_json_key(w, "annotations");
+    phr_call_labels(c, a->annotations);
+    phr_json_pair_c(w, "state", phr_alert_state_text(a->state));
+    phr_rules_time(c, "activeAt", a->active_ms);
+
+    if (a->keep_since_ms != 0) {
+        phr_rules_time(c, "keepFiringSince", a->keep_since_ms);
+    }
+
+    /* here, unlike elsewhere in the API, numbers have an exponent */
+    len = phr_number_write(value, a->value);
+    phr_json_pair(w, "value", phr_str_from(value, len));
+    phr_json_end_object(w);
+}
+
+
+static void
+phr_rules_time(phr_call_t *c, const char *key, int64_t t_ms)
+{
+    phr_buf_t  text;
+
+    if (t_ms == 0) {
+        phr_json_pair_c(&c->json, key, PHR_TIME_NEVER);
+        return;
+    }
+
+    phr_buf_init(&text, 0);
+    phr_rfc3339_format(&text, t_ms);
+    phr_json_pair(&c->json, key, phr_buf_view(&text));
+    phr_buf_free(&text);
+}
+
+
+static void
+phr_rules_seconds(phr_call_t *c, const char *key, double s)
+{
+    phr_json_key(&c->json, key);
+    phr_json_double(&c->json, s);
+}
+
+
+/* 1 if the parameter is absent, or one of its values is s */
+
+static int
+phr_rules_listed(phr_call_t *c, const char *param, phr_str_t s)
+{
+    int        present;
+    size_t     pos;
+    phr_str_t  value;
+
+    present = 0;
+    pos = 0;
+
+    while (phr_call_next_param(c, param, &pos, &value)) {
+        if (phr_str_eq(value, s)) {
+            return 1;
+        }
+        present = 1;
+    }
+
+    return !present;
+}
+
+
+int
+phr_api_alerts(phr_call_t *c, phr_err_t *err)
+{
+    size_t              i, k;
+    phr_rule_group_t   *g;
+    phr_rule_groups_t  *groups;
+
+    groups = c->api->live->rules(c->api->live_data);
+
+    phr_call_begin(c);
+    phr_json_object(&c->json);
+    phr_json_key(&c->json, "alerts");
+    phr_json_array(&c->json);
+
+    for (i = 0; groups != NULL && i < phr_rule_groups_count(groups); i++) {
+
+        g = phr_rule_groups_at(groups, i);
+        phr_rule_group_lock(g);
+
+        for (k = 0; k < g->nrules; k++) {
+            phr_rules_alerts(c, &g->rules[k].alerting);
+        }
+
+        phr_rule_group_unlock(g);
+    }
+
+    phr_json_end_array(&c->json);
+    phr_json_end_object(&c->json);
+    phr_call_end(c);
+
+    c->api->live->rules_done(c->api->live_data);
+
+    return PHR_OK;
+}
+
+
+/* alerts leave through the notifier of this same process */
+
+int
+phr_api_alertmanagers(phr_call_t *c, phr_err_t *err)
+{
+    phr_call_begin(c);
+    phr_json_object(&c->json);
+    phr_json_key(&c->json, "activeAlertmanagers");
+    phr_json_array(&c->json);
+    phr_json_end_array(&c->json);
+    phr_json_key(&c->json, "droppedAlertmanagers");
+    phr_json_array(&c->json);
+    phr_json_end_array(&c->json);
+    phr_json_end_object(&c->json);
+    phr_call_end(c);
+
+    return PHR_OK;
+}

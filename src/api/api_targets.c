@@ -1,0 +1,245 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Targets: what is scraped, and how it went.
+ */
+
+#include "api/call.h"
+
+#include "core/time.h"
+
+
+typedef struct {
+    phr_call_t  *c;
+    phr_str_t    pool;          /* only this one, "" for all */
+    int          dropped;       /* which kind this walk shows */
+    phr_str_t    last;          /* of /scrape_pools: said already */
+    phr_str_t   *pools;
+    size_t       npools;
+} phr_targets_walk_t;
+
+
+static int phr_targets_visit(void *arg, const phr_api_target_t *t);
+static void phr_targets_active(phr_call_t *c, const phr_api_target_t *t);
+static int phr_targets_count(void *arg, const phr_api_target_t *t);
+static int phr_targets_pools(phr_call_t *c, phr_targets_walk_t *walk,
+    phr_err_t *err);
+static void phr_targets_duration(phr_call_t *c, const char *key, int64_t ms);
+static int phr_param_is(phr_str_t s, const char *word);
+
+
+int
+phr_api_targets(phr_call_t *c, phr_err_t *err)
+{
+    int                  active, dropped;
+    phr_str_t            state;
+    phr_json_writer_t   *w;
+    phr_targets_walk_t   walk;
+
+    state = phr_call_param(c, "state");
+    active = state.len == 0 || phr_param_is(state, "any")
+             || phr_param_is(state, "active");
+    dropped = state.len == 0 || phr_param_is(state, "any")
+              || phr_param_is(state, "dropped");
+
+    memset(&walk, 0, sizeof(walk));
+    walk.c = c;
+    walk.pool = phr_call_param(c, "scrapePool");
+
+    phr_call_begin(c);
+    w = &c->json;
+    phr_json_object(w);
+
+    phr_json_key(w, "activeTargets");
+    phr_json_array(w);
+    if (active) {
+        c->api->live->targets(c->api->live_data, phr_targets_visit, &walk);
+    }
+    phr_json_end_array(w);
+
+    phr_json_key(w, "droppedTargets");
+    phr_json_array(w);
+    if (dropped) {
+        walk.dropped = 1;
+        c->api->live->targets(c->api->live_data, phr_targets_visit, &walk);
+    }
+    phr_json_end_array(w);
+
+    phr_json_end_object(w);
+    phr_call_end(c);
+
+    return PHR_OK;
+}
+
+
+static int
+phr_targets_visit(void *arg, const phr_api_target_t *t)
+{
+    phr_call_t          *c;
+    phr_targets_walk_t  *walk;
+
+    walk = arg;
+    c = walk->c;
+
+    if ((int) t->dropped != walk->dropped
+        || (walk->pool.len != 0 && !phr_str_eq(walk->pool, t->pool)))
+    {
+        return PHR_OK;
+    }
+
+    phr_json_object(&c->json);
+    phr_json_key(&c->json, "discoveredLabels");
+    phr_call_labels(c, t->discovered);
+
+    if (t->dropped) {
+        phr_json_pair(&c->json, "scrapePool", t->pool);
+    } else {
+        phr_targets_active(c, t);
+    }
+
+    phr_json_end_object(&c->json);
+
+    return c->res->body.failed;
+}
+
+
+static void
+phr_targets_active(phr_call_t *c, const phr_api_target_t *t)
+{
+    phr_buf_t           text;
+    phr_json_writer_t  *w;
+
+    w = &c->json;
+
+    phr_json_key(w, "labels");
+    phr_call_labels(c, t->labels);
+    phr_json_pair(w, "scrapePool", t->pool);
+    phr_json_pair(w, "scrapeUrl", t->url);
+    phr_json_pair(w, "globalUrl", t->url);
+    phr_json_pair(w, "lastError", t->error);
+
+    phr_buf_init(&text, 0);
+
+    if (t->last_scrape_ms == 0) {
+        phr_buf_puts(&text, "0001-01-01T00:00:00Z");
+    } else {
+        phr_rfc3339_format(&text, t->last_scrape_ms);
+    }
+
+    phr_json_pair(w, "lastScrape", phr_buf_view(&text));
+    phr_buf_free(&text);
+
+    phr_json_key(w, "lastScrapeDuration");
+    phr_json_double(w, t->last_duration_s);
+    phr_json_pair_c(w, "health", t->health);
+    phr_targets_duration(c, "scrapeInterval", t->interval_ms);
+    phr_targets_duration(c, "scrapeTimeout", t->timeout_ms);
+}
+
+
+static void
+phr_targets_duration(phr_call_t *c, const char *key, int64_t ms)
+{
+    phr_buf_t  text;
+
+    phr_buf_init(&text, 0);
+    phr_duration_format(&text, ms);
+    phr_json_pair(&c->json, key, phr_buf_view(&text));
+    phr_buf_free(&text);
+}
+
+
+int
+phr_api_scrape_pools(phr_call_t *c, phr_err_t *err)
+{
+    int                 rc;
+    size_t              i;
+    phr_targets_walk_t  walk;
+
+    rc = phr_targets_pools(c, &walk, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_call_begin(c);
+    phr_json_object(&c->json);
+    phr_json_key(&c->json, "scrapePools");
+    phr_json_array(&c->json);
+
+    for (i = 0; i < walk.npools; i++) {
+        phr_json_string(&c->json, walk.pools[i]);
+    }
+
+    phr_json_end_array(&c->json);
+    phr_json_end_object(&c->json);
+    phr_call_end(c);
+
+    return PHR_OK;
+}
+
+
+static int
+phr_targets_pools(phr_call_t *c, phr_targets_walk_t *walk, phr_err_t *err)
+{
+    int  rc;
+
+    memset(walk, 0, sizeof(phr_targets_walk_t));
+    walk->c = c;
+
+    rc = c->api->live->targets(c->api->live_data, phr_targets_count, walk);
+    if (rc != PHR_OK) {
+        return phr_err_set(err, rc, "out of memory");
+    }
+
+    return PHR_OK;
+}
+
+
+/* the targets of a pool come together */
+
+static int
+phr_targets_count(void *arg, const phr_api_target_t *t)
+{
+    phr_str_t           *grown;
+    phr_targets_walk_t  *walk;
+
+    walk = arg;
+
+    if (walk->npools && phr_str_eq(walk->pools[walk->npools - 1], t->pool)) {
+        return PHR_OK;
+    }
+
+    grown = phr_arena_grow(walk->c->arena, walk->pools,
+                           walk->npools * sizeof(phr_str_t),
+                           (walk->npools + 1) * sizeof(phr_str_t));
+    if (grown == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    walk->pools = grown;
+    walk->pools[walk->npools] = phr_arena_str(walk->c->arena, t->pool);
+    if (walk->pools[walk->npools].data == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    walk->npools++;
+
+    return PHR_OK;
+}
+
+
+/* letter case does not matter */
+
+static int
+phr_param_is(phr_str_t s, const char *word)
+{
+    size_t  i;
+
+    for (i = 0; i < s.len; i++) {
+        if (word[i] == '\0' || (s.data[i] | 0x20) != word[i]) {
+            return 0;
+        }
+    }
+
+    return word[i] == '\0';
+}

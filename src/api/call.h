@@ -1,0 +1,150 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Call: one request under way, as endpoints see it: its parameters, and the
+ * envelope that every JSON answer of Prometheus's API is wrapped in.
+ */
+
+#ifndef PHR_CALL_H_INCLUDED
+#define PHR_CALL_H_INCLUDED
+
+
+#include "api/api.h"
+#include "core/matcher.h"
+
+
+typedef struct {
+    phr_str_t  name;
+    phr_str_t  value;
+} phr_param_t;
+
+typedef struct {
+    phr_api_t                *api;
+    const phr_api_request_t  *req;
+    phr_api_response_t       *res;
+    phr_arena_t              *arena;        /* the response's */
+    phr_str_t                 segment;      /* what "*" of the path matched */
+    phr_json_writer_t         json;
+
+    phr_param_t              *params;       /* form body first, then args */
+    size_t                    nparams;
+    phr_str_t                *warnings;
+    size_t                    nwarnings;
+    phr_str_t                *infos;
+    size_t                    ninfos;
+} phr_call_t;
+
+/* PHR_OK with the response filled, or a failure described in err */
+typedef int (*phr_endpoint_pt)(phr_call_t *c, phr_err_t *err);
+
+
+/* param.c */
+
+/* decodes the query string and a form body; PHR_EINVAL, PHR_ENOMEM */
+int phr_call_parse_params(phr_call_t *c, phr_err_t *err);
+
+/* %XX and, where plus is set, "+"; appends to the arena.  PHR_EINVAL. */
+int phr_param_decode(phr_arena_t *arena, phr_str_t in, int plus,
+    phr_str_t *out);
+
+/* the first of that name, "" if none */
+phr_str_t phr_call_param(const phr_call_t *c, const char *name);
+
+/* the next of that name from *pos on, which starts at 0; 0 at the end */
+int phr_call_next_param(const phr_call_t *c, const char *name, size_t *pos,
+    phr_str_t *value);
+
+/*
+ * Typed parameters: absent or empty gives otherwise.  The error names the
+ * parameter: invalid parameter "start": cannot parse "x" to ...
+ */
+int phr_call_time(const phr_call_t *c, const char *name, int64_t otherwise,
+    int64_t *t_ms, phr_err_t *err);
+int phr_call_duration(const phr_call_t *c, const char *name,
+    int64_t otherwise, int64_t *ms, phr_err_t *err);
+int phr_call_limit(const phr_call_t *c, size_t *limit, phr_err_t *err);
+
+/* seconds or RFC 3339; seconds or "5m".  PHR_OK or PHR_EINVAL. */
+int phr_param_time(phr_str_t s, int64_t *t_ms);
+int phr_param_duration(phr_str_t s, int64_t *ms);
+
+/* all match[] parameters, parsed; free with phr_call_free_matchers() */
+typedef struct {
+    phr_matcher_t  *m;
+    size_t          n;
+} phr_matcher_list_t;
+
+int phr_call_matchers(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
+    phr_err_t *err);
+void phr_call_free_matchers(phr_matcher_list_t *lists, size_t n);
+
+
+/* envelope.c */
+
+/* {"status":"success","data": ... the endpoint writes one value ... } */
+void phr_call_begin(phr_call_t *c);
+void phr_call_end(phr_call_t *c);
+
+int phr_call_warn(phr_call_t *c, phr_str_t text);
+int phr_call_info(phr_call_t *c, phr_str_t text);
+
+/* the JSON error answer; phr_call_plain_fail() writes text alone */
+void phr_call_fail(phr_call_t *c, const phr_err_t *err);
+int phr_call_status(int code);
+
+/* a short answer of another type */
+int phr_call_text(phr_call_t *c, int status, const char *content_type,
+    phr_str_t text);
+
+void phr_call_header(phr_call_t *c, const char *name, phr_str_t value);
+
+/* "a":"b" members of an object */
+void phr_call_labels(phr_call_t *c, phr_labels_t ls);
+
+
+/* endpoints, by family; the table is in api.c */
+
+int phr_api_query(phr_call_t *c, phr_err_t *err);
+int phr_api_query_range(phr_call_t *c, phr_err_t *err);
+int phr_api_query_exemplars(phr_call_t *c, phr_err_t *err);
+int phr_api_format_query(phr_call_t *c, phr_err_t *err);
+
+int phr_api_labels(phr_call_t *c, phr_err_t *err);
+int phr_api_label_values(phr_call_t *c, phr_err_t *err);
+int phr_api_series(phr_call_t *c, phr_err_t *err);
+int phr_api_metadata(phr_call_t *c, phr_err_t *err);
+
+int phr_api_targets(phr_call_t *c, phr_err_t *err);
+int phr_api_scrape_pools(phr_call_t *c, phr_err_t *err);
+int phr_api_rules(phr_call_t *c, phr_err_t *err);
+int phr_api_alerts(phr_call_t *c, phr_err_t *err);
+int phr_api_alertmanagers(phr_call_t *c, phr_err_t *err);
+
+int phr_api_buildinfo(phr_call_t *c, phr_err_t *err);
+int phr_api_runtimeinfo(phr_call_t *c, phr_err_t *err);
+int phr_api_flags(phr_call_t *c, phr_err_t *err);
+int phr_api_config(phr_call_t *c, phr_err_t *err);
+int phr_api_tsdb(phr_call_t *c, phr_err_t *err);
+int phr_api_healthy(phr_call_t *c, phr_err_t *err);
+int phr_api_ready(phr_call_t *c, phr_err_t *err);
+int phr_api_reload(phr_call_t *c, phr_err_t *err);
+
+int phr_api_metrics(phr_call_t *c, phr_err_t *err);
+int phr_api_push(phr_call_t *c, phr_err_t *err);
+int phr_api_push_groups(phr_call_t *c, phr_err_t *err);
+
+int phr_api_grafana_health(phr_call_t *c, phr_err_t *err);
+int phr_api_json_root(phr_call_t *c, phr_err_t *err);
+int phr_api_json_search(phr_call_t *c, phr_err_t *err);
+int phr_api_json_metrics(phr_call_t *c, phr_err_t *err);
+int phr_api_json_options(phr_call_t *c, phr_err_t *err);
+int phr_api_json_query(phr_call_t *c, phr_err_t *err);
+int phr_api_json_annotations(phr_call_t *c, phr_err_t *err);
+int phr_api_json_variable(phr_call_t *c, phr_err_t *err);
+int phr_api_json_tag_keys(phr_call_t *c, phr_err_t *err);
+int phr_api_json_tag_values(phr_call_t *c, phr_err_t *err);
+
+int phr_api_page(phr_call_t *c, phr_err_t *err);
+
+
+#endif /* PHR_CALL_H_INCLUDED */

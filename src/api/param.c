@@ -1,0 +1,409 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Parameters of a request: the query string and an urlencoded form, decoded
+ * once, and read with the words that Prometheus's API has for mistakes.
+ */
+
+#include "api/call.h"
+
+#include <math.h>
+
+#include "core/number.h"
+#include "core/time.h"
+#include "promql/promql.h"
+
+
+#define PHR_PARAM_MAX  1000     /* of one request */
+
+
+static int phr_param_split(phr_call_t *c, phr_str_t s, phr_err_t *err);
+static int phr_param_hex(int ch);
+
+
+int
+phr_call_parse_params(phr_call_t *c, phr_err_t *err)
+{
+    int               rc;
+    static const char form[] = "application/x-www-form-urlencoded";
+
+    c->params = phr_arena_alloc(c->arena,
+                                PHR_PARAM_MAX * sizeof(phr_param_t));
+    if (c->params == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "out of memory");
+    }
+
+    c->nparams = 0;
+
+    /* as Go's FormValue(): the body goes before the query string */
+
+    if (c->req->content_type.len >= sizeof(form) - 1
+        && memcmp(c->req->content_type.data, form, sizeof(form) - 1) == 0)
+    {
+        rc = phr_param_split(c, c->req->body, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return phr_param_split(c, c->req->args, err);
+}
+
+
+static int
+phr_param_split(phr_call_t *c, phr_str_t s, phr_err_t *err)
+{
+    const char   *p, *end, *amp, *eq;
+    phr_param_t  *param;
+
+    p = s.data;
+    end = s.data + s.len;
+
+    while (p < end) {
+
+        amp = memchr(p, '&', end - p);
+        if (amp == NULL) {
+            amp = end;
+        }
+
+        if (amp == p) {
+            p = amp + 1;
+            continue;
+        }
+
+        if (c->nparams == PHR_PARAM_MAX) {
+            return phr_err_set(err, PHR_EINVAL, "more than %d parameters",
+                               PHR_PARAM_MAX);
+        }
+
+        eq = memchr(p, '=', amp - p);
+        if (eq == NULL) {
+            eq = amp;
+        }
+
+        param = &c->params[c->nparams];
+
+        if (phr_param_decode(c->arena, phr_str_from(p, eq - p), 1,
+                             &param->name) != PHR_OK
+            || phr_param_decode(c->arena,
+                                eq == amp ? phr_str_from("", 0)
+                                          : phr_str_from(eq + 1,
+                                                         amp - eq - 1),
+                                1, &param->value) != PHR_OK)
+        {
+            return phr_err_set(err, PHR_EINVAL,
+                               "error parsing form values: invalid URL "
+                               "escape in \"%.*s\"", (int) phr_min(amp - p,
+                               100), p);
+        }
+
+        c->nparams++;
+        p = amp + 1;
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_param_decode(phr_arena_t *arena, phr_str_t in, int plus, phr_str_t *out)
+{
+    int     hi, lo;
+    char   *p;
+    size_t  i, n;
+
+    p = phr_arena_alloc(arena, in.len + 1);
+    if (p == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    for (i = 0, n = 0; i < in.len; i++) {
+
+        if (in.data[i] == '+' && plus) {
+            p[n++] = ' ';
+            continue;
+        }
+
+        if (in.data[i] != '%') {
+            p[n++] = in.data[i];
+            continue;
+        }
+
+        if (in.len - i < 3) {
+            return PHR_EINVAL;
+        }
+
+        hi = phr_param_hex(in.data[i + 1]);
+        lo = phr_param_hex(in.data[i + 2]);
+        if (hi < 0 || lo < 0) {
+            return PHR_EINVAL;
+        }
+
+        p[n++] = (char) (hi * 16 + lo);
+        i += 2;
+    }
+
+    p[n] = '\0';
+    *out = phr_str_from(p, n);
+
+    return PHR_OK;
+}
+
+
+static int
+phr_param_hex(int ch)
+{
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0';
+    }
+
+    ch |= 0x20;
+
+    return (ch >= 'a' && ch <= 'f') ? ch - 'a' + 10 : -1;
+}
+
+
+phr_str_t
+phr_call_param(const phr_call_t *c, const char *name)
+{
+    size_t     pos;
+    phr_str_t  value;
+
+    pos = 0;
+
+    if (phr_call_next_param(c, name, &pos, &value)) {
+        return value;
+    }
+
+    return phr_str_from("", 0);
+}
+
+
+int
+phr_call_next_param(const phr_call_t *c, const char *name, size_t *pos,
+    phr_str_t *value)
+{
+    phr_str_t  want;
+
+    want = phr_str_from_c(name);
+
+    while (*pos < c->nparams) {
+        if (phr_str_eq(c->params[(*pos)++].name, want)) {
+            *value = c->params[*pos - 1].value;
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+phr_param_time(phr_str_t s, int64_t *t_ms)
+{
+    double  v;
+
+    if (phr_number_parse(s.data, s.len, &v) == PHR_OK) {
+
+        if (isnan(v)) {
+            return PHR_EINVAL;
+        }
+
+        v = round(v * 1000);
+
+        if (v >= 9.2e18) {
+            *t_ms = PHR_TIME_MAX;
+
+        } else if (v <= -9.2e18) {
+            *t_ms = PHR_TIME_MIN;
+
+        } else {
+            *t_ms = (int64_t) v;
+        }
+
+        return PHR_OK;
+    }
+
+    if (phr_rfc3339_parse(s.data, s.len, t_ms) == PHR_OK) {
+        return PHR_OK;
+    }
+
+    /* what Prometheus calls its first and last moment */
+
+    if (phr_str_eq(s, phr_str_of("-292273086-05-16T16:47:06Z"))) {
+        *t_ms = PHR_TIME_MIN;
+        return PHR_OK;
+    }
+
+    if (phr_str_eq(s, phr_str_of("292277025-08-18T07:12:54.999999999Z"))) {
+        *t_ms = PHR_TIME_MAX;
+        return PHR_OK;
+    }
+
+    return PHR_EINVAL;
+}
+
+
+int
+phr_param_duration(phr_str_t s, int64_t *ms)
+{
+    double  v;
+
+    if (phr_number_parse(s.data, s.len, &v) == PHR_OK) {
+
+        /* nanoseconds in an int64_t, as everywhere in this API */
+
+        if (isnan(v) || fabs(v) > 9.2e9) {
+            return PHR_EINVAL;
+        }
+
+        *ms = (int64_t) (v * 1000);
+        return PHR_OK;
+    }
+
+    if (phr_duration_parse(s.data, s.len, ms) != PHR_OK) {
+        return PHR_EINVAL;
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_call_time(const phr_call_t *c, const char *name, int64_t otherwise,
+    int64_t *t_ms, phr_err_t *err)
+{
+    phr_str_t  s;
+
+    s = phr_call_param(c, name);
+    if (s.len == 0) {
+        *t_ms = otherwise;
+        return PHR_OK;
+    }
+
+    if (phr_param_time(s, t_ms) != PHR_OK) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"%s\": "
+                           "cannot parse \"%.*s\" to a valid timestamp",
+                           name, (int) phr_min(s.len, 100), s.data);
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_call_duration(const phr_call_t *c, const char *name, int64_t otherwise,
+    int64_t *ms, phr_err_t *err)
+{
+    phr_str_t  s;
+
+    s = phr_call_param(c, name);
+    if (s.len == 0) {
+        *ms = otherwise;
+        return PHR_OK;
+    }
+
+    if (phr_param_duration(s, ms) != PHR_OK) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"%s\": "
+                           "cannot parse \"%.*s\" to a valid duration",
+                           name, (int) phr_min(s.len, 100), s.data);
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_call_limit(const phr_call_t *c, size_t *limit, phr_err_t *err)
+{
+    int64_t    n;
+    phr_str_t  s;
+
+    *limit = 0;
+
+    s = phr_call_param(c, "limit");
+    if (s.len == 0) {
+        return PHR_OK;
+    }
+
+    if (phr_int_parse(s.data, s.len, &n) != PHR_OK) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"limit\": "
+                           "\"%.*s\" is not a number",
+                           (int) phr_min(s.len, 100), s.data);
+    }
+
+    if (n < 0) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"limit\": "
+                           "limit must be non-negative");
+    }
+
+    *limit = (size_t) n;
+
+    return PHR_OK;
+}
+
+
+int
+phr_call_matchers(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
+    phr_err_t *err)
+{
+    int                  rc;
+    size_t               pos, i;
+    phr_str_t            text;
+    phr_matcher_list_t  *list;
+
+    *n = 0;
+    list = phr_arena_calloc(c->arena, c->nparams + 1, sizeof(*list));
+    if (list == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "out of memory");
+    }
+
+    pos = 0;
+
+    while (phr_call_next_param(c, "match[]", &pos, &text)) {
+
+        rc = phr_promql_parse_selector(c->arena, text, &list[*n].m,
+                                       &list[*n].n, err);
+        if (rc != PHR_OK) {
+            if (err != NULL && err->line != 0) {
+                phr_err_prefix(err, "%u:%u: ", err->line, err->column);
+            }
+            phr_err_prefix(err, "invalid parameter \"match[]\": ");
+            phr_call_free_matchers(list, *n);
+            *n = 0;
+            return rc;
+        }
+
+        for (i = 0; i < list[*n].n; i++) {
+            if (!phr_matcher_matches(&list[*n].m[i], phr_str_from("", 0))) {
+                break;
+            }
+        }
+
+        (*n)++;
+
+        if (i == list[*n - 1].n) {
+            phr_call_free_matchers(list, *n);
+            *n = 0;
+            return phr_err_set(err, PHR_EINVAL, "match[] must contain at "
+                               "least one non-empty matcher");
+        }
+    }
+
+    *lists = list;
+
+    return PHR_OK;
+}
+
+
+void
+phr_call_free_matchers(phr_matcher_list_t *lists, size_t n)
+{
+    size_t  i, k;
+
+    for (i = 0; i < n; i++) {
+        for (k = 0; k < lists[i].n; k++) {
+            phr_matcher_destroy(&lists[i].m[k]);
+        }
+    }
+}
