@@ -49,31 +49,31 @@ static const phr_route_t  phr_routes[] = {
     { "/api/v1/query", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_query },
     { "/api/v1/query_range", PHR_GET|PHR_POST, PHR_API_QUERY,
       phr_api_query_range },
-    { "/api/v1/query_exemplars", PHR_GET|PHR_POST, PHR_API_QUERY,
+    { "/api/v1/query_exemplars", PHR_GET|PHR_POST, PHR_API_READ,
       phr_api_query_exemplars },
-    { "/api/v1/format_query", PHR_GET|PHR_POST, PHR_API_QUERY,
+    { "/api/v1/format_query", PHR_GET|PHR_POST, PHR_API_READ,
       phr_api_format_query },
     { "/api/v1/series", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_series },
-    { "/api/v1/labels", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_labels },
-    { "/api/v1/label/*/values", PHR_GET, PHR_API_QUERY,
+    { "/api/v1/labels", PHR_GET|PHR_POST, PHR_API_READ, phr_api_labels },
+    { "/api/v1/label/*/values", PHR_GET, PHR_API_READ,
       phr_api_label_values },
     { "/api/v1/metadata", PHR_GET, PHR_API_WRITER, phr_api_metadata },
-    { "/api/v1/targets", PHR_GET, PHR_API_QUERY, phr_api_targets },
-    { "/api/v1/scrape_pools", PHR_GET, PHR_API_QUERY,
+    { "/api/v1/targets", PHR_GET, PHR_API_READ, phr_api_targets },
+    { "/api/v1/scrape_pools", PHR_GET, PHR_API_READ,
       phr_api_scrape_pools },
-    { "/api/v1/rules", PHR_GET, PHR_API_QUERY, phr_api_rules },
-    { "/api/v1/alerts", PHR_GET, PHR_API_QUERY, phr_api_alerts },
-    { "/api/v1/alertmanagers", PHR_GET, PHR_API_QUERY,
+    { "/api/v1/rules", PHR_GET, PHR_API_READ, phr_api_rules },
+    { "/api/v1/alerts", PHR_GET, PHR_API_READ, phr_api_alerts },
+    { "/api/v1/alertmanagers", PHR_GET, PHR_API_READ,
       phr_api_alertmanagers },
-    { "/api/v1/status/buildinfo", PHR_GET, PHR_API_QUERY,
+    { "/api/v1/status/buildinfo", PHR_GET, PHR_API_READ,
       phr_api_buildinfo },
-    { "/api/v1/status/config", PHR_GET, PHR_API_QUERY, phr_api_config },
-    { "/api/v1/status/flags", PHR_GET, PHR_API_QUERY, phr_api_flags },
-    { "/api/v1/status/runtimeinfo", PHR_GET, PHR_API_QUERY,
+    { "/api/v1/status/config", PHR_GET, PHR_API_READ, phr_api_config },
+    { "/api/v1/status/flags", PHR_GET, PHR_API_READ, phr_api_flags },
+    { "/api/v1/status/runtimeinfo", PHR_GET, PHR_API_READ,
       phr_api_runtimeinfo },
-    { "/api/v1/status/tsdb", PHR_GET, PHR_API_QUERY, phr_api_tsdb },
-    { "/-/healthy", PHR_GET, PHR_API_QUERY, phr_api_healthy },
-    { "/-/ready", PHR_GET, PHR_API_QUERY, phr_api_ready },
+    { "/api/v1/status/tsdb", PHR_GET, PHR_API_READ, phr_api_tsdb },
+    { "/-/healthy", PHR_GET, PHR_API_READ, phr_api_healthy },
+    { "/-/ready", PHR_GET, PHR_API_READ, phr_api_ready },
     { "/-/reload", PHR_POST|PHR_PUT, PHR_API_WRITER, phr_api_reload },
 
     /* Pushgateway */
@@ -85,42 +85,42 @@ static const phr_route_t  phr_routes[] = {
 
     /* Grafana, and its two JSON data sources */
 
-    { "/api/health", PHR_GET, PHR_API_QUERY, phr_api_grafana_health },
-    { "/json", PHR_GET, PHR_API_QUERY, phr_api_json_root },
-    { "/json/search", PHR_GET|PHR_POST, PHR_API_QUERY,
+    { "/api/health", PHR_GET, PHR_API_READ, phr_api_grafana_health },
+    { "/json", PHR_GET, PHR_API_READ, phr_api_json_root },
+    { "/json/search", PHR_GET|PHR_POST, PHR_API_READ,
       phr_api_json_search },
-    { "/json/metrics", PHR_POST, PHR_API_QUERY, phr_api_json_metrics },
-    { "/json/metric-payload-options", PHR_POST, PHR_API_QUERY,
+    { "/json/metrics", PHR_POST, PHR_API_READ, phr_api_json_metrics },
+    { "/json/metric-payload-options", PHR_POST, PHR_API_READ,
       phr_api_json_options },
     { "/json/query", PHR_POST, PHR_API_QUERY, phr_api_json_query },
     { "/json/annotations", PHR_POST, PHR_API_QUERY,
       phr_api_json_annotations },
-    { "/json/variable", PHR_POST, PHR_API_QUERY, phr_api_json_variable },
-    { "/json/tag-keys", PHR_GET|PHR_POST, PHR_API_QUERY,
+    { "/json/variable", PHR_POST, PHR_API_READ, phr_api_json_variable },
+    { "/json/tag-keys", PHR_GET|PHR_POST, PHR_API_READ,
       phr_api_json_tag_keys },
-    { "/json/tag-values", PHR_POST, PHR_API_QUERY,
+    { "/json/tag-values", PHR_POST, PHR_API_READ,
       phr_api_json_tag_values },
-    { "/simplejson", PHR_GET, PHR_API_QUERY, phr_api_json_root },
-    { "/simplejson/search", PHR_GET|PHR_POST, PHR_API_QUERY,
+    { "/simplejson", PHR_GET, PHR_API_READ, phr_api_json_root },
+    { "/simplejson/search", PHR_GET|PHR_POST, PHR_API_READ,
       phr_api_json_search },
     { "/simplejson/query", PHR_POST, PHR_API_QUERY, phr_api_json_query },
     { "/simplejson/annotations", PHR_POST, PHR_API_QUERY,
       phr_api_json_annotations },
-    { "/simplejson/tag-keys", PHR_GET|PHR_POST, PHR_API_QUERY,
+    { "/simplejson/tag-keys", PHR_GET|PHR_POST, PHR_API_READ,
       phr_api_json_tag_keys },
-    { "/simplejson/tag-values", PHR_POST, PHR_API_QUERY,
+    { "/simplejson/tag-values", PHR_POST, PHR_API_READ,
       phr_api_json_tag_values },
 
-    { "/json/", PHR_GET, PHR_API_QUERY, phr_api_json_root },
-    { "/simplejson/", PHR_GET, PHR_API_QUERY, phr_api_json_root },
+    { "/json/", PHR_GET, PHR_API_READ, phr_api_json_root },
+    { "/simplejson/", PHR_GET, PHR_API_READ, phr_api_json_root },
 
     /* what is left below these is a mistake, not a view of the page */
 
-    { "/api/", 0, PHR_API_QUERY, NULL },
-    { "/-/", 0, PHR_API_QUERY, NULL },
-    { "/alertmanager/", 0, PHR_API_QUERY, NULL },
+    { "/api/", 0, PHR_API_READ, NULL },
+    { "/-/", 0, PHR_API_READ, NULL },
+    { "/alertmanager/", 0, PHR_API_READ, NULL },
 
-    { "/", PHR_GET, PHR_API_QUERY, phr_api_page },
+    { "/", PHR_GET, PHR_API_READ, phr_api_page },
 };
 
 
@@ -133,7 +133,7 @@ phr_api_thread(phr_str_t method, phr_str_t path)
     route = phr_route_find(path, &segment);
 
     if (route == NULL || !(route->methods & phr_route_method(method))) {
-        return PHR_API_QUERY;
+        return PHR_API_READ;
     }
 
     return route->thread;

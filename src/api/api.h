@@ -65,7 +65,8 @@ typedef struct {
 
 
 typedef enum {
-    PHR_API_QUERY = 0,      /* query threads */
+    PHR_API_QUERY = 0,      /* may take long: query threads */
+    PHR_API_READ,           /* short: the reader thread */
     PHR_API_WRITER,         /* the writer thread */
 } phr_api_thread_e;
 
