@@ -161,6 +161,8 @@ struct phr_alertmanager_yml_s {
 
     phr_str_t                 path;
     phr_str_t                 text;             /* as it was read */
+
+    void                     *own;              /* of the loader */
 };
 
 

@@ -10,6 +10,7 @@
 
 
 #include "settings/loader.h"
+#include "settings/yaml.h"
 
 
 /* of each value and its _file at most one is set; data is NULL if unset */
@@ -81,6 +82,7 @@ typedef struct {
     phr_str_t       iss;
     phr_str_t       audience;
     phr_str_t       grant_type;
+    const phr_yaml_node_t  *claims;         /* a mapping; NULL: none */
     phr_strs_t      scopes;
     phr_str_t       token_url;
     phr_pairs_t     endpoint_params;

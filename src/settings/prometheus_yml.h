@@ -17,6 +17,7 @@
 #include "core/regex.h"
 #include "settings/http_client.h"
 #include "settings/loader.h"
+#include "settings/yaml.h"
 
 
 typedef enum {
@@ -76,6 +77,7 @@ typedef struct {
     phr_str_t      kind;
     uint32_t       line;
     size_t         n;                       /* entries of that kind */
+    const phr_yaml_node_t  *node;           /* as written */
 } phr_other_sd_t;
 
 
@@ -204,6 +206,8 @@ struct phr_prometheus_yml_s {
     size_t                     nwarnings;
 
     phr_str_t                  path;        /* of the file */
+
+    void                      *own;         /* of the loader */
 };
 
 

@@ -65,6 +65,8 @@ struct phr_rules_yml_s {
     phr_str_t               path;
     phr_rule_group_conf_t  *groups;
     size_t                  ngroups;
+
+    void                   *own;        /* of the loader */
 };
 
 

@@ -45,6 +45,8 @@ struct phr_yaml_node_s {
     unsigned                   quoted:1;    /* '...' or "..." */
     uint32_t                   line;        /* from 1 */
     uint32_t                   column;      /* from 1, in code points */
+    uint32_t                   text_line;   /* where the text itself */
+    uint32_t                   text_column; /* begins: after " or below | */
     uint32_t                   depth;       /* of the subtree, a leaf has 1 */
     uint32_t                   nnodes;      /* of the subtree, expanded */
     phr_str_t                  value;       /* of scalars, as written */
