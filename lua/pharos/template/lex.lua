@@ -371,10 +371,6 @@ function Lexer:lex_paren(c)
     end
 
     self.paren_depth = self.paren_depth - 1
-    if self.paren_depth < 0 then
-        return self:fail("unexpected right paren")
-    end
-
     self:emit("rightparen", self.start)
 end
 

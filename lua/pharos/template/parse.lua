@@ -35,7 +35,7 @@ local function token_text(token)
         return "EOF"
     elseif token.typ == "error" then
         return token.val
-    elseif lex.KEYWORDS[token.typ] then
+    elseif lex.KEYWORDS[token.typ] or token.typ == "dot" then
         return "<" .. token.val .. ">"
     elseif #token.val > 10 then
         return literal.quote(sub(token.val, 1, 10)) .. "..."
@@ -394,7 +394,8 @@ end
 
 
 function Parser:template_control(token)
-    local n = { type = "template", pos = token.pos, line = token.line }
+    local n = { type = "template", pos = self:peek_non_space().pos,
+                line = token.line }
 
     n.name = self:template_name("template clause")
 
@@ -409,7 +410,8 @@ end
 
 
 function Parser:block_control(token)
-    local n = { type = "template", pos = token.pos, line = token.line }
+    local n = { type = "template", pos = self:peek_non_space().pos,
+                line = token.line }
 
     n.name = self:template_name("block clause")
     n.pipe = self:pipeline("block clause", "right")

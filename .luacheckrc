@@ -1,0 +1,3 @@
+-- Lua runs in LuaJIT; the tests print, nothing else does.
+std = "luajit"
+max_line_length = 80
