@@ -246,6 +246,7 @@ const char *phr_token_text(phr_token_e t);
 int phr_token_is_comparison(phr_token_e t);     /* == != < <= > >= */
 int phr_token_is_set(phr_token_e t);            /* and or unless */
 int phr_token_is_aggregation(phr_token_e t);
+int phr_token_takes_param(phr_token_e t);       /* topk quantile ... */
 
 /*
  * The value of a duration expression in milliseconds, given the query's

@@ -61,6 +61,25 @@ phr_token_is_aggregation(phr_token_e t)
 }
 
 
+int
+phr_token_takes_param(phr_token_e t)
+{
+    switch (t) {
+
+    case PHR_TOK_BOTTOMK:
+    case PHR_TOK_COUNT_VALUES:
+    case PHR_TOK_LIMITK:
+    case PHR_TOK_LIMIT_RATIO:
+    case PHR_TOK_QUANTILE:
+    case PHR_TOK_TOPK:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
 static void
 phr_token_quote_cut(phr_buf_t *b, phr_str_t text)
 {
