@@ -1,0 +1,177 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Append, inside: what append.c, append_series.c and append_meta.c share.
+ * Nobody else includes this file.
+ *
+ *     line    of the last good answer: where it stood, what it meant
+ *     text    a metric part as the target wrote it -> slot, or "dropped"
+ *     slot    a series of the store; several texts may mean the same one
+ */
+
+#ifndef PHR_APPEND_IMPL_H_INCLUDED
+#define PHR_APPEND_IMPL_H_INCLUDED
+
+
+#include "core/map.h"
+#include "ingest/append.h"
+
+
+#define PHR_SCRAPE_NONE     UINT32_MAX
+#define PHR_SCRAPE_DROPPED  (UINT32_MAX - 1)
+
+#define PHR_SCRAPE_NREPORT  8
+
+
+typedef enum {
+    PHR_LINE_META = 0,          /* metadata or comment */
+    PHR_LINE_SAMPLE,
+} phr_line_kind_e;
+
+typedef enum {
+    PHR_STAGE_NONE = 0,         /* dropped, duplicate, over a limit */
+    PHR_STAGE_ROW,
+    PHR_STAGE_TIMED,            /* has a time of its own */
+} phr_line_stage_e;
+
+
+typedef struct phr_scrape_meta_s  phr_scrape_meta_t;
+
+struct phr_scrape_meta_s {
+    phr_metadata_t   md;
+    uint32_t         iter;      /* scrape that had it last */
+};
+
+
+typedef struct {
+    double               v;
+    int64_t              t_ms;
+    uint32_t             off;           /* in the body */
+    uint32_t             metric_len;    /* of META: the whole line */
+    uint32_t             line_len;
+    uint32_t             text;          /* of SAMPLE */
+    uint32_t             slot;          /* of SAMPLE, or DROPPED */
+    uint8_t              kind;
+    uint8_t              type;          /* what TYPE said up to here */
+    uint8_t              stage;
+    unsigned             has_t:1;
+    unsigned             whole:1;       /* ends in a newline */
+    phr_scrape_meta_t   *meta;          /* of META, or NULL */
+} phr_scrape_line_t;
+
+
+typedef struct {
+    uint32_t   slot;            /* or DROPPED */
+    uint32_t   line;            /* of the last good scrape, or NONE */
+} phr_scrape_text_t;
+
+
+typedef struct {
+    phr_sid_t  sid;
+    uint32_t   seen;            /* scrape that had it last */
+} phr_scrape_slot_t;
+
+
+struct phr_scrape_s {
+    phr_scrape_options_t   o;
+    phr_arena_t           *conf;        /* what o points to */
+    phr_arena_t           *tmp;         /* labels of one series */
+    phr_expo_t             again;       /* to parse a metric part again */
+
+    uint32_t               source;      /* rows */
+    uint32_t               timed_source;
+    unsigned               has_source:1;
+    unsigned               has_timed_source:1;
+    unsigned               sid_stale:1;     /* an id changed */
+
+    uint32_t               iter;        /* number of this scrape */
+
+    phr_map_t             *text_map;    /* -> index in texts, plus 1 */
+    phr_array_t            texts;
+    phr_array_t            slots;
+    uint32_t              *sid_map;     /* open addressing -> slot */
+    size_t                 sid_size;    /* 0 or a power of two */
+
+    /* the last good answer */
+    phr_expo_format_e      format;
+    char                  *body;
+    phr_scrape_line_t     *lines;
+    size_t                 nlines;
+
+    uint32_t              *tracked;     /* slots marked when they vanish */
+    size_t                 ntracked;
+
+    uint32_t               report[PHR_SCRAPE_NREPORT];  /* slots, or NONE */
+
+    phr_map_t             *meta_map;    /* -> phr_scrape_meta_t */
+};
+
+
+/* one scrape under way */
+typedef struct {
+    phr_scrape_t         *s;
+    phr_appender_t       *app;
+    int64_t               t_ms;
+    phr_scrape_report_t  *report;
+
+    phr_expo_t            p;
+    phr_scrape_line_t    *lines;
+    size_t                nlines;
+    size_t                nalloc;
+    uint64_t              nsamples;     /* taken; limits apply to them */
+    uint64_t              max_samples;
+    unsigned              moved:1;      /* a line was not as predicted */
+    unsigned              full:1;       /* a limit on samples was hit */
+
+    /* for what is kept of a good answer */
+    char                 *body;
+    uint32_t             *tracked;
+} phr_scrape_pass_t;
+
+
+/*
+ * The text of a metric part, with its slot, made if it is new.  p has just
+ * parsed the sample.  With full set, only one that the rules drop is made;
+ * else *text is PHR_SCRAPE_NONE, and so it is if the store takes no more
+ * series.  PHR_EPARSE, PHR_EINVAL, PHR_ELIMIT: the scrape fails; *fatal is
+ * set if the appender or memory failed instead.
+ */
+int phr_scrape_text_add(phr_scrape_t *s, phr_appender_t *app, phr_expo_t *p,
+    int full, uint32_t *text, int *fatal, phr_err_t *err);
+
+/* PHR_SCRAPE_NONE if it is not known */
+uint32_t phr_scrape_text_find(phr_scrape_t *s, phr_str_t metric);
+
+/* asks for the id of a series anew that the store has expired */
+int phr_scrape_text_again(phr_scrape_t *s, phr_appender_t *app,
+    phr_str_t metric, phr_metric_type_e type, uint32_t slot, phr_err_t *err);
+
+/* the slot of report series i; PHR_NOTFOUND if the store has no room */
+int phr_scrape_report_slot(phr_scrape_t *s, phr_appender_t *app, unsigned i,
+    uint32_t *slot, phr_err_t *err);
+int phr_scrape_report_again(phr_scrape_t *s, phr_appender_t *app, unsigned i,
+    phr_err_t *err);
+
+/* forgets texts and slots that nothing refers to */
+int phr_scrape_purge(phr_scrape_t *s);
+
+/* forgets all of them */
+void phr_scrape_clear(phr_scrape_t *s);
+
+/*
+ * Appends the samples of a good scrape, the markers of what vanished (of
+ * everything, if the scrape was bad), and the outcome.
+ */
+int phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
+    phr_err_t *err);
+
+/* takes over what a metadata line says; *meta may become NULL */
+int phr_scrape_meta_set(phr_scrape_t *s, phr_expo_t *p,
+    phr_scrape_meta_t **meta);
+
+/* forgets metadata that no scrape had for long */
+void phr_scrape_meta_purge(phr_scrape_t *s);
+void phr_scrape_meta_clear(phr_scrape_t *s);
+
+
+#endif /* PHR_APPEND_IMPL_H_INCLUDED */
