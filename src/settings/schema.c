@@ -329,6 +329,10 @@ phr_schema_pair(phr_schema_ctx_t *ctx, const phr_schema_t *schema,
             continue;
         }
 
+        if (opt->type == PHR_OPT_CUSTOM && opt->set == NULL) {
+            continue;
+        }
+
         if (phr_str_eq(phr_str_from_c(opt->name), pair->key->value)) {
             return phr_schema_value(ctx, opt, member, pair->value);
         }

@@ -54,7 +54,7 @@ typedef enum {
     PHR_OPT_LIST,       /* struct ** and directly after it size_t */
     PHR_OPT_MAP,        /* the same of a mapping; the struct begins with
                            its name, a phr_str_t */
-    PHR_OPT_CUSTOM,     /* set() reads it; written as a node of size 0 */
+    PHR_OPT_CUSTOM,     /* set() reads it; without set(), no key names it */
 } phr_option_type_e;
 
 

@@ -8,7 +8,6 @@
 #include "settings/schema.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
 #include "core/number.h"
 #include "core/time.h"
@@ -508,121 +507,6 @@ phr_schema_size(phr_str_t s, uint64_t *bytes)
     }
 
     *bytes = (uint64_t) sum;
-
-    return PHR_OK;
-}
-
-
-/*
- * What url.Parse() refuses of the URLs that people write: control
- * characters, spaces in the host, a colon in the first path segment, a port
- * that is no number, broken escapes.
- */
-int
-phr_url_check(phr_str_t s, int http, const char **why)
-{
-    size_t       scheme;
-    const char  *p, *end, *host, *port, *q;
-
-    end = s.data + s.len;
-
-    for (p = s.data; p < end; p++) {
-        if ((unsigned char) *p < 0x20 || *p == 0x7f) {
-            *why = "invalid control character in URL";
-            return PHR_EINVAL;
-        }
-    }
-
-    for (p = s.data; p < end; p++) {
-        if (!(((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z')
-              || (p > s.data && ((*p >= '0' && *p <= '9') || *p == '+'
-                                 || *p == '-' || *p == '.'))))
-        {
-            break;
-        }
-    }
-
-    scheme = 0;
-
-    if (p < end && *p == ':') {
-        scheme = (size_t) (p - s.data);
-
-        if (scheme == 0) {
-            *why = "missing protocol scheme";
-            return PHR_EINVAL;
-        }
-
-        p++;
-
-    } else {
-        p = s.data;
-        q = memchr(p, '/', s.len);
-
-        if (memchr(p, ':', q ? (size_t) (q - p) : s.len) != NULL) {
-            *why = "first path segment in URL cannot contain colon";
-            return PHR_EINVAL;
-        }
-    }
-
-    if (http && !(scheme == 4 && strncasecmp(s.data, "http", 4) == 0)
-        && !(scheme == 5 && strncasecmp(s.data, "https", 5) == 0))
-    {
-        *why = "the scheme must be http or https";
-        return PHR_EINVAL;
-    }
-
-    host = NULL;
-
-    if (end - p >= 2 && p[0] == '/' && p[1] == '/') {
-        host = p + 2;
-
-        for (p = host; p < end && strchr("/?#", *p) == NULL; p++) {
-            if (*p == ' ') {
-                *why = "invalid character \" \" in host name";
-                return PHR_EINVAL;
-            }
-        }
-
-        for (q = host; q < p; q++) {
-            if (*q == '@') {
-                host = q + 1;
-            }
-        }
-
-        port = NULL;
-
-        for (q = host; q < p; q++) {
-            if (*q == ':') {
-                port = q + 1;
-            }
-
-            if (*q == ']') {
-                port = NULL;
-            }
-        }
-
-        for (q = port; q != NULL && q < p; q++) {
-            if (*q < '0' || *q > '9') {
-                *why = "invalid port after host";
-                return PHR_EINVAL;
-            }
-        }
-    }
-
-    if (http && (host == NULL || host == p)) {
-        *why = "missing host";
-        return PHR_EINVAL;
-    }
-
-    for ( ; p < end && *p != '?'; p++) {
-        if (*p == '%' && (end - p < 3
-                          || strchr("0123456789abcdefABCDEF", p[1]) == NULL
-                          || strchr("0123456789abcdefABCDEF", p[2]) == NULL))
-        {
-            *why = "invalid URL escape";
-            return PHR_EINVAL;
-        }
-    }
 
     return PHR_OK;
 }

@@ -78,6 +78,9 @@ int phr_yaml_int(const phr_yaml_node_t *node, int64_t *v);
 int phr_yaml_double(const phr_yaml_node_t *node, double *v);
 int phr_yaml_text(const phr_yaml_node_t *node, phr_str_t *v);
 
+/* the type of a plain scalar */
+phr_yaml_type_e phr_yaml_resolve(phr_str_t s);
+
 /* a scalar as YAML, quoted where it would be read as something else */
 void phr_yaml_write_scalar(phr_buf_t *b, phr_str_t s);
 
