@@ -67,6 +67,12 @@ function Expander:compiled(dialect, name, text)
 end
 
 
+-- gives back the memory of what was compiled
+function Expander:forget()
+    self.cache, self.ncached = {}, 0
+end
+
+
 local function rule_name(rule)
     return "__alert_" .. rule
 end
