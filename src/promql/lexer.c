@@ -554,7 +554,7 @@ phr_lexer_keyword(phr_str_t word)
         return PHR_TOK_NUMBER;
     }
 
-    for (i = 0; i < PHR_TOKEN_MAX; i++) {
+    for (i = 0; phr_lexer_is_alpha(lower[0]) && i < PHR_TOKEN_MAX; i++) {
         if (strcmp(lower, phr_token_text((phr_token_e) i)) == 0) {
             return (phr_token_e) i;
         }

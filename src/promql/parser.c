@@ -297,7 +297,9 @@ phr_parser_matching(phr_parser_t *p, phr_node_binary_t *m)
             m->card = t == PHR_TOK_GROUP_LEFT ? PHR_CARD_MANY_TO_ONE
                                               : PHR_CARD_ONE_TO_MANY;
 
-            if (phr_parser_peek(p) == PHR_TOK_LEFT_PAREN
+            t = phr_parser_peek(p);
+
+            if ((t == PHR_TOK_LEFT_PAREN || !phr_parser_starts_expr(t))
                 && phr_parser_names(p, &m->include) != PHR_OK)
             {
                 return p->rc;

@@ -8,9 +8,11 @@
 #include "promql/quote.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "core/number.h"
 #include "core/time.h"
+#include "core/utf8.h"
 
 
 static int phr_parser_float(phr_parser_t *p, const phr_token_t *t, double *v);
@@ -18,6 +20,7 @@ static int phr_parser_int(phr_str_t s, double *v);
 static int phr_parser_underscores_ok(phr_str_t s);
 static int phr_parser_seconds(phr_parser_t *p, const phr_token_t *t,
     double *v);
+static int phr_parser_bad_duration(phr_parser_t *p, const phr_token_t *t);
 
 
 /* a duration is a number of seconds */
@@ -64,7 +67,7 @@ phr_parser_number(phr_parser_t *p)
 static int
 phr_parser_float(phr_parser_t *p, const phr_token_t *t, double *v)
 {
-    char         digits[400];
+    char        *digits, *end;
     size_t       i, n;
     const char  *what;
 
@@ -72,25 +75,29 @@ phr_parser_float(phr_parser_t *p, const phr_token_t *t, double *v)
         return PHR_OK;
     }
 
+    digits = phr_arena_alloc(p->arena, t->text.len + 1);
+    if (digits == NULL) {
+        return phr_parser_no_memory(p);
+    }
+
+    for (i = 0, n = 0; i < t->text.len; i++) {
+        if (t->text.data[i] != '_') {
+            digits[n++] = t->text.data[i];
+        }
+    }
+
+    digits[n] = '\0';
     what = ": invalid syntax";
 
-    if (phr_parser_underscores_ok(t->text) && t->text.len < sizeof(digits)) {
+    /* a hexadecimal fraction would need an exponent */
 
-        for (i = 0, n = 0; i < t->text.len; i++) {
-            if (t->text.data[i] != '_') {
-                digits[n++] = t->text.data[i];
-            }
+    if (phr_parser_underscores_ok(t->text) && (digits[1] | 0x20) != 'x') {
+
+        if (phr_number_parse(digits, n, v) == PHR_OK) {
+            return PHR_OK;
         }
 
-        /* a hexadecimal fraction would need an exponent */
-
-        if ((n < 2 || (digits[1] | 0x20) != 'x')
-            && phr_number_parse(digits, n, v) == PHR_OK)
-        {
-            if (!isinf(*v) || (digits[0] | 0x20) == 'i') {
-                return PHR_OK;
-            }
-
+        if (isinf(strtod(digits, &end)) && *end == '\0') {
             what = ": value out of range";
         }
     }
@@ -216,13 +223,71 @@ phr_parser_seconds(phr_parser_t *p, const phr_token_t *t, double *v)
     }
 
     if (rc != PHR_OK) {
-        return phr_parser_error_quoted(p, t->start, t->end, "not a valid"
-                                       " duration string: ", t->text, "");
+        return phr_parser_bad_duration(p, t);
     }
 
     *v = (double) (ms / 1000) + (double) (ms % 1000) / 1000;
 
     return PHR_OK;
+}
+
+
+/* says whether it is the spelling of a unit or the order of units */
+
+static int
+phr_parser_bad_duration(phr_parser_t *p, const phr_token_t *t)
+{
+    int          rc;
+    phr_str_t    unit;
+    phr_buf_t    b;
+    const char  *s, *end, *known, *last;
+
+    static const char  units[] = " y w d h m s ms ";    /* in due order */
+
+    s = t->text.data;
+    end = s + t->text.len;
+    last = units;
+    unit = phr_str_of("");
+
+    while (s < end && *s >= '0' && *s <= '9' && unit.len == 0) {
+
+        while (s < end && *s >= '0' && *s <= '9') {
+            s++;
+        }
+
+        for (unit.data = s; s < end && (*s < '0' || *s > '9'); s++) {
+            /* void */
+        }
+
+        unit.len = (size_t) (s - unit.data);
+        known = memmem(units, sizeof(units) - 1, unit.data, unit.len);
+
+        if (known != NULL && known[-1] == ' ' && known[unit.len] == ' ') {
+            unit.len = 0;
+
+            if (known <= last) {
+                break;
+            }
+
+            last = known;
+        }
+    }
+
+    if (unit.len == 0) {
+        return phr_parser_error_quoted(p, t->start, t->end, "not a valid"
+                                       " duration string: ", t->text, "");
+    }
+
+    phr_buf_init(&b, 0);
+    phr_buf_puts(&b, "unknown unit ");
+    phr_utf8_quote(&b, unit);
+    phr_buf_puts(&b, " in duration ");
+
+    rc = phr_parser_error_quoted(p, t->start, t->end, phr_buf_cstr(&b),
+                                 t->text, "");
+    phr_buf_free(&b);
+
+    return rc;
 }
 
 
