@@ -53,6 +53,8 @@ void phr_promql_pretty(phr_buf_t *b, const phr_node_t *node);
 
 typedef struct {
     const phr_node_t    *node;
+    phr_str_t            text;              /* of the query, for the places
+                                               in annotations; may be empty */
     int64_t              start_ms;
     int64_t              end_ms;            /* = start_ms if instant */
     int64_t              step_ms;           /* 0: instant query */

@@ -1,0 +1,670 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Evaluator: walks the tree and dispatches, keeps the limits, and makes the
+ * result.  What the nodes mean is in the files beside this one.
+ */
+
+#include "promql/eval.h"
+
+#include <stdlib.h>
+
+#include "promql/func.h"
+
+
+#define PHR_EVAL_MAX_DEPTH  4000
+
+
+static int phr_eval_dispatch(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+static int phr_eval_once(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+static int phr_eval_unary(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+static int phr_eval_query(phr_eval_t *ev, const phr_query_t *query,
+    phr_result_t *result);
+static int phr_eval_matrix(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_result_t *result);
+static int phr_result_vector(phr_eval_t *ev, const phr_value_t *value,
+    int64_t t_ms, phr_result_t *result);
+static int phr_result_range(phr_eval_t *ev, const phr_value_t *value,
+    const phr_grid_t *g, phr_result_t *result);
+static int phr_result_sort(phr_eval_t *ev, phr_result_t *result);
+
+
+int
+phr_promql_eval(const phr_query_t *query, phr_querier_t *querier,
+    phr_result_t *result, phr_err_t *err)
+{
+    int         rc;
+    phr_err_t   own;
+    phr_eval_t  ev;
+
+    if (err == NULL) {
+        err = &own;
+    }
+
+    phr_err_init(err);
+    memset(&ev, 0, sizeof(ev));
+    memset(result, 0, sizeof(*result));
+
+    ev.query = query;
+    ev.querier = querier;
+    ev.arena = query->arena;
+    ev.err = err;
+
+    rc = phr_eval_query(&ev, query, result);
+
+    result->samples_read = ev.read;
+    result->samples_peak = ev.peak;
+
+    if (rc == PHR_OK) {
+        rc = phr_annotations_format(&ev.notes, ev.arena, query->text, result);
+    }
+
+    if (rc >= 0 || err->code != 0) {
+        return rc;
+    }
+
+    /* what was found where there is nothing more to say than the code */
+
+    switch (rc) {
+
+    case PHR_ETIMEOUT:
+        return phr_err_set(err, rc,
+                           "query timed out in expression evaluation");
+
+    case PHR_ECANCELED:
+        return phr_err_set(err, rc,
+                           "query was canceled in expression evaluation");
+
+    case PHR_ELIMIT:
+        return phr_err_set(err, rc, "query needs more memory than allowed");
+
+    case PHR_ENOMEM:
+        return phr_err_set(err, rc, "out of memory");
+
+    default:
+        return phr_err_set(err, rc, "query failed");
+    }
+}
+
+
+static int
+phr_eval_query(phr_eval_t *ev, const phr_query_t *query,
+    phr_result_t *result)
+{
+    int                rc;
+    phr_type_e         type;
+    phr_grid_t         g;
+    phr_value_t        value;
+    const phr_node_t  *root;
+
+    root = phr_ast_unparen(query->node);
+    type = root->type;
+
+    rc = phr_plan(ev, query->node);
+    if (rc < 0) {
+        return rc;
+    }
+
+    g.start_ms = query->start_ms;
+    g.step_ms = 1;
+    g.n = 1;
+
+    if (query->step_ms > 0) {
+        if (type != PHR_TYPE_SCALAR && type != PHR_TYPE_VECTOR) {
+            return phr_err_set(ev->err, PHR_EINVAL,
+                               "invalid expression type \"%s\" for range "
+                               "query, must be Scalar or instant Vector",
+                               phr_type_text(type));
+        }
+
+        g.step_ms = query->step_ms;
+        g.n = query->end_ms < query->start_ms ? 0
+              : (size_t) ((query->end_ms - query->start_ms)
+                          / query->step_ms) + 1;
+    }
+
+    result->t_ms = query->start_ms;
+
+    if (type == PHR_TYPE_MATRIX) {
+        return phr_eval_matrix(ev, root, &g, result);
+    }
+
+    rc = phr_eval_node(ev, root, &g, &value);
+    if (rc < 0) {
+        return rc;
+    }
+
+    if (type == PHR_TYPE_STRING) {
+        result->type = type;
+        result->string = phr_arena_str(ev->arena, value.string);
+
+        return result->string.data == NULL ? phr_eval_nomem(ev) : PHR_OK;
+    }
+
+    rc = phr_value_drop_names(&value, ev->arena, g.n, ev->err);
+    if (rc < 0) {
+        return rc;
+    }
+
+    if (query->step_ms > 0) {
+        return phr_result_range(ev, &value, &g, result);
+    }
+
+    if (type == PHR_TYPE_SCALAR) {
+        result->type = type;
+        result->scalar = value.cols[0].v[0];
+
+        return PHR_OK;
+    }
+
+    return phr_result_vector(ev, &value, query->start_ms, result);
+}
+
+
+int
+phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    phr_value_t *out)
+{
+    int          rc;
+    uint64_t     held;
+    phr_value_t  value;
+
+    if (ev->depth > PHR_EVAL_MAX_DEPTH) {
+        return phr_err_set(ev->err, PHR_ELIMIT, "query is nested too deeply");
+    }
+
+    rc = phr_eval_poll(ev);
+    if (rc < 0) {
+        return rc;
+    }
+
+    phr_value_init(&value);
+    value.type = node->type;
+
+    if (g->n == 0) {
+        *out = value;
+        return PHR_OK;
+    }
+
+    held = ev->held;
+    ev->depth++;
+
+    if (g->n > 1 && phr_plan_of(ev, node)->once) {
+        rc = phr_eval_once(ev, node, g, &value);
+
+    } else {
+        rc = phr_eval_dispatch(ev, node, g, &value);
+    }
+
+    ev->depth--;
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    value.type = node->type;
+
+    /* operands are still there while the result is made */
+
+    if (node->kind != PHR_NODE_PAREN) {
+        rc = phr_eval_hold(ev, phr_value_count(&value, g->n));
+        if (rc < 0) {
+            return rc;
+        }
+
+        ev->held = held + phr_value_count(&value, g->n);
+    }
+
+    *out = value;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_eval_dispatch(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out)
+{
+    switch (node->kind) {
+
+    case PHR_NODE_NUMBER:
+        return phr_fn_constant(ev, g, node->u.number.value, out);
+
+    case PHR_NODE_STRING:
+        out->string = node->u.string.value;
+        return PHR_OK;
+
+    case PHR_NODE_SELECTOR:
+        return phr_eval_selector(ev, node, g, out);
+
+    case PHR_NODE_UNARY:
+        return phr_eval_unary(ev, node, g, out);
+
+    case PHR_NODE_BINARY:
+        return phr_eval_binary(ev, node, g, out);
+
+    case PHR_NODE_AGGREGATE:
+        return phr_eval_aggregate(ev, node, g, out);
+
+    case PHR_NODE_CALL:
+        return phr_fn_call(ev, node, g, out);
+
+    case PHR_NODE_PAREN:
+        return phr_eval_node(ev, node->u.paren.expr, g, out);
+
+    case PHR_NODE_MATRIX:
+    case PHR_NODE_SUBQUERY:
+    case PHR_NODE_DURATION:
+        break;
+    }
+
+    /* the parser lets ranges stand only where functions take them */
+
+    return phr_err_set(ev->err, PHR_EEXEC,
+                       "a range vector has no value of its own here");
+}
+
+
+/* the first step, repeated */
+static int
+phr_eval_once(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    phr_value_t *out)
+{
+    int          rc;
+    double      *v;
+    size_t       i, j;
+    uint64_t     read;
+    phr_grid_t   one;
+
+    one = *g;
+    one.n = 1;
+    read = ev->read;
+
+    rc = phr_eval_dispatch(ev, node, &one, out);
+    if (rc < 0) {
+        return rc;
+    }
+
+    ev->read += (ev->read - read) * (g->n - 1);
+
+    rc = phr_eval_hold(ev, phr_value_count(out, 1) * g->n);
+    if (rc < 0) {
+        return rc;
+    }
+
+    for (i = 0; i < out->n; i++) {
+        v = phr_col_create(ev->arena, g->n);
+        if (v == NULL) {
+            return phr_eval_nomem(ev);
+        }
+
+        for (j = 0; j < g->n; j++) {
+            v[j] = out->cols[i].v[0];
+        }
+
+        out->cols[i].v = v;
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_eval_unary(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    phr_value_t *out)
+{
+    int            rc;
+    size_t         i, j;
+    phr_column_t  *c;
+
+    rc = phr_eval_node(ev, node->u.unary.expr, g, out);
+    if (rc < 0 || node->u.unary.op != PHR_TOK_SUB) {
+        return rc;
+    }
+
+    for (i = 0; i < out->n; i++) {
+        c = &out->cols[i];
+        c->drop_name = 1;
+
+        for (j = 0; j < g->n; j++) {
+            if (phr_col_has(c, j)) {
+                c->v[j] = -c->v[j];
+            }
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_eval_scalar(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    double **v)
+{
+    int          rc;
+    phr_value_t  value;
+
+    rc = phr_eval_node(ev, node, g, &value);
+    if (rc < 0) {
+        return rc;
+    }
+
+    phr_assert(g->n == 0 || value.n == 1);
+
+    *v = g->n == 0 ? NULL : value.cols[0].v;
+
+    return PHR_OK;
+}
+
+
+int
+phr_eval_hold(phr_eval_t *ev, uint64_t n)
+{
+    uint64_t  held;
+
+    held = ev->held + n;
+    ev->peak = phr_max(ev->peak, held);
+
+    if (ev->query->max_samples != 0 && held > ev->query->max_samples) {
+        return phr_err_set(ev->err, PHR_ELIMIT,
+                           "query processing would load too many samples "
+                           "into memory in query execution");
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_eval_nomem(phr_eval_t *ev)
+{
+    return phr_arena_rc(ev->arena);
+}
+
+
+int64_t
+phr_time_add(int64_t a, int64_t b)
+{
+    if (b > 0 && a > INT64_MAX - b) {
+        return INT64_MAX;
+    }
+
+    if (b < 0 && a < INT64_MIN - b) {
+        return INT64_MIN;
+    }
+
+    return a + b;
+}
+
+
+int64_t
+phr_time_sub(int64_t a, int64_t b)
+{
+    if (b < 0 && a > INT64_MAX + b) {
+        return INT64_MAX;
+    }
+
+    if (b > 0 && a < INT64_MIN + b) {
+        return INT64_MIN;
+    }
+
+    return a - b;
+}
+
+
+static int
+phr_eval_cmp_str(const void *one, const void *two)
+{
+    return phr_str_cmp(*(const phr_str_t *) one, *(const phr_str_t *) two);
+}
+
+
+int
+phr_eval_names(phr_eval_t *ev, const phr_names_t *names, phr_str_t **sorted,
+    size_t *n)
+{
+    size_t      i;
+    phr_str_t  *s;
+
+    /* one more, for a name that a caller may have to add */
+    s = phr_arena_alloc(ev->arena, (names->n + 1) * sizeof(phr_str_t));
+    if (s == NULL) {
+        return phr_eval_nomem(ev);
+    }
+
+    *n = 0;
+    *sorted = s;
+
+    if (names->n == 0) {
+        return PHR_OK;
+    }
+
+    memcpy(s, names->s, names->n * sizeof(phr_str_t));
+    qsort(s, names->n, sizeof(phr_str_t), phr_eval_cmp_str);
+
+    for (i = 0; i < names->n; i++) {
+        if (*n == 0 || !phr_str_eq(s[*n - 1], s[i])) {
+            s[(*n)++] = s[i];
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* a range vector as the result of an instant query */
+static int
+phr_eval_matrix(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    phr_result_t *result)
+{
+    int                   rc;
+    size_t                nalloc;
+    uint64_t              held;
+    phr_points_t          p;
+    phr_labels_t          labels;
+    phr_result_series_t  *s, *list;
+
+    result->type = PHR_TYPE_MATRIX;
+
+    list = NULL;
+    nalloc = 0;
+    held = 0;
+
+    rc = phr_points_open(ev, node, g, &p);
+
+    while (rc == PHR_OK) {
+        rc = phr_points_next(ev, &p);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        if (p.n == 0) {
+            continue;
+        }
+
+        if (result->nseries == nalloc) {
+            list = phr_arena_grow(ev->arena, list, nalloc * sizeof(*list),
+                                  (nalloc * 2 + 8) * sizeof(*list));
+            if (list == NULL) {
+                rc = phr_eval_nomem(ev);
+                break;
+            }
+
+            nalloc = nalloc * 2 + 8;
+            result->series = list;
+        }
+
+        s = &list[result->nseries];
+        s->n = p.n;
+        s->t_ms = phr_arena_alloc(ev->arena, p.n * sizeof(int64_t));
+        s->v = phr_arena_alloc(ev->arena, p.n * sizeof(double));
+
+        if (s->t_ms == NULL || s->v == NULL) {
+            rc = phr_eval_nomem(ev);
+            break;
+        }
+
+        memcpy((void *) s->t_ms, p.t_ms, p.n * sizeof(int64_t));
+        memcpy((void *) s->v, p.v, p.n * sizeof(double));
+
+        labels = p.labels;
+        if (p.drop_name) {
+            rc = phr_labels_drop_metadata(ev->arena, labels, &labels);
+            if (rc < 0) {
+                break;
+            }
+        }
+
+        rc = phr_labels_copy(ev->arena, labels, &s->labels);
+        if (rc < 0) {
+            break;
+        }
+
+        result->nseries++;
+        held += p.n;
+        ev->read += p.n;
+
+        rc = phr_eval_hold(ev, held);
+    }
+
+    phr_points_close(&p);
+
+    return rc < 0 ? rc : phr_result_sort(ev, result);
+}
+
+
+static int
+phr_result_vector(phr_eval_t *ev, const phr_value_t *value, int64_t t_ms,
+    phr_result_t *result)
+{
+    int                   rc;
+    size_t                i;
+    phr_result_sample_t  *s;
+
+    result->type = PHR_TYPE_VECTOR;
+    result->samples = phr_arena_alloc(ev->arena, (value->n + 1)
+                                      * sizeof(phr_result_sample_t));
+    if (result->samples == NULL) {
+        return phr_eval_nomem(ev);
+    }
+
+    for (i = 0; i < value->n; i++) {
+        if (!phr_col_has(&value->cols[i], 0)) {
+            continue;
+        }
+
+        s = &result->samples[result->nsamples];
+        s->t_ms = t_ms;
+        s->v = value->cols[i].v[0];
+
+        rc = phr_labels_copy(ev->arena, value->cols[i].labels, &s->labels);
+        if (rc < 0) {
+            return rc;
+        }
+
+        result->nsamples++;
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_result_range(phr_eval_t *ev, const phr_value_t *value,
+    const phr_grid_t *g, phr_result_t *result)
+{
+    int                   rc;
+    double               *v;
+    size_t                i, j, n;
+    int64_t              *t, *all;
+    phr_result_series_t  *s;
+
+    result->type = PHR_TYPE_MATRIX;
+    result->series = phr_arena_alloc(ev->arena, (value->n + 1)
+                                     * sizeof(phr_result_series_t));
+    all = phr_arena_alloc(ev->arena, (g->n + 1) * sizeof(int64_t));
+
+    if (result->series == NULL || all == NULL) {
+        return phr_eval_nomem(ev);
+    }
+
+    for (j = 0; j < g->n; j++) {
+        all[j] = phr_grid_time(g, j);
+    }
+
+    for (i = 0; i < value->n; i++) {
+        v = value->cols[i].v;
+        n = phr_col_count(v, g->n);
+        t = all;
+
+        if (n == 0) {
+            continue;
+        }
+
+        /* series without gaps share their times */
+
+        if (n < g->n) {
+            t = phr_arena_alloc(ev->arena, n * sizeof(int64_t));
+            if (t == NULL) {
+                return phr_eval_nomem(ev);
+            }
+
+            n = 0;
+            for (j = 0; j < g->n; j++) {
+                if (!phr_is_stale(v[j])) {
+                    t[n] = all[j];
+                    v[n++] = v[j];
+                }
+            }
+        }
+
+        s = &result->series[result->nseries];
+        s->t_ms = t;
+        s->v = v;
+        s->n = n;
+
+        rc = phr_labels_copy(ev->arena, value->cols[i].labels, &s->labels);
+        if (rc < 0) {
+            return rc;
+        }
+
+        result->nseries++;
+    }
+
+    return phr_result_sort(ev, result);
+}
+
+
+static int
+phr_result_cmp(const void *one, const void *two)
+{
+    return phr_labels_cmp(((const phr_result_series_t *) one)->labels,
+                          ((const phr_result_series_t *) two)->labels);
+}
+
+
+static int
+phr_result_sort(phr_eval_t *ev, phr_result_t *result)
+{
+    size_t  i;
+
+    if (result->nseries < 2) {
+        return PHR_OK;
+    }
+
+    qsort(result->series, result->nseries, sizeof(phr_result_series_t),
+          phr_result_cmp);
+
+    for (i = 1; i < result->nseries; i++) {
+        if (phr_result_cmp(&result->series[i - 1], &result->series[i]) == 0) {
+            return phr_err_set(ev->err, PHR_EEXEC,
+                               "vector cannot contain metrics with the same "
+                               "labelset");
+        }
+    }
+
+    return PHR_OK;
+}

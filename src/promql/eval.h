@@ -1,0 +1,184 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Evaluator: what its files share.  A node is evaluated over a whole grid
+ * of steps at once; its operands are values of the same grid.  What a
+ * function gets it owns and may change in place.
+ *
+ * Everything here lives as long as one phr_promql_eval().
+ */
+
+#ifndef PHR_EVAL_H_INCLUDED
+#define PHR_EVAL_H_INCLUDED
+
+
+#include "promql/annotate.h"
+#include "promql/ast.h"
+#include "promql/value.h"
+
+
+/*
+ * What is known of a node before evaluation.  A node is constant if its
+ * value does not depend on the step: it is evaluated once then.
+ */
+typedef struct {
+    uint8_t  constant;
+    uint8_t  once;          /* constant, and worth being evaluated apart */
+    uint8_t  has_at;
+    int64_t  at_ms;
+    int64_t  offset_ms;
+    int64_t  range_ms;      /* of matrix selectors and subqueries */
+    int64_t  step_ms;       /* of subqueries */
+} phr_plan_t;
+
+
+typedef struct {
+    const phr_query_t  *query;
+    phr_querier_t      *querier;
+    phr_arena_t        *arena;
+    phr_err_t          *err;
+    phr_plan_t         *plan;           /* by the id of a node */
+    phr_annotations_t   notes;
+    unsigned            depth;
+
+    uint64_t            held;           /* samples held now */
+    uint64_t            peak;
+    uint64_t            read;           /* samples looked at */
+} phr_eval_t;
+
+
+/* fills ev->plan; PHR_EEXEC for durations that make no sense */
+int phr_plan(phr_eval_t *ev, const phr_node_t *root);
+
+static inline const phr_plan_t *
+phr_plan_of(const phr_eval_t *ev, const phr_node_t *node)
+{
+    return &ev->plan[node->id];
+}
+
+
+/* evaluates any node but a matrix; *out is written on success only */
+int phr_eval_node(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+
+/* a scalar node as an array of one number per step */
+int phr_eval_scalar(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, double **v);
+
+/* PHR_OK, PHR_ETIMEOUT or PHR_ECANCELED; cheap enough for inner loops */
+static inline int
+phr_eval_poll(phr_eval_t *ev)
+{
+    return ev->query->stop == NULL ? PHR_OK : *ev->query->stop;
+}
+
+/*
+ * Notes that n samples are held besides those of ev->held.  PHR_ELIMIT if
+ * that is more than the query may.
+ */
+int phr_eval_hold(phr_eval_t *ev, uint64_t n);
+
+/* the code for a failed allocation in the query's arena */
+int phr_eval_nomem(phr_eval_t *ev);
+
+/* sums that stay within int64_t */
+int64_t phr_time_add(int64_t a, int64_t b);
+int64_t phr_time_sub(int64_t a, int64_t b);
+
+/* sorted copies without repetition, for the hashes of labels */
+int phr_eval_names(phr_eval_t *ev, const phr_names_t *names,
+    phr_str_t **sorted, size_t *n);
+
+
+/* eval_select.c: vector selectors and subqueries */
+
+int phr_eval_selector(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+
+/* timestamp() of a selector: the samples' own times, in seconds */
+int phr_eval_selector_times(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+
+/* the steps at which the expression of a subquery is evaluated */
+int phr_eval_subgrid(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_grid_t *sub);
+
+/*
+ * Points: the samples that a range function or a matrix result looks at,
+ * series by series, without stale markers; from storage for a matrix
+ * selector, from the evaluated expression for a subquery.
+ */
+typedef struct {
+    phr_labels_t        labels;         /* of the present series */
+    const int64_t      *t_ms;
+    const double       *v;
+    size_t              n;
+    unsigned            drop_name:1;
+
+    phr_series_set_t   *set;            /* NULL if from a subquery */
+    phr_value_t         value;
+    phr_grid_t          grid;
+    size_t              next;
+    int64_t            *t_buf;          /* on the heap */
+    double             *v_buf;
+    size_t              nbuf;
+} phr_points_t;
+
+/* close it whether or not open succeeded */
+int phr_points_open(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_points_t *p);
+int phr_points_next(phr_eval_t *ev, phr_points_t *p);   /* PHR_DONE at end */
+void phr_points_close(phr_points_t *p);
+
+/* storage's series that matchers select; for info(), too */
+int phr_eval_select(phr_eval_t *ev, const phr_matcher_t *m, size_t n,
+    int64_t min_ms, int64_t max_ms, const phr_select_hints_t *hints,
+    phr_series_set_t **set);
+
+
+/* eval_binary.c, eval_set.c, eval_aggregate.c, eval_rank.c */
+
+int phr_eval_binary(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+
+/*
+ * Signatures: the number of the match group of each column of both sides.
+ * Columns match if their groups are the same.
+ */
+typedef struct {
+    uint32_t  *lhs;
+    uint32_t  *rhs;
+    size_t     n;
+} phr_match_t;
+
+int phr_eval_match(phr_eval_t *ev, const phr_node_binary_t *b,
+    const phr_value_t *lhs, const phr_value_t *rhs, phr_match_t *m);
+
+int phr_eval_set(phr_eval_t *ev, const phr_node_binary_t *b,
+    const phr_grid_t *g, phr_value_t *lhs, phr_value_t *rhs,
+    phr_value_t *out);
+
+int phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+
+/* the columns of one group, in order; labels are those of the result */
+typedef struct {
+    phr_labels_t   labels;
+    uint32_t      *cols;
+    size_t         n;
+} phr_group_t;
+
+/* topk, bottomk, limitk, limit_ratio; param has one number per step */
+int phr_eval_rank(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *in, const phr_group_t *groups,
+    size_t ngroups, const double *param, phr_value_t *out);
+
+int phr_eval_count_values(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *in, phr_value_t *out);
+
+/* the labels of a group that a column with these labels belongs to */
+int phr_eval_group_labels(phr_eval_t *ev, phr_labels_t ls, int without,
+    const phr_str_t *names, size_t n, phr_labels_t *out);
+
+
+#endif /* PHR_EVAL_H_INCLUDED */

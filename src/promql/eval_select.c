@@ -1,0 +1,482 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Selectors: from storage's samples to columns (look-back) and to the
+ * points that range functions see; and subqueries, which are points too.
+ */
+
+#include "promql/eval.h"
+
+#include "core/alloc.h"
+
+
+static int phr_select_open(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, int64_t before_ms, int64_t after_ms,
+    int64_t range_ms, phr_series_set_t **set);
+static int phr_select_next(phr_eval_t *ev, phr_series_set_t *set,
+    phr_series_t *s);
+static int64_t phr_select_time(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, size_t step);
+static int phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, int times, phr_value_t *out);
+static void phr_select_lookback(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, const phr_series_t *s, int times, double *v);
+static void phr_select_smooth(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, const phr_series_t *s, double *v);
+static int phr_points_reserve(phr_points_t *p, size_t n);
+static int phr_points_next_column(phr_points_t *p);
+
+
+int
+phr_eval_selector(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out)
+{
+    return phr_select_columns(ev, node, g, 0, out);
+}
+
+
+int
+phr_eval_selector_times(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out)
+{
+    phr_value_init(out);
+
+    return phr_select_columns(ev, node, g, 1, out);
+}
+
+
+static int
+phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, int times, phr_value_t *out)
+{
+    int                rc;
+    double            *v;
+    size_t             n;
+    int64_t            lookback;
+    uint64_t           held;
+    phr_series_t       s;
+    phr_series_set_t  *set;
+
+    lookback = ev->query->lookback_ms;
+
+    rc = phr_select_open(ev, node, g, lookback,
+                         node->u.selector.smoothed ? lookback : 0, 0, &set);
+    if (rc < 0) {
+        return rc;
+    }
+
+    v = NULL;
+    held = 0;
+
+    for ( ;; ) {
+        rc = phr_select_next(ev, set, &s);
+        if (rc != PHR_OK) {
+            return rc == PHR_DONE ? PHR_OK : rc;
+        }
+
+        if (v == NULL) {
+            v = phr_col_create(ev->arena, g->n);
+            if (v == NULL) {
+                return phr_eval_nomem(ev);
+            }
+        }
+
+        if (node->u.selector.smoothed && !times) {
+            phr_select_smooth(ev, node, g, &s, v);
+
+        } else {
+            phr_select_lookback(ev, node, g, &s, times, v);
+        }
+
+        n = phr_col_count(v, g->n);
+        if (n == 0) {
+            continue;
+        }
+
+        if (phr_value_push(out, ev->arena, s.labels, v, 0) == NULL) {
+            return phr_eval_nomem(ev);
+        }
+
+        v = NULL;
+        held += n;
+        ev->read += n;
+
+        rc = phr_eval_hold(ev, held);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+}
+
+
+/*
+ * The newest sample that is not older than the look-back, its start
+ * excluded; a stale marker ends the series until its next sample.
+ */
+static void
+phr_select_lookback(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, const phr_series_t *s, int times, double *v)
+{
+    size_t   i, j;
+    int64_t  ref;
+
+    j = 0;
+
+    for (i = 0; i < g->n; i++) {
+        ref = phr_select_time(ev, node, g, i);
+
+        while (j < s->n && s->t_ms[j] <= ref) {
+            j++;
+        }
+
+        if (j == 0
+            || s->t_ms[j - 1] <= phr_time_sub(ref, ev->query->lookback_ms)
+            || phr_is_stale(s->v[j - 1]))
+        {
+            v[i] = phr_no_sample();
+            continue;
+        }
+
+        v[i] = times ? (double) s->t_ms[j - 1] / 1000 : s->v[j - 1];
+    }
+}
+
+
+/*
+ * A value between the neighbours of each step, which may be as far away as
+ * the look-back; the older neighbour alone is taken as it is.
+ */
+static void
+phr_select_smooth(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, const phr_series_t *s, double *v)
+{
+    size_t   i, j, next, prev;
+    int64_t  ref, from, to;
+
+    j = 0;
+
+    for (i = 0; i < g->n; i++) {
+        ref = phr_select_time(ev, node, g, i);
+        from = phr_time_sub(ref, ev->query->lookback_ms);
+        to = phr_time_add(ref, ev->query->lookback_ms);
+        v[i] = phr_no_sample();
+
+        while (j < s->n && s->t_ms[j] < ref) {
+            j++;
+        }
+
+        next = j;
+        while (next < s->n && phr_is_stale(s->v[next])) {
+            next++;
+        }
+
+        if (next < s->n && s->t_ms[next] == ref) {
+            v[i] = s->v[next];
+            continue;
+        }
+
+        prev = j;
+        while (prev > 0 && phr_is_stale(s->v[prev - 1])) {
+            prev--;
+        }
+
+        if (prev == 0 || s->t_ms[prev - 1] <= from) {
+            continue;
+        }
+
+        prev--;
+        v[i] = s->v[prev];
+
+        if (next < s->n && s->t_ms[next] <= to) {
+            v[i] += (s->v[next] - s->v[prev])
+                    * (double) (ref - s->t_ms[prev])
+                    / (double) (s->t_ms[next] - s->t_ms[prev]);
+        }
+    }
+}
+
+
+/* the point in time that a selector or subquery looks at for a step */
+static int64_t
+phr_select_time(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    size_t step)
+{
+    const phr_plan_t  *p;
+
+    p = phr_plan_of(ev, node);
+
+    return phr_time_sub(p->has_at ? p->at_ms : phr_grid_time(g, step),
+                        p->offset_ms);
+}
+
+
+/* samples in (first step - before, last step + after] */
+static int
+phr_select_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    int64_t before_ms, int64_t after_ms, int64_t range_ms,
+    phr_series_set_t **set)
+{
+    int64_t             min, max;
+    phr_select_hints_t  hints;
+
+    min = phr_time_sub(phr_select_time(ev, node, g, 0), before_ms);
+    min = phr_time_add(min, 1);
+    max = phr_time_add(phr_select_time(ev, node, g, g->n - 1), after_ms);
+
+    memset(&hints, 0, sizeof(hints));
+    hints.step_ms = g->n > 1 ? g->step_ms : 0;
+    hints.range_ms = range_ms;
+    hints.func = phr_str_of("");
+
+    return phr_eval_select(ev, node->u.selector.matchers,
+                           node->u.selector.nmatchers, min, max, &hints, set);
+}
+
+
+int
+phr_eval_select(phr_eval_t *ev, const phr_matcher_t *m, size_t n,
+    int64_t min_ms, int64_t max_ms, const phr_select_hints_t *hints,
+    phr_series_set_t **set)
+{
+    int  rc;
+
+    rc = ev->querier->ops->select(ev->querier, m, n, min_ms, max_ms, hints,
+                                  ev->arena, set, ev->err);
+    if (rc < 0) {
+        phr_err_prefix(ev->err, "expanding series: ");
+    }
+
+    return rc;
+}
+
+
+static int
+phr_select_next(phr_eval_t *ev, phr_series_set_t *set, phr_series_t *s)
+{
+    int  rc;
+
+    rc = phr_eval_poll(ev);
+    if (rc < 0) {
+        return rc;
+    }
+
+    rc = set->next(set, s, ev->err);
+    if (rc < 0) {
+        phr_err_prefix(ev->err, "expanding series: ");
+    }
+
+    return rc;
+}
+
+
+/*
+ * Steps are absolute multiples of the subquery's step, whatever the query
+ * starts at; the first is the one after the (excluded) start of the range.
+ */
+int
+phr_eval_subgrid(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    phr_grid_t *sub)
+{
+    int64_t            from, first, last, step;
+    uint64_t           n;
+    const phr_plan_t  *p;
+
+    p = phr_plan_of(ev, node);
+
+    step = p->step_ms > 0 ? p->step_ms : ev->query->subquery_step_ms;
+    if (step <= 0) {
+        step = 60000;
+    }
+
+    from = phr_time_sub(phr_select_time(ev, node, g, 0), p->range_ms);
+    last = phr_select_time(ev, node, g, g->n - 1);
+
+    first = from / step * step;
+    if (first <= from) {
+        first = phr_time_add(first, step);
+    }
+
+    sub->start_ms = first;
+    sub->step_ms = step;
+    sub->n = 0;
+
+    if (last < first) {
+        return PHR_OK;
+    }
+
+    n = ((uint64_t) last - (uint64_t) first) / (uint64_t) step + 1;
+
+    if (n > SIZE_MAX / (2 * sizeof(double))
+        || (ev->query->max_samples != 0 && n > ev->query->max_samples))
+    {
+        return phr_err_set(ev->err, PHR_ELIMIT,
+                           "query processing would load too many samples "
+                           "into memory in query execution");
+    }
+
+    sub->n = n;
+
+    return PHR_OK;
+}
+
+
+int
+phr_points_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    phr_points_t *p)
+{
+    int                         rc;
+    int64_t                     before, after;
+    uint64_t                    read;
+    const phr_node_t           *selector;
+    const phr_node_selector_t  *s;
+
+    memset(p, 0, sizeof(*p));
+
+    if (node->kind == PHR_NODE_SUBQUERY) {
+        rc = phr_eval_subgrid(ev, node, g, &p->grid);
+        if (rc < 0) {
+            return rc;
+        }
+
+        /* the points are counted again where they are used */
+
+        read = ev->read;
+        rc = phr_eval_node(ev, node->u.subquery.expr, &p->grid, &p->value);
+        ev->read = read;
+
+        return rc;
+    }
+
+    selector = node->u.matrix.selector;
+    s = &selector->u.selector;
+    before = phr_plan_of(ev, node)->range_ms;
+    after = 0;
+
+    if (s->anchored || s->smoothed) {
+        before = phr_time_add(before, ev->query->lookback_ms);
+        after = s->smoothed ? ev->query->lookback_ms : 0;
+    }
+
+    return phr_select_open(ev, selector, g, before, after,
+                           phr_plan_of(ev, node)->range_ms, &p->set);
+}
+
+
+int
+phr_points_next(phr_eval_t *ev, phr_points_t *p)
+{
+    int           rc;
+    size_t        i, n;
+    phr_series_t  s;
+
+    if (p->set == NULL) {
+        rc = phr_eval_poll(ev);
+
+        return rc < 0 ? rc : phr_points_next_column(p);
+    }
+
+    rc = phr_select_next(ev, p->set, &s);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    p->labels = s.labels;
+    p->drop_name = 0;
+
+    for (i = 0; i < s.n && !phr_is_stale(s.v[i]); i++) { /* void */ }
+
+    if (i == s.n) {
+        p->t_ms = s.t_ms;
+        p->v = s.v;
+        p->n = s.n;
+
+        return PHR_OK;
+    }
+
+    rc = phr_points_reserve(p, s.n);
+    if (rc < 0) {
+        return rc;
+    }
+
+    for (i = 0, n = 0; i < s.n; i++) {
+        if (!phr_is_stale(s.v[i])) {
+            p->t_buf[n] = s.t_ms[i];
+            p->v_buf[n++] = s.v[i];
+        }
+    }
+
+    p->t_ms = p->t_buf;
+    p->v = p->v_buf;
+    p->n = n;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_points_next_column(phr_points_t *p)
+{
+    int            rc;
+    size_t         i, n;
+    phr_column_t  *c;
+
+    if (p->next == p->value.n) {
+        return PHR_DONE;
+    }
+
+    rc = phr_points_reserve(p, p->grid.n);
+    if (rc < 0) {
+        return rc;
+    }
+
+    c = &p->value.cols[p->next++];
+
+    for (i = 0, n = 0; i < p->grid.n; i++) {
+        if (phr_col_has(c, i)) {
+            p->t_buf[n] = phr_grid_time(&p->grid, i);
+            p->v_buf[n++] = c->v[i];
+        }
+    }
+
+    p->labels = c->labels;
+    p->drop_name = c->drop_name;
+    p->t_ms = p->t_buf;
+    p->v = p->v_buf;
+    p->n = n;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_points_reserve(phr_points_t *p, size_t n)
+{
+    if (n <= p->nbuf) {
+        return PHR_OK;
+    }
+
+    phr_points_close(p);
+
+    p->t_buf = phr_malloc(n * sizeof(int64_t));
+    p->v_buf = phr_malloc(n * sizeof(double));
+
+    if (p->t_buf == NULL || p->v_buf == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    p->nbuf = n;
+
+    return PHR_OK;
+}
+
+
+void
+phr_points_close(phr_points_t *p)
+{
+    phr_free(p->t_buf);
+    phr_free(p->v_buf);
+
+    p->t_buf = NULL;
+    p->v_buf = NULL;
+    p->nbuf = 0;
+}

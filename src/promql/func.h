@@ -1,0 +1,108 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Functions: one C function, phr_fn_<impl>, for each function of the
+ * language, and what families of them share.
+ */
+
+#ifndef PHR_FUNC_H_INCLUDED
+#define PHR_FUNC_H_INCLUDED
+
+
+#include "promql/eval.h"
+
+
+typedef int phr_fn_t(phr_eval_t *ev, const phr_node_t *call,
+    const phr_grid_t *g, phr_value_t *out);
+
+/* what every function of the language has as parameters */
+#define PHR_FN_PARAMS                                                         \
+    phr_eval_t *ev, const phr_node_t *call, const phr_grid_t *g,              \
+    phr_value_t *out
+
+
+#define PHR_FUNCTION(name, impl, args, variadic, returns, experimental)       \
+    phr_fn_t  phr_fn_##impl;
+#include "promql/function_list.h"
+
+
+/* runs the function of a call */
+int phr_fn_call(PHR_FN_PARAMS);
+
+/* the ith argument without parentheses; NULL if there are fewer */
+const phr_node_t *phr_fn_arg(const phr_node_t *call, size_t i);
+
+/* a string argument */
+phr_str_t phr_fn_string(const phr_node_t *call, size_t i);
+
+/* the first argument with f applied to each sample; the name goes */
+int phr_fn_map(PHR_FN_PARAMS, double (*f)(double));
+
+/* a scalar of one value, or a vector of one column without labels */
+int phr_fn_constant(phr_eval_t *ev, const phr_grid_t *g, double v,
+    phr_value_t *out);
+int phr_fn_no_labels(phr_eval_t *ev, double *v, phr_type_e type,
+    phr_value_t *out);
+
+/* what the "=" matchers of a selector say: the labels of absent() */
+int phr_fn_absent_labels(phr_eval_t *ev, const phr_node_t *arg,
+    phr_labels_t *labels);
+
+/* as Go's math.Max() and math.Min(): NaN wins, and 0 is above -0 */
+double phr_fn_max(double a, double b);
+double phr_fn_min(double a, double b);
+
+
+/*
+ * Window: the samples of one series that a range function sees at one step,
+ * t_ms[lo] .. t_ms[hi - 1].  There is at least one.
+ */
+typedef struct {
+    phr_eval_t        *ev;
+    const phr_node_t  *call;
+    const phr_node_t  *range;       /* the matrix selector or subquery */
+
+    phr_labels_t       labels;
+    const int64_t     *t_ms;
+    const double      *v;
+    size_t             lo, hi;
+
+    int64_t            ts_ms;       /* of the step */
+    int64_t            start_ms;    /* of the range, itself excluded */
+    int64_t            end_ms;
+    int64_t            range_ms;
+    double             args[2];     /* the scalar arguments */
+
+    /* places where a counter is lower than before, in the whole series */
+    size_t            *resets;
+    size_t             nresets;
+    size_t             reset;       /* the first above lo */
+
+    double            *sorted;      /* room for all samples of a window */
+    size_t             nsorted;
+
+    unsigned           anchored:1;
+    unsigned           smoothed:1;
+    int                rc;          /* set by a kernel that fails */
+} phr_window_t;
+
+
+/* the value at a step, or phr_no_sample() */
+typedef double (*phr_kernel_pt)(phr_window_t *w);
+
+typedef struct {
+    phr_kernel_pt  kernel;
+    unsigned       keep_name:1;     /* the result is a sample of the series */
+    unsigned       resets:1;        /* wants the resets */
+    unsigned       counter:1;       /* says so if it is none by its name */
+    unsigned       anchored:1;      /* may be used with the modifier */
+    unsigned       smoothed:1;
+} phr_range_fn_t;
+
+int phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn);
+
+/* the window's samples, copied for sorting; NULL if memory is gone */
+double *phr_window_copy(phr_window_t *w);
+
+
+#endif /* PHR_FUNC_H_INCLUDED */

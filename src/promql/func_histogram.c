@@ -1,0 +1,744 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Functions of classic histograms, whose buckets are series with an upper
+ * bound in the label "le".
+ */
+
+#include "promql/func.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/number.h"
+#include "promql/stats.h"
+
+
+/* a smaller relative difference between buckets is rounding, not data */
+#define PHR_BUCKET_TOLERANCE  1e-12
+
+
+typedef struct {
+    double    upper;
+    double    count;
+} phr_bucket_t;
+
+
+typedef struct {
+    double    upper;
+    uint32_t  col;
+} phr_bound_t;
+
+
+/* the columns of one histogram, in order of their bounds */
+typedef struct {
+    phr_labels_t   labels;      /* without "le" */
+    phr_bound_t   *bounds;
+    size_t         n;
+} phr_hist_t;
+
+
+typedef struct {
+    phr_value_t    in;
+    phr_hist_t    *hists;
+    size_t         n;
+    phr_bucket_t  *buckets;     /* room for those of any histogram */
+} phr_hists_t;
+
+
+static int phr_hist_init(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, phr_hists_t *h);
+static int phr_hist_bounds(phr_eval_t *ev, const phr_node_t *arg,
+    phr_hists_t *h, double *upper, uint32_t *ids);
+static int phr_hist_bad_label(phr_eval_t *ev, const phr_node_t *arg,
+    phr_labels_t labels);
+static size_t phr_hist_gather(const phr_hists_t *h, const phr_hist_t *hist,
+    size_t step);
+static int phr_hist_quantile(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, phr_hists_t *h, const phr_hist_t *hist,
+    const double *q, double *v);
+static int phr_hist_check_quantile(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, const double *q);
+static double phr_bucket_quantile(double q, phr_bucket_t *b, size_t n,
+    phr_monotonic_t *m);
+static double phr_bucket_fraction(double lower, double upper,
+    phr_bucket_t *b, size_t n);
+static size_t phr_bucket_join(phr_bucket_t *b, size_t n);
+static void phr_bucket_raise(phr_bucket_t *b, size_t n, phr_monotonic_t *m);
+
+
+int
+phr_fn_histogram_quantile(PHR_FN_PARAMS)
+{
+    int           rc;
+    double       *q, *v;
+    size_t        i;
+    phr_hists_t   h;
+
+    rc = phr_eval_scalar(ev, phr_fn_arg(call, 0), g, &q);
+    if (rc == PHR_OK) {
+        rc = phr_hist_check_quantile(ev, phr_fn_arg(call, 0), g, q);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_hist_init(ev, phr_fn_arg(call, 1), g, &h);
+    }
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    for (i = 0; i < h.n; i++) {
+        v = phr_col_create(ev->arena, g->n);
+        if (v == NULL
+            || phr_value_push(out, ev->arena, h.hists[i].labels, v, 1)
+               == NULL)
+        {
+            return phr_eval_nomem(ev);
+        }
+
+        rc = phr_hist_quantile(ev, phr_fn_arg(call, 1), g, &h, &h.hists[i],
+                               q, v);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* the number as OpenMetrics writes it: "1.0", not "1" */
+static int
+phr_hist_quantile_text(phr_eval_t *ev, double q, phr_str_t *out)
+{
+    char    buf[PHR_NUMBER_LEN + 2];
+    size_t  n;
+
+    n = phr_number_write(buf, q);
+
+    if (isfinite(q) && memchr(buf, '.', n) == NULL
+        && memchr(buf, 'e', n) == NULL)
+    {
+        buf[n++] = '.';
+        buf[n++] = '0';
+    }
+
+    *out = phr_arena_str(ev->arena, phr_str_from(buf, n));
+
+    return out->data == NULL ? phr_eval_nomem(ev) : PHR_OK;
+}
+
+
+int
+phr_fn_histogram_quantiles(PHR_FN_PARAMS)
+{
+    int                   rc;
+    double               *q, *v;
+    size_t                i, k, step;
+    phr_str_t             text;
+    phr_hists_t           h;
+    phr_labels_t          labels;
+    phr_collect_t         collect;
+    phr_labels_builder_t  b;
+
+    rc = phr_hist_init(ev, phr_fn_arg(call, 0), g, &h);
+    if (rc == PHR_OK) {
+        rc = phr_collect_init(&collect, out, ev->arena, g->n, h.n);
+    }
+
+    for (k = 2; rc == PHR_OK && k < call->u.call.nargs; k++) {
+        rc = phr_eval_scalar(ev, phr_fn_arg(call, k), g, &q);
+        if (rc == PHR_OK) {
+            rc = phr_hist_check_quantile(ev, phr_fn_arg(call, k), g, q);
+        }
+
+        for (i = 0; rc == PHR_OK && i < h.n; i++) {
+            v = phr_col_create(ev->arena, g->n);
+            if (v == NULL) {
+                return phr_eval_nomem(ev);
+            }
+
+            rc = phr_hist_quantile(ev, phr_fn_arg(call, 0), g, &h,
+                                   &h.hists[i], q, v);
+
+            /* the label follows the quantile, which may change */
+
+            for (step = 0; rc == PHR_OK && step < g->n; step++) {
+                if (phr_is_stale(v[step])) {
+                    continue;
+                }
+
+                rc = phr_hist_quantile_text(ev, q[step], &text);
+                if (rc < 0) {
+                    break;
+                }
+
+                phr_labels_builder_init(&b, ev->arena, h.hists[i].labels);
+                phr_labels_builder_set(&b, phr_fn_string(call, 1), text);
+
+                rc = phr_labels_build(&b, &labels);
+                if (rc == PHR_OK) {
+                    rc = phr_collect_sample(&collect, labels, step, v[step],
+                                            1, ev->err);
+                }
+            }
+        }
+    }
+
+    return rc;
+}
+
+
+int
+phr_fn_histogram_fraction(PHR_FN_PARAMS)
+{
+    int           rc;
+    double       *lower, *upper, *v;
+    size_t        i, n, step;
+    phr_hists_t   h;
+
+    rc = phr_eval_scalar(ev, phr_fn_arg(call, 0), g, &lower);
+    if (rc == PHR_OK) {
+        rc = phr_eval_scalar(ev, phr_fn_arg(call, 1), g, &upper);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_hist_init(ev, phr_fn_arg(call, 2), g, &h);
+    }
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    for (i = 0; i < h.n; i++) {
+        v = phr_col_create(ev->arena, g->n);
+        if (v == NULL
+            || phr_value_push(out, ev->arena, h.hists[i].labels, v, 1)
+               == NULL)
+        {
+            return phr_eval_nomem(ev);
+        }
+
+        for (step = 0; step < g->n; step++) {
+            n = phr_hist_gather(&h, &h.hists[i], step);
+
+            if (n != 0) {
+                v[step] = phr_bucket_fraction(lower[step], upper[step],
+                                              h.buckets, n);
+            }
+        }
+
+        rc = phr_eval_poll(ev);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* of native histograms only: there are none among floats */
+static int
+phr_hist_none(PHR_FN_PARAMS)
+{
+    int  rc;
+
+    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
+
+    out->n = 0;
+
+    return rc;
+}
+
+
+int
+phr_fn_histogram_count(PHR_FN_PARAMS)
+{
+    return phr_hist_none(ev, call, g, out);
+}
+
+
+int
+phr_fn_histogram_sum(PHR_FN_PARAMS)
+{
+    return phr_hist_none(ev, call, g, out);
+}
+
+
+int
+phr_fn_histogram_avg(PHR_FN_PARAMS)
+{
+    return phr_hist_none(ev, call, g, out);
+}
+
+
+int
+phr_fn_histogram_stddev(PHR_FN_PARAMS)
+{
+    return phr_hist_none(ev, call, g, out);
+}
+
+
+int
+phr_fn_histogram_stdvar(PHR_FN_PARAMS)
+{
+    return phr_hist_none(ev, call, g, out);
+}
+
+
+static int
+phr_bound_cmp(const void *one, const void *two)
+{
+    const phr_bound_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    if (a->upper != b->upper) {
+        return a->upper < b->upper ? -1 : 1;
+    }
+
+    return a->col < b->col ? -1 : 1;
+}
+
+
+/* evaluates the buckets and puts them together to histograms */
+static int
+phr_hist_init(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
+    phr_hists_t *h)
+{
+    int           rc;
+    double       *upper;
+    size_t        i, largest;
+    uint32_t     *ids;
+    phr_hist_t   *hist;
+    phr_bound_t  *bounds;
+
+    memset(h, 0, sizeof(*h));
+
+    rc = phr_eval_node(ev, arg, g, &h->in);
+    if (rc < 0) {
+        return rc;
+    }
+
+    upper = phr_arena_alloc(ev->arena, (h->in.n + 1) * sizeof(double));
+    ids = phr_arena_alloc(ev->arena, (h->in.n + 1) * sizeof(uint32_t));
+    bounds = phr_arena_alloc(ev->arena, (h->in.n + 1) * sizeof(phr_bound_t));
+    h->hists = phr_arena_calloc(ev->arena, h->in.n + 1, sizeof(phr_hist_t));
+
+    if (upper == NULL || ids == NULL || bounds == NULL || h->hists == NULL) {
+        return phr_eval_nomem(ev);
+    }
+
+    rc = phr_hist_bounds(ev, arg, h, upper, ids);
+    if (rc < 0) {
+        return rc;
+    }
+
+    largest = 0;
+
+    for (i = 0; i < h->n; i++) {
+        h->hists[i].bounds = bounds;
+        bounds += h->hists[i].n;
+        largest = phr_max(largest, h->hists[i].n);
+        h->hists[i].n = 0;
+    }
+
+    for (i = 0; i < h->in.n; i++) {
+        if (ids[i] != PHR_INDEX_NONE) {
+            hist = &h->hists[ids[i]];
+            hist->bounds[hist->n].upper = upper[i];
+            hist->bounds[hist->n++].col = i;
+        }
+    }
+
+    for (i = 0; i < h->n; i++) {
+        qsort(h->hists[i].bounds, h->hists[i].n, sizeof(phr_bound_t),
+              phr_bound_cmp);
+    }
+
+    h->buckets = phr_arena_alloc(ev->arena,
+                                 (largest + 1) * sizeof(phr_bucket_t));
+
+    return h->buckets == NULL ? phr_eval_nomem(ev) : PHR_OK;
+}
+
+
+/* the bound and the histogram of each column; counts those of each */
+static int
+phr_hist_bounds(phr_eval_t *ev, const phr_node_t *arg, phr_hists_t *h,
+    double *upper, uint32_t *ids)
+{
+    int                   rc;
+    size_t                i, pos;
+    uint64_t              hash;
+    phr_str_t             le;
+    phr_index_t           index;
+    phr_labels_t          labels;
+    phr_labels_builder_t  b;
+
+    rc = phr_index_init(&index, ev->arena, 64);
+    if (rc < 0) {
+        return rc;
+    }
+
+    for (i = 0; i < h->in.n; i++) {
+        labels = h->in.cols[i].labels;
+        le = phr_labels_get(labels, phr_str_of("le"));
+
+        if (phr_number_parse(le.data, le.len, &upper[i]) < 0) {
+            ids[i] = PHR_INDEX_NONE;
+
+            rc = phr_hist_bad_label(ev, arg, labels);
+            if (rc < 0) {
+                return rc;
+            }
+
+            continue;
+        }
+
+        phr_labels_builder_init(&b, ev->arena, labels);
+        phr_labels_builder_del(&b, phr_str_of("le"));
+
+        rc = phr_labels_build(&b, &labels);
+        if (rc < 0) {
+            return rc;
+        }
+
+        hash = phr_labels_hash(labels);
+        pos = SIZE_MAX;
+
+        do {
+            ids[i] = phr_index_next(&index, hash, &pos);
+        } while (ids[i] != PHR_INDEX_NONE
+                 && phr_labels_cmp(h->hists[ids[i]].labels, labels) != 0);
+
+        if (ids[i] == PHR_INDEX_NONE) {
+            ids[i] = h->n++;
+            h->hists[ids[i]].labels = labels;
+
+            rc = phr_index_add(&index, hash, ids[i]);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+
+        h->hists[ids[i]].n++;
+    }
+
+    return phr_eval_poll(ev);
+}
+
+
+static int
+phr_hist_bad_label(phr_eval_t *ev, const phr_node_t *arg,
+    phr_labels_t labels)
+{
+    phr_str_t  le, name;
+
+    le = phr_labels_get(labels, phr_str_of("le"));
+    name = phr_labels_get(labels, phr_str_of(PHR_METRIC_NAME));
+
+    if (name.len == 0) {
+        return phr_annotate(&ev->notes, ev->arena, PHR_NOTE_WARNING,
+                            arg->start, "PromQL warning: bucket label \"le\" "
+                            "is missing or has a malformed value of "
+                            "\"%.*s\"", (int) le.len, le.data);
+    }
+
+    return phr_annotate(&ev->notes, ev->arena, PHR_NOTE_WARNING, arg->start,
+                        "PromQL warning: bucket label \"le\" is missing or "
+                        "has a malformed value of \"%.*s\" for metric name "
+                        "\"%.*s\"", (int) le.len, le.data, (int) name.len,
+                        name.data);
+}
+
+
+/* the buckets that have a sample at a step, into h->buckets */
+static size_t
+phr_hist_gather(const phr_hists_t *h, const phr_hist_t *hist, size_t step)
+{
+    size_t               i, n;
+    const phr_column_t  *c;
+
+    n = 0;
+
+    for (i = 0; i < hist->n; i++) {
+        c = &h->in.cols[hist->bounds[i].col];
+
+        if (phr_col_has(c, step)) {
+            h->buckets[n].upper = hist->bounds[i].upper;
+            h->buckets[n++].count = c->v[step];
+        }
+    }
+
+    return n;
+}
+
+
+static int
+phr_hist_quantile(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
+    phr_hists_t *h, const phr_hist_t *hist, const double *q, double *v)
+{
+    int              rc;
+    size_t           n, step;
+    phr_monotonic_t  m;
+
+    for (step = 0; step < g->n; step++) {
+        n = phr_hist_gather(h, hist, step);
+
+        if (n == 0) {
+            continue;
+        }
+
+        m.count = 0;
+        v[step] = phr_bucket_quantile(q[step], h->buckets, n, &m);
+
+        if (m.count == 0) {
+            continue;
+        }
+
+        m.min_ms = phr_grid_time(g, step);
+        m.max_ms = m.min_ms;
+
+        rc = phr_annotate_monotonic(&ev->notes, ev->arena, arg->start,
+                                    phr_labels_get(hist->labels,
+                                        phr_str_of(PHR_METRIC_NAME)), &m);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return phr_eval_poll(ev);
+}
+
+
+static int
+phr_hist_check_quantile(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, const double *q)
+{
+    int     rc;
+    char    buf[PHR_NOTE_NUMBER];
+    size_t  step;
+
+    for (step = 0; step < g->n; step++) {
+        if (q[step] >= 0 && q[step] <= 1) {
+            continue;
+        }
+
+        if (step > 0 && phr_double_bits(q[step])
+                        == phr_double_bits(q[step - 1]))
+        {
+            continue;
+        }
+
+        rc = phr_annotate(&ev->notes, ev->arena, PHR_NOTE_WARNING,
+                          arg->start, "PromQL warning: quantile value should "
+                          "be between 0 and 1, got %s",
+                          phr_annotate_number(buf, q[step]));
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/*
+ * Buckets are sorted.  A quantile is interpolated within its bucket; the
+ * lowest begins at 0 unless it ends below, the highest ends at infinity, so
+ * that its start is taken.
+ */
+static double
+phr_bucket_quantile(double q, phr_bucket_t *b, size_t n, phr_monotonic_t *m)
+{
+    double  rank, start, count;
+    size_t  i;
+
+    if (isnan(q)) {
+        return NAN;
+    }
+
+    if (q < 0) {
+        return -INFINITY;
+    }
+
+    if (q > 1) {
+        return INFINITY;
+    }
+
+    if (!(b[n - 1].upper == INFINITY)) {
+        return NAN;
+    }
+
+    n = phr_bucket_join(b, n);
+    phr_bucket_raise(b, n, m);
+
+    if (n < 2 || b[n - 1].count == 0) {
+        return NAN;
+    }
+
+    rank = q * b[n - 1].count;
+
+    for (i = 0; i < n - 1 && !(b[i].count >= rank); i++) { /* void */ }
+
+    if (i == n - 1) {
+        return b[n - 2].upper;
+    }
+
+    if (i == 0 && b[0].upper <= 0) {
+        return b[0].upper;
+    }
+
+    start = 0;
+    count = b[i].count;
+
+    if (i > 0) {
+        start = b[i - 1].upper;
+        count -= b[i - 1].count;
+        rank -= b[i - 1].count;
+    }
+
+    return start + (b[i].upper - start) * (rank / count);
+}
+
+
+/* the rank of a value that lies within a bucket */
+static double
+phr_bucket_rank(double v, double start, const phr_bucket_t *b, double below)
+{
+    if (start == -INFINITY) {
+        return b->count;
+    }
+
+    return below + (b->count - below) * (v - start) / (b->upper - start);
+}
+
+
+static double
+phr_bucket_fraction(double lower, double upper, phr_bucket_t *b, size_t n)
+{
+    int     lower_set, upper_set;
+    double  count, rank, lower_rank, upper_rank, start;
+    size_t  i;
+
+    if (!(b[n - 1].upper == INFINITY)) {
+        return NAN;
+    }
+
+    n = phr_bucket_join(b, n);
+    count = b[n - 1].count;
+
+    if (count == 0 || isnan(lower) || isnan(upper)) {
+        return NAN;
+    }
+
+    if (lower >= upper) {
+        return 0;
+    }
+
+    lower_set = 0;
+    upper_set = 0;
+    lower_rank = 0;
+    upper_rank = 0;
+    rank = 0;
+    start = b[0].upper <= 0 ? -INFINITY : 0;
+
+    for (i = 0; i < n && !(lower_set && upper_set); i++) {
+
+        if (i > 0) {
+            start = b[i - 1].upper;
+        }
+
+        if (!lower_set && (start >= lower || b[i].upper > lower)) {
+            lower_rank = start >= lower
+                         ? rank : phr_bucket_rank(lower, start, &b[i], rank);
+            lower_set = 1;
+        }
+
+        if (!upper_set && (start >= upper || b[i].upper > upper)) {
+            upper_rank = start >= upper
+                         ? rank : phr_bucket_rank(upper, start, &b[i], rank);
+            upper_set = 1;
+        }
+
+        rank = b[i].count;
+    }
+
+    if (!lower_set || lower_rank > count) {
+        lower_rank = count;
+    }
+
+    if (!upper_set || upper_rank > count) {
+        upper_rank = count;
+    }
+
+    return (upper_rank - lower_rank) / count;
+}
+
+
+/* buckets of the same bound are one */
+static size_t
+phr_bucket_join(phr_bucket_t *b, size_t n)
+{
+    size_t  i, k;
+
+    k = 0;
+
+    for (i = 1; i < n; i++) {
+        if (b[i].upper == b[k].upper) {
+            b[k].count += b[i].count;
+
+        } else {
+            b[++k] = b[i];
+        }
+    }
+
+    return k + 1;
+}
+
+
+/*
+ * Counts cannot fall from bucket to bucket.  Those that do, because scrapes
+ * or sums were not exact, are raised; m->count says whether it was more than
+ * rounding.
+ */
+static void
+phr_bucket_raise(phr_bucket_t *b, size_t n, phr_monotonic_t *m)
+{
+    double  prev;
+    size_t  i;
+
+    m->count = 0;
+    m->min_bucket = INFINITY;
+    m->max_bucket = -INFINITY;
+    m->max_diff = 0;
+
+    prev = b[0].count;
+
+    for (i = 1; i < n; i++) {
+
+        if (b[i].count == prev) {
+            continue;
+        }
+
+        if (phr_almost_equal(prev, b[i].count, PHR_BUCKET_TOLERANCE)) {
+            b[i].count = prev;
+            continue;
+        }
+
+        if (b[i].count < prev) {
+            m->count = 1;
+            m->min_bucket = phr_min(m->min_bucket, b[i].upper);
+            m->max_bucket = phr_max(m->max_bucket, b[i].upper);
+            m->max_diff = phr_max(m->max_diff, prev - b[i].count);
+            b[i].count = prev;
+            continue;
+        }
+
+        prev = b[i].count;
+    }
+}

@@ -1,0 +1,267 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Functions of time: the query's own times, those of samples, and parts of
+ * the date (UTC) that a number of seconds stands for.
+ */
+
+#include "promql/func.h"
+
+#include <math.h>
+
+#include "core/time.h"
+
+
+static double phr_date_day_of_month(const phr_date_t *d);
+static double phr_date_day_of_week(const phr_date_t *d);
+static double phr_date_day_of_year(const phr_date_t *d);
+static double phr_date_days_in_month(const phr_date_t *d);
+static double phr_date_hour(const phr_date_t *d);
+static double phr_date_minute(const phr_date_t *d);
+static double phr_date_month(const phr_date_t *d);
+static double phr_date_year(const phr_date_t *d);
+static int phr_fn_date(PHR_FN_PARAMS, double (*part)(const phr_date_t *d));
+
+
+#define PHR_DATE_FUNCTION(name)                                               \
+                                                                              \
+int                                                                           \
+phr_fn_##name(PHR_FN_PARAMS)                                                  \
+{                                                                             \
+    return phr_fn_date(ev, call, g, out, phr_date_##name);                    \
+}
+
+
+PHR_DATE_FUNCTION(day_of_month)
+PHR_DATE_FUNCTION(day_of_week)
+PHR_DATE_FUNCTION(day_of_year)
+PHR_DATE_FUNCTION(days_in_month)
+PHR_DATE_FUNCTION(hour)
+PHR_DATE_FUNCTION(minute)
+PHR_DATE_FUNCTION(month)
+PHR_DATE_FUNCTION(year)
+
+
+static double
+phr_date_day_of_month(const phr_date_t *d)
+{
+    return d->day;
+}
+
+
+static double
+phr_date_day_of_week(const phr_date_t *d)
+{
+    return d->weekday;
+}
+
+
+static double
+phr_date_day_of_year(const phr_date_t *d)
+{
+    return d->yearday;
+}
+
+
+static double
+phr_date_days_in_month(const phr_date_t *d)
+{
+    return phr_days_in_month(d->year, d->month);
+}
+
+
+static double
+phr_date_hour(const phr_date_t *d)
+{
+    return d->hour;
+}
+
+
+static double
+phr_date_minute(const phr_date_t *d)
+{
+    return d->minute;
+}
+
+
+static double
+phr_date_month(const phr_date_t *d)
+{
+    return d->month;
+}
+
+
+static double
+phr_date_year(const phr_date_t *d)
+{
+    return (double) d->year;
+}
+
+
+/* seconds to milliseconds, cut to what the calendar can do */
+static int64_t
+phr_fn_seconds(double v)
+{
+    if (isnan(v)) {
+        return 0;
+    }
+
+    if (fabs(v) > 9e15) {
+        return v < 0 ? -INT64_C(9000000000000000000)
+                     : INT64_C(9000000000000000000);
+    }
+
+    return (int64_t) v * 1000;
+}
+
+
+static int
+phr_fn_date(PHR_FN_PARAMS, double (*part)(const phr_date_t *d))
+{
+    int            rc;
+    double        *v;
+    size_t         i, j;
+    phr_date_t     d;
+    phr_column_t  *c;
+
+    if (call->u.call.nargs == 0) {
+        v = phr_col_create(ev->arena, g->n);
+        if (v == NULL) {
+            return phr_eval_nomem(ev);
+        }
+
+        for (j = 0; j < g->n; j++) {
+            phr_date(phr_grid_time(g, j) / 1000 * 1000, &d);
+            v[j] = part(&d);
+        }
+
+        return phr_fn_no_labels(ev, v, PHR_TYPE_VECTOR, out);
+    }
+
+    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
+    if (rc < 0) {
+        return rc;
+    }
+
+    for (i = 0; i < out->n; i++) {
+        c = &out->cols[i];
+        c->drop_name = 1;
+
+        for (j = 0; j < g->n; j++) {
+            if (phr_col_has(c, j)) {
+                phr_date(phr_fn_seconds(c->v[j]), &d);
+                c->v[j] = part(&d);
+            }
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_fn_time(PHR_FN_PARAMS)
+{
+    size_t   j;
+    double  *v;
+
+    v = phr_col_create(ev->arena, g->n);
+    if (v == NULL) {
+        return phr_eval_nomem(ev);
+    }
+
+    for (j = 0; j < g->n; j++) {
+        v[j] = (double) phr_grid_time(g, j) / 1000;
+    }
+
+    return phr_fn_no_labels(ev, v, PHR_TYPE_SCALAR, out);
+}
+
+
+int
+phr_fn_start(PHR_FN_PARAMS)
+{
+    return phr_fn_constant(ev, g, (double) ev->query->start_ms / 1000, out);
+}
+
+
+int
+phr_fn_end(PHR_FN_PARAMS)
+{
+    return phr_fn_constant(ev, g, (double) ev->query->end_ms / 1000, out);
+}
+
+
+int
+phr_fn_range(PHR_FN_PARAMS)
+{
+    return phr_fn_constant(ev, g, (double) (ev->query->end_ms
+                                            - ev->query->start_ms) / 1000,
+                           out);
+}
+
+
+int
+phr_fn_step(PHR_FN_PARAMS)
+{
+    const phr_query_t  *q;
+
+    q = ev->query;
+
+    return phr_fn_constant(ev, g, q->start_ms == q->end_ms
+                                  ? 0 : (double) q->step_ms / 1000, out);
+}
+
+
+/*
+ * Of a selector, the times of its samples; anything else has been computed
+ * at the step.
+ */
+int
+phr_fn_timestamp(PHR_FN_PARAMS)
+{
+    int                rc;
+    size_t             i, j;
+    phr_column_t      *c;
+    const phr_node_t  *arg;
+
+    arg = phr_fn_arg(call, 0);
+
+    if (arg->kind == PHR_NODE_SELECTOR) {
+        rc = phr_eval_selector_times(ev, arg, g, out);
+
+    } else {
+        rc = phr_eval_node(ev, arg, g, out);
+    }
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    for (i = 0; i < out->n; i++) {
+        c = &out->cols[i];
+        c->drop_name = 1;
+
+        for (j = 0; j < g->n && arg->kind != PHR_NODE_SELECTOR; j++) {
+            if (phr_col_has(c, j)) {
+                c->v[j] = (double) phr_grid_time(g, j) / 1000;
+            }
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* storage keeps no start times yet, which gives what Prometheus gives then */
+int
+phr_fn_start_timestamp(PHR_FN_PARAMS)
+{
+    int  rc;
+
+    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
+
+    out->n = 0;
+
+    return rc;
+}
