@@ -230,6 +230,14 @@ phr_sd_kubernetes_selectors(phr_schema_ctx_t *ctx, phr_str_t role,
                                     "support \"%.*s\" selectors",
                                     allowed[j].role, (int) s.len, s.data);
         }
+
+        s = phr_sd_text(list->items[i], "field");
+
+        if (s.len > 0 && memchr(s.data, '=', s.len) == NULL) {
+            return phr_schema_error(ctx, list->items[i], "invalid selector "
+                                    "\"%.*s\"", (int) phr_min(s.len, 100),
+                                    s.data);
+        }
     }
 
     for (i = 1; list != NULL && i < list->n; i++) {
