@@ -168,7 +168,7 @@ struct phr_api_s {
     void                  *live_data;
     int64_t                start_ms;
     const char            *version;     /* of pharos */
-    const char            *nginx_version;
+    const char            *server_version; /* of nginx */
     phr_str_t              external_url;
     int64_t                retention_ms;
 };

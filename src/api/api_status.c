@@ -43,7 +43,7 @@ phr_api_buildinfo(phr_call_t *c, phr_err_t *err)
     phr_json_pair_c(w, "buildDate", "");
     phr_json_pair_c(w, "goVersion", "");
     phr_json_pair_c(w, "pharos", c->api->version);
-    phr_json_pair_c(w, "nginx", c->api->nginx_version);
+    phr_json_pair_c(w, "nginx", c->api->server_version);
     phr_json_end_object(w);
     phr_call_end(c);
 
