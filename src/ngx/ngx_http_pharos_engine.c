@@ -1,0 +1,425 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Engine: the parts below src/ngx, put together in the helper.  The writer
+ * thread opens the store and is the only one that writes to it; the loop
+ * learns when it is open, and whether.
+ *
+ * What else shall run in the helper (scraping, rules, notifying) starts in
+ * ngx_http_pharos_engine_opened(), stops in ngx_http_pharos_engine_drain(),
+ * and posts writer tasks that use phr_store_appender().
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx/ngx_http_pharos.h"
+
+
+#define NGX_HTTP_PHAROS_FUTURE_MS      (10 * 60 * 1000)
+#define NGX_HTTP_PHAROS_LOOKBACK_MS    (5 * 60 * 1000)
+#define NGX_HTTP_PHAROS_MAX_POINTS     11000
+
+/* rows are looked through for what is due to be packed or dropped */
+#define NGX_HTTP_PHAROS_SEAL_MS        5000
+#define NGX_HTTP_PHAROS_RETAIN_MS      60000
+
+
+typedef struct {
+    ngx_http_pharos_main_conf_t  *pmcf;
+    ngx_http_pharos_shared_t     *sh;
+    ngx_log_t                    *log;
+
+    ngx_http_pharos_task_t        open;
+    phr_err_t                     err;
+
+    phr_store_t                  *store;     /* set by the writer thread */
+    phr_api_t                     api;
+    unsigned                      opened:1;
+
+    /* of the writer thread */
+    int64_t                       sync_ms;
+    int64_t                       seal_ms;
+    int64_t                       retain_ms;
+    int                           failing;
+
+    /* written by the writer thread, read by any */
+    volatile uint64_t             ncommits;
+    volatile uint64_t             nfailed;
+    volatile uint64_t             commit_us;
+} ngx_http_pharos_engine_t;
+
+
+static void ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t);
+static int ngx_http_pharos_engine_commit(void *data, int durable);
+static int ngx_http_pharos_engine_idle(void *data);
+static void ngx_http_pharos_engine_finish(void *data);
+static int ngx_http_pharos_engine_outcome(int rc, const phr_err_t *err,
+    char *action);
+static void ngx_http_pharos_engine_live(void *data, int openmetrics,
+    phr_buf_t *out);
+static void ngx_http_pharos_engine_pools(phr_buf_t *out);
+static int64_t ngx_http_pharos_engine_now_ms(void);
+
+
+static ngx_http_pharos_engine_t  engine;
+
+static const phr_api_live_t  ngx_http_pharos_engine_api_live = {
+    .metrics = ngx_http_pharos_engine_live
+};
+
+
+ngx_int_t
+ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
+    ngx_cycle_t *cycle)
+{
+    phr_api_t                 *api;
+    ngx_http_pharos_writer_t   writer;
+
+    ngx_memzero(&engine, sizeof(ngx_http_pharos_engine_t));
+
+    engine.pmcf = pmcf;
+    engine.sh = pmcf->zone->data;
+    engine.log = cycle->log;
+
+    api = &engine.api;
+
+    api->limits.lookback_ms = NGX_HTTP_PHAROS_LOOKBACK_MS;
+    api->limits.query_timeout_ms = pmcf->query_timeout;
+    api->limits.query_max_samples = pmcf->query_max_samples;
+    api->limits.query_memory_bytes = pmcf->query_memory;
+    api->limits.query_max_points = NGX_HTTP_PHAROS_MAX_POINTS;
+    api->live = &ngx_http_pharos_engine_api_live;
+    api->live_data = &engine;
+    api->start_ms = ngx_http_pharos_engine_now_ms();
+    api->version = NGX_HTTP_PHAROS_VERSION;
+    api->server_version = NGINX_VERSION;
+    api->retention_ms = (int64_t) pmcf->retention * 1000;
+
+    writer.data = &engine;
+    writer.commit = ngx_http_pharos_engine_commit;
+    writer.idle = ngx_http_pharos_engine_idle;
+    writer.finish = ngx_http_pharos_engine_finish;
+
+    if (ngx_http_pharos_task_start(pmcf, &writer, NULL, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    engine.open.run = ngx_http_pharos_engine_open;
+    engine.open.done = ngx_http_pharos_engine_opened;
+
+    return ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_WRITE,
+                                     &engine.open);
+}
+
+
+static void
+ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
+{
+    phr_store_conf_t              conf;
+    ngx_http_pharos_main_conf_t  *pmcf;
+
+    pmcf = engine.pmcf;
+
+    ngx_memzero(&conf, sizeof(phr_store_conf_t));
+
+    /* nginx terminates the name of a path */
+    conf.path = (char *) pmcf->path->name.data;
+    conf.map_size_bytes = pmcf->map_size;
+    conf.retention_ms = (int64_t) pmcf->retention * 1000;
+    conf.retention_bytes = pmcf->retention_size;
+    conf.out_of_order_ms = pmcf->out_of_order;
+    conf.future_ms = NGX_HTTP_PHAROS_FUTURE_MS;
+    conf.max_series = pmcf->max_series;
+    conf.log = ngx_http_pharos_log_callback;
+    conf.log_data = engine.log;
+
+    phr_err_init(&engine.err);
+
+    if (phr_store_open(&conf, &engine.store, &engine.err) != PHR_OK) {
+        engine.store = NULL;
+        return;
+    }
+
+    phr_store_now(engine.store, ngx_http_pharos_engine_now_ms());
+
+    engine.api.store = engine.store;
+    engine.api.storage = phr_store_storage(engine.store);
+}
+
+
+static void
+ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t)
+{
+    if (engine.store == NULL) {
+        ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, &engine.err,
+                                "opening the store");
+        ngx_http_pharos_helper_failed();
+        return;
+    }
+
+    engine.opened = 1;
+
+    ngx_http_pharos_helper_ready();
+}
+
+
+/* in the writer thread, after the tasks of a batch */
+
+static int
+ngx_http_pharos_engine_commit(void *data, int durable)
+{
+    int        rc;
+    int64_t    now_ms, begin_ms;
+    phr_err_t  err;
+
+    if (engine.store == NULL) {
+        return PHR_OK;
+    }
+
+    phr_err_init(&err);
+
+    begin_ms = ngx_http_pharos_zone_clock_ms();
+    now_ms = ngx_http_pharos_engine_now_ms();
+
+    rc = phr_store_commit(engine.store, now_ms, durable, &err);
+
+    engine.ncommits++;
+    engine.commit_us += (ngx_http_pharos_zone_clock_ms() - begin_ms) * 1000;
+
+    if (rc < 0) {
+        engine.nfailed++;
+    }
+
+    rc = ngx_http_pharos_engine_outcome(rc, &err, "committing to the store");
+
+    /* the clock of what the next batch appends */
+    phr_store_now(engine.store, now_ms);
+
+    return rc;
+}
+
+
+static int
+ngx_http_pharos_engine_idle(void *data)
+{
+    int        rc;
+    int64_t    now_ms, clock_ms;
+    phr_err_t  err;
+
+    if (engine.store == NULL) {
+        return PHR_OK;
+    }
+
+    phr_err_init(&err);
+
+    clock_ms = ngx_http_pharos_zone_clock_ms();
+    now_ms = ngx_http_pharos_engine_now_ms();
+
+    phr_store_now(engine.store, now_ms);
+
+    if (clock_ms >= engine.sync_ms) {
+        engine.sync_ms = clock_ms + 1000;
+
+        rc = phr_store_sync(engine.store, &err);
+        (void) ngx_http_pharos_engine_outcome(rc, &err, "syncing the store");
+    }
+
+    if (clock_ms >= engine.seal_ms) {
+        rc = phr_store_seal(engine.store, now_ms, &err);
+
+        if (rc == PHR_AGAIN) {
+            return PHR_AGAIN;
+        }
+
+        (void) ngx_http_pharos_engine_outcome(rc, &err, "packing rows");
+        engine.seal_ms = clock_ms + NGX_HTTP_PHAROS_SEAL_MS;
+    }
+
+    if (clock_ms >= engine.retain_ms) {
+        rc = phr_store_retain(engine.store, now_ms, &err);
+
+        if (rc == PHR_AGAIN) {
+            return PHR_AGAIN;
+        }
+
+        (void) ngx_http_pharos_engine_outcome(rc, &err,
+                                              "dropping old samples");
+        engine.retain_ms = clock_ms + NGX_HTTP_PHAROS_RETAIN_MS;
+    }
+
+    return PHR_OK;
+}
+
+
+/* the last act: everything is on disk, the next helper may write */
+
+static void
+ngx_http_pharos_engine_finish(void *data)
+{
+    int        rc;
+    phr_err_t  err;
+
+    if (engine.store) {
+        phr_err_init(&err);
+
+        rc = phr_store_sync(engine.store, &err);
+        (void) ngx_http_pharos_engine_outcome(rc, &err, "syncing the store");
+    }
+
+    ngx_http_pharos_helper_unlock();
+}
+
+
+/* a full disk fails each commit: said once, and once that it is over */
+
+static int
+ngx_http_pharos_engine_outcome(int rc, const phr_err_t *err, char *action)
+{
+    if (rc < 0 && !engine.failing) {
+        ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, err, action);
+        engine.failing = 1;
+
+    } else if (rc == PHR_OK && engine.failing) {
+        ngx_log_error(NGX_LOG_NOTICE, engine.log, 0,
+                      "%s succeeds again", action);
+        engine.failing = 0;
+    }
+
+    return rc;
+}
+
+
+void
+ngx_http_pharos_engine_drain(void)
+{
+    ngx_http_pharos_task_close_writer();
+}
+
+
+ngx_int_t
+ngx_http_pharos_engine_stop(ngx_msec_t ms)
+{
+    if (ngx_http_pharos_task_stop(ms) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    engine.opened = 0;
+
+    if (engine.store) {
+        phr_store_close(engine.store);
+        engine.store = NULL;
+    }
+
+    return NGX_OK;
+}
+
+
+phr_api_t *
+ngx_http_pharos_engine_api(void)
+{
+    return engine.opened ? &engine.api : NULL;
+}
+
+
+static void
+ngx_http_pharos_engine_live(void *data, int openmetrics, phr_buf_t *out)
+{
+    ngx_http_pharos_engine_metrics(out);
+}
+
+
+void
+ngx_http_pharos_engine_metrics(phr_buf_t *out)
+{
+    ngx_http_pharos_shared_t  *sh;
+
+    sh = engine.sh;
+
+    phr_buf_printf(out,
+        "# TYPE pharos_helper_starts_total counter\n"
+        "pharos_helper_starts_total %llu\n"
+        "# TYPE pharos_helper_crashes_total counter\n"
+        "pharos_helper_crashes_total %llu\n"
+        "# TYPE pharos_helper_start_time_seconds gauge\n"
+        "pharos_helper_start_time_seconds %.3f\n"
+        "# TYPE pharos_commits_total counter\n"
+        "pharos_commits_total %llu\n"
+        "# TYPE pharos_commits_failed_total counter\n"
+        "pharos_commits_failed_total %llu\n"
+        "# TYPE pharos_commit_seconds_total counter\n"
+        "pharos_commit_seconds_total %.6f\n",
+        (unsigned long long) sh->nstarts,
+        (unsigned long long) sh->ncrashes,
+        (double) engine.api.start_ms / 1000,
+        (unsigned long long) engine.ncommits,
+        (unsigned long long) engine.nfailed,
+        (double) engine.commit_us / 1000000);
+
+    ngx_http_pharos_engine_pools(out);
+
+    ngx_http_pharos_traffic_write(sh, out);
+}
+
+
+static void
+ngx_http_pharos_engine_pools(phr_buf_t *out)
+{
+    ngx_uint_t                    i, m;
+    ngx_http_pharos_task_stats_t  st[NGX_HTTP_PHAROS_POOLS];
+
+    /* ORDER ngx_http_pharos_pool_e */
+    static const char  *pools[NGX_HTTP_PHAROS_POOLS] = {
+        "query", "read", "write"
+    };
+
+    static const struct {
+        const char  *name;
+        const char  *type;
+    } metrics[] = {
+        { "pharos_tasks_queued", "gauge" },
+        { "pharos_tasks_running", "gauge" },
+        { "pharos_tasks_refused_total", "counter" },
+        { "pharos_tasks_total", "counter" },
+        { "pharos_task_wait_seconds_total", "counter" },
+        { "pharos_task_run_seconds_total", "counter" },
+    };
+
+    for (i = 0; i < NGX_HTTP_PHAROS_POOLS; i++) {
+        ngx_http_pharos_task_stats(i, &st[i]);
+    }
+
+    for (m = 0; m < phr_nelems(metrics); m++) {
+
+        phr_buf_printf(out, "# TYPE %s %s\n", metrics[m].name,
+                       metrics[m].type);
+
+        for (i = 0; i < NGX_HTTP_PHAROS_POOLS; i++) {
+
+            double  values[phr_nelems(metrics)] = {
+                (double) st[i].nqueued,
+                (double) st[i].nrunning,
+                (double) st[i].nrefused,
+                (double) st[i].ndone,
+                (double) st[i].wait_us / 1000000,
+                (double) st[i].run_us / 1000000
+            };
+
+            phr_buf_printf(out, "%s{pool=\"%s\"} %.17g\n", metrics[m].name,
+                           pools[i], values[m]);
+        }
+    }
+}
+
+
+static int64_t
+ngx_http_pharos_engine_now_ms(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}

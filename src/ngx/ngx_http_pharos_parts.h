@@ -1,0 +1,105 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Parts: what runs in the helper beside requests, started by the engine when
+ * the store is open: settings, scraping, rules, notifying.  Each part has
+ * its state on the loop, sends work to threads, and is told when settings
+ * change.
+ */
+
+#ifndef NGX_HTTP_PHAROS_PARTS_H_INCLUDED
+#define NGX_HTTP_PHAROS_PARTS_H_INCLUDED
+
+
+#include "ngx/ngx_http_pharos.h"
+#include "rules/group.h"
+#include "settings/alertmanager_yml.h"
+#include "settings/prometheus_yml.h"
+
+
+/*
+ * The files of one load.  Immutable; counted, because scrapes and
+ * notifications under way still use the old ones after a reload.  The count
+ * is touched on the loop alone.
+ */
+typedef struct {
+    phr_prometheus_yml_t    *prometheus;
+    phr_alertmanager_yml_t  *alertmanager;   /* NULL: none was named */
+    ngx_uint_t               refs;
+} ngx_http_pharos_settings_t;
+
+
+/* ngx_http_pharos_settings.c; loop, unless said otherwise */
+
+/* begins the first load; parts start when it has ended */
+ngx_int_t ngx_http_pharos_settings_start(ngx_http_pharos_main_conf_t *pmcf,
+    phr_api_t *api, ngx_log_t *log);
+
+/*
+ * Reads the files again; done() tells how it went, on the loop.  NGX_BUSY:
+ * another load is under way.
+ */
+ngx_int_t ngx_http_pharos_settings_reload(
+    void (*done)(void *data, const phr_err_t *err), void *data);
+
+void ngx_http_pharos_settings_stop(void);
+void ngx_http_pharos_settings_free(void);
+
+void ngx_http_pharos_settings_hold(ngx_http_pharos_settings_t *s);
+void ngx_http_pharos_settings_drop(ngx_http_pharos_settings_t *s);
+
+/* phr_api_live_t; any thread */
+void ngx_http_pharos_settings_config(void *data, phr_buf_t *out);
+void ngx_http_pharos_settings_state(void *data, int *ok, int64_t *at_ms);
+
+
+/* ngx_http_pharos_scrape.c */
+ngx_int_t ngx_http_pharos_scrape_apply(ngx_http_pharos_settings_t *s,
+    phr_api_t *api, ngx_log_t *log);
+void ngx_http_pharos_scrape_stop(void);      /* no new ones */
+void ngx_http_pharos_scrape_free(void);      /* threads have ended */
+
+/* phr_api_live_t; any thread, and the writer thread */
+int ngx_http_pharos_scrape_targets(void *data,
+    int (*visit)(void *arg, const phr_api_target_t *t), void *arg);
+int ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
+    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
+                 phr_str_t unit), void *arg);
+
+
+/* ngx_http_pharos_self.c: our own metrics and pushes, as if scraped */
+ngx_int_t ngx_http_pharos_self_start(phr_api_t *api, ngx_log_t *log);
+void ngx_http_pharos_self_stop(void);
+void ngx_http_pharos_self_free(void);
+
+
+/* ngx_http_pharos_rules.c */
+
+/*
+ * In two steps, because groups may only be taken over while none is under
+ * evaluation: pause() calls ready() when that is so.
+ */
+void ngx_http_pharos_rules_pause(void (*ready)(void *data), void *data);
+void ngx_http_pharos_rules_resume(phr_rule_groups_t *groups);
+phr_rule_groups_t *ngx_http_pharos_rules_groups(void);
+ngx_int_t ngx_http_pharos_rules_start(ngx_http_pharos_main_conf_t *pmcf,
+    phr_api_t *api, ngx_log_t *log);
+void ngx_http_pharos_rules_stop(void);
+void ngx_http_pharos_rules_free(void);
+
+/* phr_api_live_t; any thread */
+phr_rule_groups_t *ngx_http_pharos_rules_hold(void *data);
+void ngx_http_pharos_rules_release(void *data);
+
+
+/* ngx_http_pharos_notify.c */
+ngx_int_t ngx_http_pharos_notify_apply(ngx_http_pharos_settings_t *s,
+    phr_api_t *api, ngx_log_t *log);
+void ngx_http_pharos_notify_stop(void);
+void ngx_http_pharos_notify_free(void);
+
+/* takes copies; any thread */
+void ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n);
+
+
+#endif /* NGX_HTTP_PHAROS_PARTS_H_INCLUDED */

@@ -1,0 +1,702 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Task: threads of the helper and the way to them and back.  Three pools:
+ * queries, short reads, and one writer.  The writer takes all that waits,
+ * runs it, commits once, and only then tells the loop: a hundred pushes
+ * share one fsync.  nginx's own thread pools would start threads in every
+ * worker, and ngx_notify() has room for one handler only.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+
+#include "ngx/ngx_http_pharos.h"
+
+
+#define NGX_HTTP_PHAROS_STACK_SIZE  (2 * 1024 * 1024)
+#define NGX_HTTP_PHAROS_QUERY_NICE  19
+#define NGX_HTTP_PHAROS_MAX_THREADS 64
+#define NGX_HTTP_PHAROS_READ_QUEUE  1024
+
+/* tasks of one commit: bounds what a failed one takes with it */
+#define NGX_HTTP_PHAROS_BATCH       256
+
+#define NGX_HTTP_PHAROS_IDLE_MS     1000
+
+
+typedef struct {
+    pthread_mutex_t                mutex;
+    pthread_cond_t                 cond;
+    ngx_http_pharos_pool_e         pool;
+
+    /* under the mutex */
+    ngx_http_pharos_task_t        *first;
+    ngx_http_pharos_task_t       **last;
+    ngx_http_pharos_task_t        *running[NGX_HTTP_PHAROS_MAX_THREADS];
+    ngx_http_pharos_task_stats_t   stats;
+    ngx_uint_t                     nended;   /* threads */
+    unsigned                       closed:1; /* takes no more */
+    unsigned                       stop:1;   /* drops what is queued */
+
+    ngx_uint_t                     max;
+    ngx_uint_t                     nthreads;
+    pthread_t                      threads[NGX_HTTP_PHAROS_MAX_THREADS];
+} ngx_http_pharos_pool_t;
+
+
+static ngx_int_t ngx_http_pharos_pool_open(ngx_http_pharos_pool_e i,
+    ngx_uint_t nthreads, ngx_uint_t max, ngx_log_t *log);
+static void ngx_http_pharos_pool_close(ngx_http_pharos_pool_t *p,
+    ngx_uint_t stop);
+static ngx_int_t ngx_http_pharos_pool_join(ngx_http_pharos_pool_t *p,
+    struct timespec *until);
+static void *ngx_http_pharos_task_thread(void *data);
+static void *ngx_http_pharos_task_writer_thread(void *data);
+static ngx_http_pharos_task_t *ngx_http_pharos_task_batch(
+    ngx_http_pharos_pool_t *p, int64_t until_us, ngx_uint_t *closed);
+static void ngx_http_pharos_task_run(ngx_http_pharos_pool_t *p,
+    ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_task_finish(ngx_http_pharos_pool_t *p,
+    ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_task_done(void *data);
+static void ngx_http_pharos_wake_handler(ngx_event_t *ev);
+static int64_t ngx_http_pharos_task_clock_us(void);
+
+
+static ngx_http_pharos_pool_t     pools[NGX_HTTP_PHAROS_POOLS];
+static ngx_http_pharos_writer_t   writer;
+static void                     (*writer_drained)(void);
+static volatile ngx_uint_t        writer_ended;
+
+/* tasks on their way back */
+static pthread_mutex_t            done_mutex = PTHREAD_MUTEX_INITIALIZER;
+static ngx_http_pharos_task_t    *done_first;
+static ngx_http_pharos_task_t   **done_last = &done_first;
+static ngx_http_pharos_wake_t     done_wake;
+
+
+ngx_int_t
+ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
+    ngx_http_pharos_writer_t *w, void (*drained)(void), ngx_cycle_t *cycle)
+{
+    ngx_uint_t  n;
+
+    writer = *w;
+    writer_drained = drained;
+    writer_ended = 0;
+
+    done_wake.handler = ngx_http_pharos_task_done;
+    done_wake.data = NULL;
+
+    if (ngx_http_pharos_wake_open(&done_wake, cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* one CPU is left to the workers */
+
+    n = ngx_max(1, ngx_ncpu - 1);
+    n = ngx_min(n, pmcf->query_concurrency);
+    n = ngx_max(1, ngx_min(n, NGX_HTTP_PHAROS_MAX_THREADS));
+
+    if (ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_QUERY, n,
+                                  pmcf->query_queue, cycle->log)
+        != NGX_OK
+        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_READ, 1,
+                                     NGX_HTTP_PHAROS_READ_QUEUE, cycle->log)
+           != NGX_OK
+        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_WRITE, 1,
+                                     pmcf->write_queue, cycle->log)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pharos_pool_open(ngx_http_pharos_pool_e i, ngx_uint_t nthreads,
+    ngx_uint_t max, ngx_log_t *log)
+{
+    pthread_condattr_t       attr;
+    ngx_http_pharos_pool_t  *p;
+
+    p = &pools[i];
+
+    ngx_memzero(p, sizeof(ngx_http_pharos_pool_t));
+
+    p->pool = i;
+    p->last = &p->first;
+    p->max = max;
+
+    if (pthread_mutex_init(&p->mutex, NULL) != 0
+        || pthread_condattr_init(&attr) != 0
+        || pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0
+        || pthread_cond_init(&p->cond, &attr) != 0)
+    {
+        ngx_log_error(NGX_LOG_ALERT, log, 0, "pthread_cond_init() failed");
+        return NGX_ERROR;
+    }
+
+    (void) pthread_condattr_destroy(&attr);
+
+    while (p->nthreads < nthreads) {
+
+        if (ngx_http_pharos_thread(&p->threads[p->nthreads],
+                                   i == NGX_HTTP_PHAROS_POOL_WRITE
+                                   ? ngx_http_pharos_task_writer_thread
+                                   : ngx_http_pharos_task_thread,
+                                   p, log)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        p->nthreads++;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_pharos_task_post(ngx_http_pharos_pool_e pool,
+    ngx_http_pharos_task_t *t)
+{
+    ngx_int_t                rc;
+    ngx_http_pharos_pool_t  *p;
+
+    p = &pools[pool];
+
+    if (p->nthreads == 0) {
+        return NGX_DECLINED;
+    }
+
+    t->pool = pool;
+    t->rc = PHR_OK;
+    t->next = NULL;
+    t->posted_us = ngx_http_pharos_task_clock_us();
+
+    (void) pthread_mutex_lock(&p->mutex);
+
+    if (p->closed) {
+        rc = NGX_DECLINED;
+
+    } else if (p->stats.nqueued >= p->max) {
+        p->stats.nrefused++;
+        rc = NGX_BUSY;
+
+    } else {
+        *p->last = t;
+        p->last = &t->next;
+        p->stats.nqueued++;
+        p->stats.nposted++;
+        (void) pthread_cond_signal(&p->cond);
+        rc = NGX_OK;
+    }
+
+    (void) pthread_mutex_unlock(&p->mutex);
+
+    return rc;
+}
+
+
+void
+ngx_http_pharos_task_cancel(ngx_http_pharos_task_t *t, int code)
+{
+    if (t->stop == 0) {
+        t->stop = code;
+    }
+}
+
+
+void
+ngx_http_pharos_task_close_writer(void)
+{
+    if (pools[NGX_HTTP_PHAROS_POOL_WRITE].nthreads) {
+        ngx_http_pharos_pool_close(&pools[NGX_HTTP_PHAROS_POOL_WRITE], 0);
+    }
+}
+
+
+ngx_int_t
+ngx_http_pharos_task_stop(ngx_msec_t ms)
+{
+    ngx_int_t        rc;
+    ngx_uint_t       i;
+    struct timespec  until;
+
+    (void) clock_gettime(CLOCK_REALTIME, &until);
+
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+
+    for (i = 0; i < NGX_HTTP_PHAROS_POOLS; i++) {
+        if (pools[i].nthreads) {
+            ngx_http_pharos_pool_close(&pools[i],
+                                       i != NGX_HTTP_PHAROS_POOL_WRITE);
+        }
+    }
+
+    rc = NGX_OK;
+
+    for (i = 0; i < NGX_HTTP_PHAROS_POOLS; i++) {
+        if (pools[i].nthreads
+            && ngx_http_pharos_pool_join(&pools[i], &until) != NGX_OK)
+        {
+            rc = NGX_ERROR;
+        }
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_pharos_wake_close(&done_wake);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_pharos_pool_close(ngx_http_pharos_pool_t *p, ngx_uint_t stop)
+{
+    ngx_uint_t  i;
+
+    (void) pthread_mutex_lock(&p->mutex);
+
+    p->closed = 1;
+
+    if (stop) {
+        p->stop = 1;
+
+        for (i = 0; i < p->nthreads; i++) {
+            if (p->running[i] && p->running[i]->stop == 0) {
+                p->running[i]->stop = PHR_ECANCELED;
+            }
+        }
+    }
+
+    (void) pthread_cond_broadcast(&p->cond);
+    (void) pthread_mutex_unlock(&p->mutex);
+}
+
+
+static ngx_int_t
+ngx_http_pharos_pool_join(ngx_http_pharos_pool_t *p, struct timespec *until)
+{
+    while (p->nthreads) {
+
+        if (pthread_timedjoin_np(p->threads[p->nthreads - 1], NULL, until)
+            != 0)
+        {
+            return NGX_ERROR;
+        }
+
+        p->nthreads--;
+    }
+
+    (void) pthread_mutex_destroy(&p->mutex);
+    (void) pthread_cond_destroy(&p->cond);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_pharos_task_stats(ngx_http_pharos_pool_e pool,
+    ngx_http_pharos_task_stats_t *stats)
+{
+    ngx_http_pharos_pool_t  *p;
+
+    p = &pools[pool];
+
+    ngx_memzero(stats, sizeof(ngx_http_pharos_task_stats_t));
+
+    if (p->nthreads == 0) {
+        return;
+    }
+
+    (void) pthread_mutex_lock(&p->mutex);
+    *stats = p->stats;
+    (void) pthread_mutex_unlock(&p->mutex);
+}
+
+
+static void *
+ngx_http_pharos_task_thread(void *data)
+{
+    ngx_http_pharos_pool_t  *p = data;
+
+    ngx_uint_t               slot;
+    ngx_http_pharos_task_t  *t;
+
+    ngx_http_pharos_watch_thread();
+
+    if (p->pool == NGX_HTTP_PHAROS_POOL_QUERY) {
+        /* on Linux, of this thread only */
+        (void) setpriority(PRIO_PROCESS, 0, NGX_HTTP_PHAROS_QUERY_NICE);
+    }
+
+    (void) pthread_mutex_lock(&p->mutex);
+
+    for ( ;; ) {
+
+        while (p->first == NULL && !p->closed) {
+            (void) pthread_cond_wait(&p->cond, &p->mutex);
+        }
+
+        t = p->first;
+
+        if (t == NULL) {
+            break;
+        }
+
+        p->first = t->next;
+        if (p->first == NULL) {
+            p->last = &p->first;
+        }
+
+        for (slot = 0; p->running[slot]; slot++) { /* void */ }
+
+        p->running[slot] = t;
+        p->stats.nqueued--;
+        p->stats.nrunning++;
+
+        if (p->stop) {
+            t->stop = PHR_ECANCELED;
+        }
+
+        (void) pthread_mutex_unlock(&p->mutex);
+
+        if (t->stop) {
+            t->rc = t->stop;
+            t->started_us = t->ended_us = ngx_http_pharos_task_clock_us();
+
+        } else {
+            ngx_http_pharos_task_run(p, t);
+        }
+
+        (void) pthread_mutex_lock(&p->mutex);
+        p->running[slot] = NULL;
+        p->stats.nrunning--;
+        (void) pthread_mutex_unlock(&p->mutex);
+
+        ngx_http_pharos_task_finish(p, t);
+
+        (void) pthread_mutex_lock(&p->mutex);
+    }
+
+    (void) pthread_mutex_unlock(&p->mutex);
+
+    return NULL;
+}
+
+
+static void *
+ngx_http_pharos_task_writer_thread(void *data)
+{
+    ngx_http_pharos_pool_t  *p = data;
+
+    int                      rc, durable;
+    int64_t                  idle_us;
+    ngx_uint_t               closed;
+    ngx_http_pharos_task_t  *batch, *t, *next;
+
+    ngx_http_pharos_watch_thread();
+
+    idle_us = ngx_http_pharos_task_clock_us();
+
+    for ( ;; ) {
+
+        batch = ngx_http_pharos_task_batch(p, idle_us, &closed);
+
+        if (batch == NULL && closed) {
+            break;
+        }
+
+        if (batch) {
+            durable = 0;
+
+            for (t = batch; t; t = t->next) {
+                ngx_http_pharos_task_run(p, t);
+                durable |= t->durable;
+            }
+
+            rc = writer.commit(writer.data, durable);
+
+            for (t = batch; t; t = next) {
+                next = t->next;
+                t->rc = rc;
+                ngx_http_pharos_task_finish(p, t);
+            }
+        }
+
+        if (ngx_http_pharos_task_clock_us() >= idle_us) {
+            rc = writer.idle(writer.data);
+
+            idle_us = ngx_http_pharos_task_clock_us();
+
+            if (rc != PHR_AGAIN) {
+                idle_us += NGX_HTTP_PHAROS_IDLE_MS * 1000;
+            }
+        }
+    }
+
+    writer.finish(writer.data);
+
+    writer_ended = 1;
+    ngx_http_pharos_wake(&done_wake);
+
+    return NULL;
+}
+
+
+/* what waits, at most a batch of it; NULL at until_us or when closed */
+
+static ngx_http_pharos_task_t *
+ngx_http_pharos_task_batch(ngx_http_pharos_pool_t *p, int64_t until_us,
+    ngx_uint_t *closed)
+{
+    ngx_uint_t               n;
+    struct timespec          until;
+    ngx_http_pharos_task_t  *batch, **last;
+
+    until.tv_sec = until_us / 1000000;
+    until.tv_nsec = (until_us % 1000000) * 1000;
+
+    (void) pthread_mutex_lock(&p->mutex);
+
+    while (p->first == NULL && !p->closed) {
+        if (pthread_cond_timedwait(&p->cond, &p->mutex, &until) != 0) {
+            break;
+        }
+    }
+
+    batch = p->first;
+    last = &batch;
+
+    for (n = 0; *last && n < NGX_HTTP_PHAROS_BATCH; n++) {
+        last = &(*last)->next;
+    }
+
+    p->first = *last;
+    *last = NULL;
+
+    if (p->first == NULL) {
+        p->last = &p->first;
+    }
+
+    p->stats.nqueued -= n;
+    p->stats.nrunning = n;
+
+    *closed = p->closed;
+
+    (void) pthread_mutex_unlock(&p->mutex);
+
+    return batch;
+}
+
+
+static void
+ngx_http_pharos_task_run(ngx_http_pharos_pool_t *p, ngx_http_pharos_task_t *t)
+{
+    t->started_us = ngx_http_pharos_task_clock_us();
+
+    ngx_http_pharos_watch_hash(t->hash);
+    t->run(t);
+    ngx_http_pharos_watch_hash(0);
+
+    t->ended_us = ngx_http_pharos_task_clock_us();
+}
+
+
+static void
+ngx_http_pharos_task_finish(ngx_http_pharos_pool_t *p,
+    ngx_http_pharos_task_t *t)
+{
+    (void) pthread_mutex_lock(&p->mutex);
+
+    p->stats.ndone++;
+    p->stats.wait_us += t->started_us - t->posted_us;
+    p->stats.run_us += t->ended_us - t->started_us;
+
+    if (p->pool == NGX_HTTP_PHAROS_POOL_WRITE) {
+        p->stats.nrunning--;
+    }
+
+    (void) pthread_mutex_unlock(&p->mutex);
+
+    t->next = NULL;
+
+    (void) pthread_mutex_lock(&done_mutex);
+    *done_last = t;
+    done_last = &t->next;
+    (void) pthread_mutex_unlock(&done_mutex);
+
+    ngx_http_pharos_wake(&done_wake);
+}
+
+
+static void
+ngx_http_pharos_task_done(void *data)
+{
+    ngx_http_pharos_task_t  *t, *next;
+
+    (void) pthread_mutex_lock(&done_mutex);
+    t = done_first;
+    done_first = NULL;
+    done_last = &done_first;
+    (void) pthread_mutex_unlock(&done_mutex);
+
+    for ( /* void */ ; t; t = next) {
+        next = t->next;
+        t->done(t);
+    }
+
+    if (writer_ended && writer_drained) {
+        writer_ended = 0;
+        writer_drained();
+    }
+}
+
+
+ngx_int_t
+ngx_http_pharos_wake_open(ngx_http_pharos_wake_t *w, ngx_log_t *log)
+{
+    ngx_connection_t  *c;
+
+    w->connection = NULL;
+    w->fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+
+    if (w->fd == -1) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno, "eventfd() failed");
+        return NGX_ERROR;
+    }
+
+    c = ngx_get_connection(w->fd, log);
+    if (c == NULL) {
+        (void) close(w->fd);
+        w->fd = -1;
+        return NGX_ERROR;
+    }
+
+    c->data = w;
+    c->log = log;
+    c->read->log = log;
+    c->write->log = log;
+    c->read->handler = ngx_http_pharos_wake_handler;
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_close_connection(c);
+        w->fd = -1;
+        return NGX_ERROR;
+    }
+
+    w->connection = c;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_pharos_wake_close(ngx_http_pharos_wake_t *w)
+{
+    if (w->connection) {
+        ngx_close_connection(w->connection);
+        w->connection = NULL;
+        w->fd = -1;
+    }
+}
+
+
+void
+ngx_http_pharos_wake(ngx_http_pharos_wake_t *w)
+{
+    uint64_t  one;
+
+    one = 1;
+
+    /* it fails only when so many wake-ups wait that one more changes nothing */
+
+    while (write(w->fd, &one, sizeof(one)) == -1 && errno == EINTR) {
+        /* void */
+    }
+}
+
+
+static void
+ngx_http_pharos_wake_handler(ngx_event_t *ev)
+{
+    uint64_t                 n;
+    ngx_connection_t        *c;
+    ngx_http_pharos_wake_t  *w;
+
+    c = ev->data;
+    w = c->data;
+
+    while (read(w->fd, &n, sizeof(n)) == -1 && ngx_errno == NGX_EINTR) {
+        /* void */
+    }
+
+    w->handler(w->data);
+}
+
+
+ngx_int_t
+ngx_http_pharos_thread(pthread_t *tid, void *(*start)(void *data),
+    void *data, ngx_log_t *log)
+{
+    int             err;
+    sigset_t        set, old;
+    pthread_attr_t  attr;
+
+    /* signals are for the loop; those that kill hit whoever caused them */
+
+    sigfillset(&set);
+    sigdelset(&set, SIGSEGV);
+    sigdelset(&set, SIGBUS);
+    sigdelset(&set, SIGFPE);
+    sigdelset(&set, SIGILL);
+    sigdelset(&set, SIGABRT);
+
+    err = pthread_attr_init(&attr);
+
+    if (err == 0) {
+        (void) pthread_attr_setstacksize(&attr, NGX_HTTP_PHAROS_STACK_SIZE);
+        (void) pthread_sigmask(SIG_SETMASK, &set, &old);
+
+        err = pthread_create(tid, &attr, start, data);
+
+        (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+        (void) pthread_attr_destroy(&attr);
+    }
+
+    if (err) {
+        ngx_log_error(NGX_LOG_ALERT, log, err, "pthread_create() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static int64_t
+ngx_http_pharos_task_clock_us(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
