@@ -26,8 +26,12 @@ typedef struct phr_regex_s  phr_regex_t;
 int phr_regex_create(phr_str_t pattern, phr_regex_t **re, phr_err_t *err);
 void phr_regex_destroy(phr_regex_t *re);
 
-/* 1 or 0; a match that would cost too much is no match and counted */
+/*
+ * 1 or 0; a match that would cost too much is no match and counted.  Any
+ * number of threads may match at once.
+ */
 int phr_regex_match(const phr_regex_t *re, phr_str_t s);
+uint64_t phr_regex_nfailed(const phr_regex_t *re);
 
 /*
  * Appends the template with $1, ${1}, $name and ${name} replaced by what

@@ -1,0 +1,95 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Matcher: comparison, or a regex.
+ */
+
+#include "core/matcher.h"
+
+#include "core/utf8.h"
+
+
+int
+phr_matcher_init(phr_matcher_t *m, phr_match_e op, phr_str_t name,
+    phr_str_t value, phr_err_t *err)
+{
+    m->op = op;
+    m->name = name;
+    m->value = value;
+    m->re = NULL;
+
+    if (op == PHR_MATCH_RE || op == PHR_MATCH_NRE) {
+        return phr_regex_create(value, &m->re, err);
+    }
+
+    return PHR_OK;
+}
+
+
+void
+phr_matcher_destroy(phr_matcher_t *m)
+{
+    phr_regex_destroy(m->re);
+    m->re = NULL;
+}
+
+
+int
+phr_matcher_matches(const phr_matcher_t *m, phr_str_t value)
+{
+    switch (m->op) {
+
+    case PHR_MATCH_EQ:
+        return phr_str_eq(m->value, value);
+
+    case PHR_MATCH_NE:
+        return !phr_str_eq(m->value, value);
+
+    case PHR_MATCH_RE:
+        return phr_regex_match(m->re, value);
+
+    case PHR_MATCH_NRE:
+        return !phr_regex_match(m->re, value);
+    }
+
+    return 0;
+}
+
+
+int
+phr_matchers_match(const phr_matcher_t *m, size_t n, phr_labels_t ls)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (!phr_matcher_matches(&m[i], phr_labels_get(ls, m[i].name))) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+const char *
+phr_match_op_text(phr_match_e op)
+{
+    static const char  *text[] = { "=", "!=", "=~", "!~" };
+
+    return text[op];
+}
+
+
+void
+phr_matcher_format(phr_buf_t *b, const phr_matcher_t *m)
+{
+    if (phr_label_name_valid(m->name)) {
+        phr_buf_str(b, m->name);
+
+    } else {
+        phr_utf8_quote(b, m->name);
+    }
+
+    phr_buf_puts(b, phr_match_op_text(m->op));
+    phr_utf8_quote(b, m->value);
+}
