@@ -66,6 +66,9 @@ typedef struct {
     phr_regex_shape_t    atom;
     int                  has_atom;
     int                  is_capture;
+    int                  is_group;
+    size_t               atom_at;   /* where it begins in the output */
+    size_t               token_at;  /* the same of the present token */
     unsigned             weight;
 
     const char          *repeat;    /* where one has just been, or NULL */
@@ -102,6 +105,8 @@ static void phr_regex_put(phr_regex_parser_t *ps, uint32_t c);
 static int phr_regex_assert(phr_regex_parser_t *ps, const char *text,
     int empty);
 static int phr_regex_repeat(phr_regex_parser_t *ps);
+static void phr_regex_put_repeat(phr_regex_parser_t *ps, phr_str_t op,
+    int min, int max);
 static int phr_regex_counts(phr_regex_parser_t *ps, const char **p, int *min,
     int *max);
 static int phr_regex_escape(phr_regex_parser_t *ps);
@@ -199,6 +204,8 @@ phr_regex_frame(phr_regex_parser_t *ps)
 static int
 phr_regex_step(phr_regex_parser_t *ps)
 {
+    ps->token_at = ps->out->out.len;
+
     switch (*ps->p) {
 
     case '(':
@@ -517,6 +524,7 @@ phr_regex_close(phr_regex_parser_t *ps)
     ps->atom = f->first;
     ps->has_atom = 1;
     ps->is_capture = f->capture;
+    ps->is_group = 1;
     ps->weight = f->weight;
     ps->repeat = NULL;
 
@@ -607,6 +615,8 @@ phr_regex_atom(phr_regex_parser_t *ps, phr_regex_item_e kind)
 
     ps->has_atom = 1;
     ps->is_capture = 0;
+    ps->is_group = 0;
+    ps->atom_at = ps->token_at;
     ps->weight = 1;
     ps->repeat = NULL;
 
@@ -787,7 +797,8 @@ phr_regex_repeat(phr_regex_parser_t *ps)
     ps->repeat = from;
     ps->is_capture = 0;
 
-    phr_buf_append(&ps->out->out, from, (size_t) (p - from) - (size_t) lazy);
+    phr_regex_put_repeat(ps, phr_str_from(from, (size_t) (p - from - lazy)),
+                         min, max);
 
     if (lazy != ((ps->flags & PHR_REGEX_LAZY) != 0)) {
         phr_buf_putc(&ps->out->out, '?');
@@ -813,6 +824,41 @@ phr_regex_repeat(phr_regex_parser_t *ps)
     ps->atom.n = 1;
 
     return PHR_OK;
+}
+
+
+/*
+ * PCRE2's DFA matcher counts the rounds of "x+" and so has a state for each
+ * byte of the subject, which makes it cubic; of "xx*" it has two.
+ */
+
+static void
+phr_regex_put_repeat(phr_regex_parser_t *ps, phr_str_t op, int min, int max)
+{
+    char       *p;
+    size_t      n;
+    phr_buf_t  *b;
+
+    b = &ps->out->out;
+
+    if (ps->is_group || min == 0 || max >= 0) {
+        phr_buf_str(b, op);
+        return;
+    }
+
+    n = b->len - ps->atom_at;
+
+    if (min > 1) {
+        phr_buf_printf(b, "{%d}", min);
+    }
+
+    p = phr_buf_reserve(b, n + 1);
+
+    if (p != NULL) {
+        memcpy(p, b->data + ps->atom_at, n);
+        p[n] = '*';
+        b->len += n + 1;
+    }
 }
 
 
@@ -940,6 +986,8 @@ phr_regex_quoted(phr_regex_parser_t *ps)
     end = end ? end : ps->end;
 
     while (p < end) {
+        ps->token_at = ps->out->out.len;
+
         rc = phr_regex_rune(ps, phr_utf8_decode(&p, end));
         if (rc != PHR_OK) {
             return rc;

@@ -14,7 +14,7 @@
 #include "tap.h"
 
 
-#define BIG  1000
+#define BIG  10000
 
 
 /* yes and no are texts that match and that do not, cut at "~" */
