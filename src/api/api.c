@@ -74,7 +74,6 @@ static const phr_route_t  phr_routes[] = {
     { "/api/v1/status/tsdb", PHR_GET, PHR_API_READ, phr_api_tsdb },
     { "/-/healthy", PHR_GET, PHR_API_READ, phr_api_healthy },
     { "/-/ready", PHR_GET, PHR_API_READ, phr_api_ready },
-    { "/-/reload", PHR_POST|PHR_PUT, PHR_API_WRITER, phr_api_reload },
 
     /* Pushgateway */
 

@@ -29,6 +29,7 @@ typedef struct phr_api_s  phr_api_t;
 typedef struct {
     phr_str_t            method;
     phr_str_t            path;              /* decoded, without prefix */
+    phr_str_t            raw_path;          /* the same, as sent */
     phr_str_t            args;              /* as sent, "" if none */
     phr_str_t            content_type;
     phr_str_t            content_encoding;
@@ -94,7 +95,8 @@ typedef struct {
     uint64_t  query_max_samples;
     size_t    query_memory_bytes;       /* per query, work space and result */
     size_t    query_max_points;         /* of a series, 11,000 as everywhere */
-    size_t    max_series;               /* of /series and label answers */
+    size_t    max_series;               /* of /series */
+    size_t    max_body_bytes;           /* of a request, unpacked */
     unsigned  promql_flags;             /* PHR_PROMQL_EXPERIMENTAL */
 } phr_api_limits_t;
 
@@ -146,12 +148,11 @@ typedef struct {
                                    phr_str_t type, phr_str_t help,
                                    phr_str_t unit), void *arg);
 
-    /* asks for the settings to be read again; PHR_OK when they are */
-    int   (*reload)(void *data, phr_err_t *err);
+    /* how the last load of the settings went */
     void  (*reload_state)(void *data, int *ok, int64_t *at_ms);
 
     /* the module's own metrics, in the text format; in the writer thread */
-    void  (*metrics)(void *data, int openmetrics, phr_buf_t *out);
+    void  (*metrics)(void *data, phr_buf_t *out);
 
     /* a file of the page; PHR_NOTFOUND if there is none of that name */
     int   (*page)(void *data, phr_str_t path, phr_str_t *content,

@@ -315,22 +315,3 @@ phr_api_ready(phr_call_t *c, phr_err_t *err)
     return phr_call_text(c, 200, "text/plain; charset=utf-8",
                          phr_str_of("Pharos is Ready.\n"));
 }
-
-
-int
-phr_api_reload(phr_call_t *c, phr_err_t *err)
-{
-    int  rc;
-
-    if (c->api->live->reload == NULL) {
-        return phr_err_set(err, PHR_EUNAVAIL, "no settings to read again");
-    }
-
-    rc = c->api->live->reload(c->api->live_data, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    return phr_call_text(c, 200, "text/plain; charset=utf-8",
-                         phr_str_from("", 0));
-}

@@ -127,7 +127,6 @@ int phr_api_config(phr_call_t *c, phr_err_t *err);
 int phr_api_tsdb(phr_call_t *c, phr_err_t *err);
 int phr_api_healthy(phr_call_t *c, phr_err_t *err);
 int phr_api_ready(phr_call_t *c, phr_err_t *err);
-int phr_api_reload(phr_call_t *c, phr_err_t *err);
 
 int phr_api_metrics(phr_call_t *c, phr_err_t *err);
 int phr_api_push(phr_call_t *c, phr_err_t *err);

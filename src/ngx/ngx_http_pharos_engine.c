@@ -58,8 +58,7 @@ static int ngx_http_pharos_engine_idle(void *data);
 static void ngx_http_pharos_engine_finish(void *data);
 static int ngx_http_pharos_engine_outcome(int rc, const phr_err_t *err,
     char *action);
-static void ngx_http_pharos_engine_live(void *data, int openmetrics,
-    phr_buf_t *out);
+static void ngx_http_pharos_engine_live(void *data, phr_buf_t *out);
 static void ngx_http_pharos_engine_pools(phr_buf_t *out);
 static int64_t ngx_http_pharos_engine_now_ms(void);
 
@@ -325,7 +324,7 @@ ngx_http_pharos_engine_api(void)
 
 
 static void
-ngx_http_pharos_engine_live(void *data, int openmetrics, phr_buf_t *out)
+ngx_http_pharos_engine_live(void *data, phr_buf_t *out)
 {
     ngx_http_pharos_engine_metrics(out);
 }

@@ -60,6 +60,7 @@ static const struct {
 static const size_t  ngx_http_pharos_serve_strings[] = {
     offsetof(phr_api_request_t, method),
     offsetof(phr_api_request_t, path),
+    offsetof(phr_api_request_t, raw_path),
     offsetof(phr_api_request_t, args),
     offsetof(phr_api_request_t, content_type),
     offsetof(phr_api_request_t, content_encoding),
@@ -188,6 +189,7 @@ ngx_http_pharos_serve_create(ngx_http_request_t *r)
 static void
 ngx_http_pharos_serve_request(ngx_http_request_t *r, phr_api_request_t *req)
 {
+    u_char           *p;
     phr_str_t        *field;
     ngx_uint_t        i, j;
     ngx_list_part_t  *part;
@@ -197,6 +199,12 @@ ngx_http_pharos_serve_request(ngx_http_request_t *r, phr_api_request_t *req)
                                r->method_name.len);
     req->path = phr_str_from((char *) r->uri.data, r->uri.len);
     req->args = phr_str_from((char *) r->args.data, r->args.len);
+
+    p = ngx_strlchr(r->unparsed_uri.data,
+                    r->unparsed_uri.data + r->unparsed_uri.len, '?');
+    req->raw_path = phr_str_from((char *) r->unparsed_uri.data,
+                                 p ? (size_t) (p - r->unparsed_uri.data)
+                                   : r->unparsed_uri.len);
 
     part = &r->headers_in.headers.part;
     h = part->elts;
