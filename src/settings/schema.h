@@ -208,7 +208,7 @@ int phr_schema_pairs(phr_schema_ctx_t *ctx, const phr_option_t *opt,
 /*
  * Writes the options of an object as lines of YAML, indented by so many
  * spaces; the first line's indentation is left out if "inside" is set, for
- * the entry of a list.  Without a struct the node is written.
+ * the entry of a list.  object NULL: the node is written, as it stands.
  */
 void phr_schema_write(phr_buf_t *b, const phr_schema_t *schema,
     const void *object, const phr_yaml_node_t *node, unsigned indent,

@@ -58,7 +58,7 @@ phr_schema_write(phr_buf_t *b, const phr_schema_t *schema,
     w.indent = indent;
     w.inside = inside;
 
-    if (schema->size > 0) {
+    if (object != NULL) {
         phr_schema_write_object(&w, schema, object);
 
     } else {
