@@ -136,9 +136,21 @@ int phr_eval_select(phr_eval_t *ev, const phr_matcher_t *m, size_t n,
     phr_series_set_t **set);
 
 
-/* eval_binary.c, eval_set.c, eval_aggregate.c, eval_rank.c */
+/* eval_binary.c */
 
 int phr_eval_binary(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+
+/* the value of l op r; of comparisons, whether it holds, and l */
+int phr_binary_op(phr_token_e op, double l, double r, double *v);
+
+/* an operator that has no meaning for floats */
+int phr_binary_incompatible(phr_eval_t *ev, const phr_node_t *node);
+
+
+/* eval_join.c and eval_set.c: operators between vectors */
+
+int phr_eval_join(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
 
 /*
@@ -157,6 +169,9 @@ int phr_eval_match(phr_eval_t *ev, const phr_node_binary_t *b,
 int phr_eval_set(phr_eval_t *ev, const phr_node_binary_t *b,
     const phr_grid_t *g, phr_value_t *lhs, phr_value_t *rhs,
     phr_value_t *out);
+
+
+/* eval_aggregate.c and eval_rank.c */
 
 int phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
@@ -179,6 +194,18 @@ int phr_eval_count_values(phr_eval_t *ev, const phr_node_t *node,
 /* the labels of a group that a column with these labels belongs to */
 int phr_eval_group_labels(phr_eval_t *ev, phr_labels_t ls, int without,
     const phr_str_t *names, size_t n, phr_labels_t *out);
+
+
+/* eval_result.c: what the caller gets, all of it in the query's arena */
+
+int phr_result_vector(phr_eval_t *ev, const phr_value_t *value,
+    int64_t t_ms, phr_result_t *result);
+int phr_result_range(phr_eval_t *ev, const phr_value_t *value,
+    const phr_grid_t *g, phr_result_t *result);
+
+/* a range vector as the result of an instant query */
+int phr_result_points(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_result_t *result);
 
 
 #endif /* PHR_EVAL_H_INCLUDED */

@@ -585,8 +585,8 @@ phr_info_step(phr_info_t *info, const phr_column_t *c, const uint32_t *found,
 
         phr_buf_init(&one, 0);
         phr_buf_init(&two, 0);
-        phr_labels_format(&one, other->labels);
-        phr_labels_format(&two, s->labels);
+        phr_labels_print(&one, other->labels);
+        phr_labels_print(&two, s->labels);
 
         rc = phr_err_set(info->ev->err, PHR_EEXEC,
                          "found duplicate series for info metric: existing "

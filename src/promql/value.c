@@ -7,6 +7,8 @@
 
 #include "promql/value.h"
 
+#include "core/matcher.h"
+
 
 #define PHR_SAME_LABELS                                                       \
     "vector cannot contain metrics with the same labelset"
@@ -267,6 +269,31 @@ phr_labels_drop_metadata(phr_arena_t *a, phr_labels_t in, phr_labels_t *out)
     }
 
     return PHR_OK;
+}
+
+
+void
+phr_labels_print(phr_buf_t *b, phr_labels_t ls)
+{
+    size_t         i;
+    phr_matcher_t  m;
+
+    memset(&m, 0, sizeof(m));
+    m.op = PHR_MATCH_EQ;
+
+    phr_buf_putc(b, '{');
+
+    for (i = 0; i < ls.n; i++) {
+        if (i > 0) {
+            phr_buf_puts(b, ", ");
+        }
+
+        m.name = ls.l[i].name;
+        m.value = ls.l[i].value;
+        phr_matcher_format(b, &m);
+    }
+
+    phr_buf_putc(b, '}');
 }
 
 

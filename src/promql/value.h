@@ -133,6 +133,9 @@ uint32_t phr_index_next(const phr_index_t *x, uint64_t hash, size_t *pos);
 int phr_labels_drop_metadata(phr_arena_t *a, phr_labels_t in,
     phr_labels_t *out);
 
+/* {__name__="a", b="c"}: the name among the labels, as errors show them */
+void phr_labels_print(phr_buf_t *b, phr_labels_t ls);
+
 /*
  * Joins the columns that have equal labels.  PHR_EEXEC "vector cannot
  * contain metrics with the same labelset" if two have a sample at one step.
