@@ -22,9 +22,9 @@ void phr_free(void *p);
 char *phr_strdup(const char *s, size_t len);
 
 /*
- * Test hook: the nth allocation of this thread from now on (1: the next one)
- * fails, and all after it; -1 switches the hook off.  phr_alloc_count() counts the
- * allocations of this thread since the hook was set.
+ * Test hook: the nth allocation of this thread from now on (1: the next)
+ * fails, and all after it; -1 switches the hook off.  phr_alloc_count()
+ * counts the allocations of this thread since the hook was set.
  */
 void phr_alloc_fail_at(long n);
 long phr_alloc_count(void);

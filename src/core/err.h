@@ -47,7 +47,7 @@ int phr_err_at(phr_err_t *err, int code, int32_t start, int32_t end,
 int phr_err_in_file(phr_err_t *err, int code, const char *file,
     uint32_t line, uint32_t column, const char *fmt, ...) PHR_PRINTF(6, 7);
 
-/* puts text before the present text: phr_err_prefix(err, "group \"%s\": ", g) */
+/* puts text before the present text: "group \"a\": " before "bad name" */
 void phr_err_prefix(phr_err_t *err, const char *fmt, ...) PHR_PRINTF(2, 3);
 
 /*

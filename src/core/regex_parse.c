@@ -13,6 +13,7 @@
 #include "core/regex_parse.h"
 
 #include "core/alloc.h"
+#include "core/regex_int.h"
 #include "core/utf8.h"
 
 
@@ -20,73 +21,9 @@
 #define PHR_REGEX_MAX_REPEAT  1000
 #define PHR_REGEX_MAX_DEPTH   200
 
-/* a set may be that large; beyond it is left to the library */
-#define PHR_REGEX_MAX_SET     20000
-#define PHR_REGEX_MAX_BYTES   (4 * 1024 * 1024)
-
-/* and a character class that large to count as a set */
-#define PHR_REGEX_MAX_CLASS   16
-
-#define PHR_REGEX_MAX_RUNE    0x10ffff
-
-#define PHR_REGEX_FOLD        0x01    /* i */
-#define PHR_REGEX_MULTI       0x02    /* m */
-#define PHR_REGEX_DOTNL       0x04    /* s */
-#define PHR_REGEX_LAZY        0x08    /* U */
-
-
-typedef struct {
-    phr_regex_shape_t  branch;      /* the present one */
-    phr_regex_shape_t  first;       /* what the branches before it are */
-    size_t             nbranches;   /* before the present one */
-    size_t             natoms;      /* in all branches */
-    unsigned           weight;      /* product of nested repeat counts */
-    int                flags;       /* to restore behind it */
-    int                capture;
-} phr_regex_frame_t;
-
-
-typedef struct {
-    phr_arena_t         *arena;
-    phr_err_t           *err;
-    const char          *start;
-    const char          *p;
-    const char          *end;
-    int                (*known)(phr_str_t script);
-    phr_regex_parsed_t  *out;
-    size_t               names_alloc;
-    size_t               set_bytes;
-
-    phr_regex_frame_t   *frames;
-    size_t               nframes;
-    size_t               depth;     /* index of the present frame */
-    int                  flags;
-
-    /* the last atom, not yet in the branch: a repetition may follow */
-    phr_regex_shape_t    atom;
-    int                  has_atom;
-    int                  is_capture;
-    int                  is_group;
-    size_t               atom_at;   /* where it begins in the output */
-    size_t               token_at;  /* the same of the present token */
-    unsigned             weight;
-
-    const char          *repeat;    /* where one has just been, or NULL */
-} phr_regex_parser_t;
-
-
-typedef struct {
-    uint32_t  c[PHR_REGEX_MAX_CLASS];
-    size_t    n;
-    int       simple;
-} phr_regex_class_t;
-
 
 static int phr_regex_frame(phr_regex_parser_t *ps);
 static int phr_regex_step(phr_regex_parser_t *ps);
-static int phr_regex_error(phr_regex_parser_t *ps, const char *what,
-    const char *from, const char *to);
-static int phr_regex_nomem(phr_regex_parser_t *ps);
 static int phr_regex_finish(phr_regex_parser_t *ps);
 static int phr_regex_open(phr_regex_parser_t *ps);
 static int phr_regex_open_named(phr_regex_parser_t *ps);
@@ -96,40 +33,13 @@ static int phr_regex_push(phr_regex_parser_t *ps, int capture,
 static int phr_regex_close(phr_regex_parser_t *ps);
 static int phr_regex_branch(phr_regex_parser_t *ps);
 static int phr_regex_flush(phr_regex_parser_t *ps);
-static int phr_regex_atom(phr_regex_parser_t *ps, phr_regex_item_e kind);
-static int phr_regex_atom_text(phr_regex_parser_t *ps, const char *s,
-    size_t len);
 static int phr_regex_literals_run(phr_regex_parser_t *ps);
-static int phr_regex_rune(phr_regex_parser_t *ps, uint32_t c);
 static void phr_regex_put(phr_regex_parser_t *ps, uint32_t c);
-static int phr_regex_assert(phr_regex_parser_t *ps, const char *text,
-    int empty);
 static int phr_regex_repeat(phr_regex_parser_t *ps);
 static void phr_regex_put_repeat(phr_regex_parser_t *ps, phr_str_t op,
     int min, int max);
 static int phr_regex_counts(phr_regex_parser_t *ps, const char **p, int *min,
     int *max);
-static int phr_regex_escape(phr_regex_parser_t *ps);
-static int phr_regex_quoted(phr_regex_parser_t *ps);
-static int phr_regex_char(phr_regex_parser_t *ps, uint32_t *c);
-static int phr_regex_octal(phr_regex_parser_t *ps, uint32_t *c);
-static int phr_regex_hex(phr_regex_parser_t *ps, uint32_t *c);
-static int phr_regex_perl(phr_regex_parser_t *ps, int in_class);
-static int phr_regex_property(phr_regex_parser_t *ps);
-static int phr_regex_class(phr_regex_parser_t *ps);
-static int phr_regex_class_part(phr_regex_parser_t *ps, const char *open,
-    phr_regex_class_t *cl);
-static int phr_regex_class_char(phr_regex_parser_t *ps, const char *open,
-    uint32_t *c);
-static int phr_regex_posix(phr_regex_parser_t *ps);
-static int phr_regex_append(phr_regex_parser_t *ps, phr_regex_shape_t *to,
-    const phr_regex_item_t *item);
-static int phr_regex_product(phr_regex_parser_t *ps, phr_regex_item_t *a,
-    const phr_regex_item_t *b);
-static int phr_regex_add(phr_regex_parser_t *ps, phr_regex_item_t *set,
-    phr_str_t s);
-static int phr_regex_union(phr_regex_parser_t *ps, phr_regex_shape_t *to,
-    const phr_regex_shape_t *from);
 
 
 int
@@ -266,7 +176,7 @@ phr_regex_step(phr_regex_parser_t *ps)
 }
 
 
-static int
+int
 phr_regex_error(phr_regex_parser_t *ps, const char *what, const char *from,
     const char *to)
 {
@@ -276,7 +186,7 @@ phr_regex_error(phr_regex_parser_t *ps, const char *what, const char *from,
 }
 
 
-static int
+int
 phr_regex_nomem(phr_regex_parser_t *ps)
 {
     int  rc;
@@ -599,7 +509,7 @@ phr_regex_flush(phr_regex_parser_t *ps)
 }
 
 
-static int
+int
 phr_regex_atom(phr_regex_parser_t *ps, phr_regex_item_e kind)
 {
     int  rc;
@@ -624,7 +534,7 @@ phr_regex_atom(phr_regex_parser_t *ps, phr_regex_item_e kind)
 }
 
 
-static int
+int
 phr_regex_atom_text(phr_regex_parser_t *ps, const char *s, size_t len)
 {
     int        rc;
@@ -688,7 +598,7 @@ phr_regex_literals_run(phr_regex_parser_t *ps)
 
 /* one literal character */
 
-static int
+int
 phr_regex_rune(phr_regex_parser_t *ps, uint32_t c)
 {
     char    text[4];
@@ -732,7 +642,7 @@ phr_regex_put(phr_regex_parser_t *ps, uint32_t c)
 
 /* text matches nothing but a place; empty: it is true wherever it stands */
 
-static int
+int
 phr_regex_assert(phr_regex_parser_t *ps, const char *text, int empty)
 {
     phr_buf_puts(&ps->out->out, text);
@@ -912,643 +822,6 @@ phr_regex_counts(phr_regex_parser_t *ps, const char **p, int *min, int *max)
     *p = q + 1;
     *min = n[0];
     *max = n[1];
-
-    return PHR_OK;
-}
-
-
-static int
-phr_regex_escape(phr_regex_parser_t *ps)
-{
-    int       rc;
-    uint32_t  c;
-
-    if (ps->end - ps->p < 2) {
-        return phr_regex_error(ps, "trailing backslash at end of expression",
-                               ps->end, ps->end);
-    }
-
-    switch (ps->p[1]) {
-
-    case 'A':
-        ps->p += 2;
-        return phr_regex_assert(ps, "(?:\\A)", 0);
-
-    case 'z':
-        ps->p += 2;
-        return phr_regex_assert(ps, "(?:\\z)", 0);
-
-    case 'b':
-        ps->p += 2;
-        return phr_regex_assert(ps, "(?:\\b)", 0);
-
-    case 'B':
-        ps->p += 2;
-        return phr_regex_assert(ps, "(?:\\B)", 0);
-
-    case 'Q':
-        return phr_regex_quoted(ps);
-
-    case 'p':
-    case 'P':
-        rc = phr_regex_property(ps);
-        return rc == PHR_OK ? phr_regex_atom(ps, PHR_REGEX_OTHER) : rc;
-
-    case 'd':
-    case 'D':
-    case 's':
-    case 'S':
-    case 'w':
-    case 'W':
-        rc = phr_regex_perl(ps, 0);
-        return rc == PHR_OK ? phr_regex_atom(ps, PHR_REGEX_OTHER) : rc;
-
-    default:
-        rc = phr_regex_char(ps, &c);
-        return rc == PHR_OK ? phr_regex_rune(ps, c) : rc;
-    }
-}
-
-
-/* \Q...\E, or to the end */
-
-static int
-phr_regex_quoted(phr_regex_parser_t *ps)
-{
-    int          rc;
-    const char  *p, *end;
-
-    p = ps->p + 2;
-
-    end = memmem(p, (size_t) (ps->end - p), "\\E", 2);
-
-    ps->p = end ? end + 2 : ps->end;
-    end = end ? end : ps->end;
-
-    while (p < end) {
-        ps->token_at = ps->out->out.len;
-
-        rc = phr_regex_rune(ps, phr_utf8_decode(&p, end));
-        if (rc != PHR_OK) {
-            return rc;
-        }
-    }
-
-    return PHR_OK;
-}
-
-
-/* an escape that means one character */
-
-static int
-phr_regex_char(phr_regex_parser_t *ps, uint32_t *c)
-{
-    char         e;
-    const char  *from, *name;
-
-    static const char  names[] = "a\af\fn\nr\rt\tv\v";
-
-    from = ps->p;
-
-    if (ps->end - from < 2) {
-        return phr_regex_error(ps, "trailing backslash at end of expression",
-                               ps->end, ps->end);
-    }
-
-    e = from[1];
-    ps->p += 2;
-
-    if (e >= '0' && e <= '7') {
-        return phr_regex_octal(ps, c);
-    }
-
-    if (e == 'x') {
-        return phr_regex_hex(ps, c);
-    }
-
-    for (name = names; *name != '\0'; name += 2) {
-        if (*name == e) {
-            *c = (uint32_t) name[1];
-            return PHR_OK;
-        }
-    }
-
-    if ((e & 0x80) || (e >= '0' && e <= '9')
-        || ((e | 0x20) >= 'a' && (e | 0x20) <= 'z'))
-    {
-        ps->p = from + 1;
-        (void) phr_utf8_decode(&ps->p, ps->end);
-
-        return phr_regex_error(ps, "invalid escape sequence", from, ps->p);
-    }
-
-    *c = (uint32_t) e;
-
-    return PHR_OK;
-}
-
-
-/* \0, \012; a single digit but zero would be a backreference */
-
-static int
-phr_regex_octal(phr_regex_parser_t *ps, uint32_t *c)
-{
-    int  i;
-
-    *c = (uint32_t) (ps->p[-1] - '0');
-
-    if (*c != 0 && (ps->p == ps->end || *ps->p < '0' || *ps->p > '7')) {
-        return phr_regex_error(ps, "invalid escape sequence", ps->p - 2,
-                               ps->p);
-    }
-
-    for (i = 0; i < 2; i++) {
-        if (ps->p == ps->end || *ps->p < '0' || *ps->p > '7') {
-            break;
-        }
-
-        *c = *c * 8 + (uint32_t) (*ps->p++ - '0');
-    }
-
-    return PHR_OK;
-}
-
-
-/* \x7f or \x{10ffff} */
-
-static int
-phr_regex_hex(phr_regex_parser_t *ps, uint32_t *c)
-{
-    int          braces, n;
-    char         d;
-    const char  *from;
-
-    from = ps->p - 2;
-    braces = ps->p < ps->end && *ps->p == '{';
-    ps->p += braces;
-    *c = 0;
-
-    for (n = 0; ps->p < ps->end && (braces || n < 2); n++) {
-        d = *ps->p;
-
-        if (d >= '0' && d <= '9') {
-            *c = *c * 16 + (uint32_t) (d - '0');
-
-        } else if ((d | 0x20) >= 'a' && (d | 0x20) <= 'f') {
-            *c = *c * 16 + (uint32_t) ((d | 0x20) - 'a' + 10);
-
-        } else {
-            break;
-        }
-
-        ps->p++;
-
-        if (*c > PHR_REGEX_MAX_RUNE) {
-            return phr_regex_error(ps, "invalid escape sequence", from,
-                                   ps->p);
-        }
-    }
-
-    if (n == 0 || (!braces && n < 2)
-        || (braces && (ps->p == ps->end || *ps->p++ != '}')))
-    {
-        return phr_regex_error(ps, "invalid escape sequence", from, ps->p);
-    }
-
-    return PHR_OK;
-}
-
-
-/* \s is without \v in RE2, so it is written out */
-
-static int
-phr_regex_perl(phr_regex_parser_t *ps, int in_class)
-{
-    char        c;
-    phr_buf_t  *b;
-
-    b = &ps->out->out;
-    c = ps->p[1];
-    ps->p += 2;
-
-    if (c == 's') {
-        phr_buf_puts(b, in_class ? "\\t\\n\\f\\r\\x{20}"
-                                 : "[\\t\\n\\f\\r\\x{20}]");
-
-    } else if (c == 'S') {
-        phr_buf_puts(b, in_class
-                        ? "\\x{0}-\\x{8}\\x{b}\\x{e}-\\x{1f}"
-                          "\\x{21}-\\x{10ffff}"
-                        : "[^\\t\\n\\f\\r\\x{20}]");
-
-    } else {
-        phr_buf_putc(b, '\\');
-        phr_buf_putc(b, c);
-    }
-
-    return PHR_OK;
-}
-
-
-/* \pN, \p{Lu}, \p{^Greek}: general categories and scripts */
-
-static int
-phr_regex_property(phr_regex_parser_t *ps)
-{
-    int          is_category, negate;
-    phr_str_t    name;
-    const char  *from, *p;
-
-    static const char  categories[] =
-        " C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe"
-        " Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs Any ";
-    char               padded[8];
-
-    from = ps->p;
-    negate = from[1] == 'P';
-    p = from + 2;
-
-    if (p == ps->end) {
-        return phr_regex_error(ps, "invalid character class range", from,
-                               ps->end);
-    }
-
-    if (*p != '{') {
-        name.data = p;
-        (void) phr_utf8_decode(&p, ps->end);
-        name.len = (size_t) (p - name.data);
-
-    } else {
-        name.data = p + 1;
-        p = memchr(p, '}', (size_t) (ps->end - p));
-
-        if (p == NULL) {
-            return phr_regex_error(ps, "invalid character class range", from,
-                                   ps->end);
-        }
-
-        name.len = (size_t) (p - name.data);
-        p++;
-    }
-
-    ps->p = p;
-
-    if (name.len != 0 && name.data[0] == '^') {
-        negate = !negate;
-        name.data++;
-        name.len--;
-    }
-
-    is_category = 0;
-
-    if (name.len >= 1 && name.len <= 3) {
-        padded[0] = ' ';
-        memcpy(padded + 1, name.data, name.len);
-        memcpy(padded + 1 + name.len, " ", 2);
-        is_category = strstr(categories, padded) != NULL;
-    }
-
-    if (!is_category && !ps->known(name)) {
-        return phr_regex_error(ps, "invalid character class range", from, p);
-    }
-
-    phr_buf_printf(&ps->out->out, "\\%c{%s%.*s}", negate ? 'P' : 'p',
-                   is_category ? "" : "sc:", (int) name.len, name.data);
-
-    return PHR_OK;
-}
-
-
-static int
-phr_regex_class(phr_regex_parser_t *ps)
-{
-    int                rc;
-    char               text[4];
-    size_t             i;
-    phr_str_t          s;
-    const char        *open;
-    phr_regex_class_t  cl;
-
-    open = ps->p++;
-    cl.n = 0;
-    cl.simple = !(ps->flags & PHR_REGEX_FOLD);
-
-    phr_buf_putc(&ps->out->out, '[');
-
-    if (ps->p < ps->end && *ps->p == '^') {
-        ps->p++;
-        phr_buf_putc(&ps->out->out, '^');
-        cl.simple = 0;
-    }
-
-    /* a "]" that comes first is a member */
-
-    do {
-        rc = phr_regex_class_part(ps, open, &cl);
-        if (rc != PHR_OK) {
-            return rc;
-        }
-
-    } while (ps->p == ps->end || *ps->p != ']');
-
-    ps->p++;
-    phr_buf_putc(&ps->out->out, ']');
-
-    rc = phr_regex_atom(ps, cl.simple ? PHR_REGEX_SET : PHR_REGEX_OTHER);
-
-    for (i = 0; rc == PHR_OK && cl.simple && i < cl.n; i++) {
-        s = phr_arena_str(ps->arena,
-                          phr_str_from(text, phr_utf8_encode(text, cl.c[i])));
-        if (s.data == NULL) {
-            return phr_regex_nomem(ps);
-        }
-
-        rc = phr_regex_add(ps, &ps->atom.items[0], s);
-    }
-
-    return rc;
-}
-
-
-/* one member: a named class, an escape for a class, a character, a range */
-
-static int
-phr_regex_class_part(phr_regex_parser_t *ps, const char *open,
-    phr_regex_class_t *cl)
-{
-    int          rc;
-    uint32_t     lo, hi;
-    const char  *from;
-
-    from = ps->p;
-
-    if (ps->end - from > 2 && from[0] == '[' && from[1] == ':') {
-        rc = phr_regex_posix(ps);
-
-        if (rc != PHR_NOTFOUND) {
-            cl->simple = 0;
-            return rc;
-        }
-    }
-
-    if (ps->end - from >= 2 && from[0] == '\\'
-        && memchr("pPdDsSwW", from[1], 8) != NULL)
-    {
-        cl->simple = 0;
-
-        return (from[1] | 0x20) == 'p' ? phr_regex_property(ps)
-                                       : phr_regex_perl(ps, 1);
-    }
-
-    rc = phr_regex_class_char(ps, open, &lo);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    hi = lo;
-
-    if (ps->end - ps->p >= 2 && ps->p[0] == '-' && ps->p[1] != ']') {
-        ps->p++;
-
-        rc = phr_regex_class_char(ps, open, &hi);
-        if (rc != PHR_OK) {
-            return rc;
-        }
-
-        if (hi < lo) {
-            return phr_regex_error(ps, "invalid character class range", from,
-                                   ps->p);
-        }
-    }
-
-    phr_buf_printf(&ps->out->out, "\\x{%x}", lo);
-
-    if (hi != lo) {
-        phr_buf_printf(&ps->out->out, "-\\x{%x}", hi);
-    }
-
-    if (hi - lo >= PHR_REGEX_MAX_CLASS - cl->n
-        || (lo <= 0xdfff && hi >= 0xd800))
-    {
-        cl->simple = 0;
-    }
-
-    for ( /* void */ ; cl->simple && lo <= hi; lo++) {
-        cl->c[cl->n++] = lo;
-    }
-
-    return PHR_OK;
-}
-
-
-static int
-phr_regex_class_char(phr_regex_parser_t *ps, const char *open, uint32_t *c)
-{
-    if (ps->p == ps->end) {
-        return phr_regex_error(ps, "missing closing ]", open, ps->end);
-    }
-
-    if (*ps->p == '\\') {
-        return phr_regex_char(ps, c);
-    }
-
-    *c = phr_utf8_decode(&ps->p, ps->end);
-
-    return PHR_OK;
-}
-
-
-/* [:alpha:] or [:^alpha:]; PHR_NOTFOUND if it is none of that form */
-
-static int
-phr_regex_posix(phr_regex_parser_t *ps)
-{
-    size_t       i, len;
-    const char  *from, *name, *end;
-
-    static const char  *names[] = {
-        "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph",
-        "lower", "print", "punct", "space", "upper", "word", "xdigit"
-    };
-
-    from = ps->p;
-    name = from + 2;
-
-    end = memmem(name, (size_t) (ps->end - name), ":]", 2);
-    if (end == NULL) {
-        return PHR_NOTFOUND;
-    }
-
-    ps->p = end + 2;
-    name += *name == '^';
-    len = (size_t) (end - name);
-
-    for (i = 0; i < phr_nelems(names); i++) {
-        if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0) {
-            phr_buf_append(&ps->out->out, from, (size_t) (ps->p - from));
-            return PHR_OK;
-        }
-    }
-
-    return phr_regex_error(ps, "invalid character class range", from, ps->p);
-}
-
-
-static int
-phr_regex_append(phr_regex_parser_t *ps, phr_regex_shape_t *to,
-    const phr_regex_item_t *item)
-{
-    phr_regex_item_t  *last;
-
-    if (item->kind == PHR_REGEX_SET && item->n == 1 && item->s[0].len == 0) {
-        return PHR_OK;
-    }
-
-    last = to->n ? &to->items[to->n - 1] : NULL;
-
-    if (last != NULL && last->kind == PHR_REGEX_SET
-        && item->kind == PHR_REGEX_SET)
-    {
-        return phr_regex_product(ps, last, item);
-    }
-
-    if (last != NULL && last->kind == PHR_REGEX_OTHER
-        && item->kind == PHR_REGEX_OTHER)
-    {
-        return PHR_OK;
-    }
-
-    if (to->n == PHR_REGEX_ITEMS) {
-        last->kind = PHR_REGEX_OTHER;
-        return PHR_OK;
-    }
-
-    to->items[to->n++] = *item;
-
-    return PHR_OK;
-}
-
-
-/* a becomes all strings of a followed by one of b */
-
-static int
-phr_regex_product(phr_regex_parser_t *ps, phr_regex_item_t *a,
-    const phr_regex_item_t *b)
-{
-    char              *p;
-    size_t             i, j, bytes;
-    phr_regex_item_t   set;
-
-    bytes = 0;
-
-    for (i = 0; i < a->n; i++) {
-        bytes += a->s[i].len * b->n;
-    }
-
-    for (j = 0; j < b->n; j++) {
-        bytes += b->s[j].len * a->n;
-    }
-
-    ps->set_bytes += bytes;
-
-    if (a->n * b->n > PHR_REGEX_MAX_SET
-        || ps->set_bytes > PHR_REGEX_MAX_BYTES)
-    {
-        a->kind = PHR_REGEX_OTHER;
-        return PHR_OK;
-    }
-
-    set.kind = PHR_REGEX_SET;
-    set.n = a->n * b->n;
-    set.nalloc = set.n;
-    set.s = phr_arena_alloc(ps->arena, set.n * sizeof(phr_str_t));
-    p = phr_arena_alloc(ps->arena, bytes);
-
-    if (set.s == NULL || p == NULL) {
-        return phr_regex_nomem(ps);
-    }
-
-    for (i = 0; i < a->n; i++) {
-        for (j = 0; j < b->n; j++) {
-            set.s[i * b->n + j] = phr_str_from(p, a->s[i].len + b->s[j].len);
-            memcpy(p, a->s[i].data, a->s[i].len);
-            memcpy(p + a->s[i].len, b->s[j].data, b->s[j].len);
-            p += a->s[i].len + b->s[j].len;
-        }
-    }
-
-    *a = set;
-
-    return PHR_OK;
-}
-
-
-static int
-phr_regex_add(phr_regex_parser_t *ps, phr_regex_item_t *set, phr_str_t s)
-{
-    size_t      nalloc;
-    phr_str_t  *bigger;
-
-    if (set->n == set->nalloc) {
-        nalloc = set->nalloc ? set->nalloc * 2 : 1;
-
-        bigger = phr_arena_grow(ps->arena, set->s,
-                                set->n * sizeof(phr_str_t),
-                                nalloc * sizeof(phr_str_t));
-        if (bigger == NULL) {
-            return phr_regex_nomem(ps);
-        }
-
-        set->s = bigger;
-        set->nalloc = nalloc;
-    }
-
-    set->s[set->n++] = s;
-
-    return PHR_OK;
-}
-
-
-static int
-phr_regex_union(phr_regex_parser_t *ps, phr_regex_shape_t *to,
-    const phr_regex_shape_t *from)
-{
-    int                rc;
-    size_t             i;
-    phr_regex_item_t  *set;
-
-    set = &to->items[0];
-
-    if (to->n == 0) {
-        memset(set, 0, sizeof(*set));
-        to->n = 1;
-
-        rc = phr_regex_add(ps, set, phr_str_of(""));
-        if (rc != PHR_OK) {
-            return rc;
-        }
-    }
-
-    if (to->n > 1 || set->kind != PHR_REGEX_SET || from->n > 1
-        || (from->n == 1 && from->items[0].kind != PHR_REGEX_SET)
-        || set->n + (from->n ? from->items[0].n : 1) > PHR_REGEX_MAX_SET)
-    {
-        memset(set, 0, sizeof(*set));
-        set->kind = PHR_REGEX_OTHER;
-        to->n = 1;
-        return PHR_OK;
-    }
-
-    if (from->n == 0) {
-        return phr_regex_add(ps, set, phr_str_of(""));
-    }
-
-    for (i = 0; i < from->items[0].n; i++) {
-        rc = phr_regex_add(ps, set, from->items[0].s[i]);
-        if (rc != PHR_OK) {
-            return rc;
-        }
-    }
 
     return PHR_OK;
 }

@@ -37,8 +37,8 @@ matches(const char *pattern, const char *yes, const char *no)
         for (p = want ? yes : no; p != NULL; p = *p ? p + 1 : NULL) {
             len = strcspn(p, "~");
             is_int(phr_regex_match(re, phr_str_from(p, len)), want,
-                   "%s %s \"%.*s\"", pattern, want ? "matches" : "does not match",
-                   (int) len, p);
+                   "%s %s \"%.*s\"", pattern,
+                   want ? "matches" : "does not match", (int) len, p);
             p += len;
         }
     }
