@@ -14,7 +14,8 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include "ngx/ngx_http_pharos.h"
+#include "ngx/ngx_http_pharos_outbound.h"
+#include "ngx/ngx_http_pharos_task.h"
 
 
 #define NGX_HTTP_PHAROS_FUTURE_MS      (10 * 60 * 1000)
@@ -90,6 +91,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->limits.query_max_samples = pmcf->query_max_samples;
     api->limits.query_memory_bytes = pmcf->query_memory;
     api->limits.query_max_points = NGX_HTTP_PHAROS_MAX_POINTS;
+    api->limits.max_body_bytes = pmcf->max_body;
     api->live = &ngx_http_pharos_engine_api_live;
     api->live_data = &engine;
     api->start_ms = ngx_http_pharos_engine_now_ms();
@@ -102,7 +104,9 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     writer.idle = ngx_http_pharos_engine_idle;
     writer.finish = ngx_http_pharos_engine_finish;
 
-    if (ngx_http_pharos_task_start(pmcf, &writer, NULL, cycle) != NGX_OK) {
+    if (ngx_http_pharos_task_start(pmcf, &writer, NULL, cycle) != NGX_OK
+        || ngx_http_pharos_outbound_start(cycle->log) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -301,7 +305,9 @@ ngx_http_pharos_engine_drain(void)
 ngx_int_t
 ngx_http_pharos_engine_stop(ngx_msec_t ms)
 {
-    if (ngx_http_pharos_task_stop(ms) != NGX_OK) {
+    if (ngx_http_pharos_outbound_stop(ms) != NGX_OK
+        || ngx_http_pharos_task_stop(ms) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

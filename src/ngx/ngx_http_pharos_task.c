@@ -16,7 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
-#include "ngx/ngx_http_pharos.h"
+#include "ngx/ngx_http_pharos_task.h"
 
 
 #define NGX_HTTP_PHAROS_STACK_SIZE  (2 * 1024 * 1024)
