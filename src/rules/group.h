@@ -133,7 +133,7 @@ struct phr_rule_s {
     phr_alerting_t          alerting;   /* empty for recording rules */
 
     /* the evaluating thread's own */
-    phr_labels_t          **series;     /* written last time */
+    phr_labels_t           *series;     /* written last time, sorted */
     size_t                  nseries;
 };
 
@@ -156,7 +156,7 @@ struct phr_rule_group_s {
     uint64_t                      nfailures;
 
     /* the evaluating thread's own: series of rules that are no more */
-    phr_labels_t                **stale;
+    phr_labels_t                 *stale;
     size_t                        nstale;
 
     struct phr_rule_lock_s       *lock;
