@@ -190,7 +190,6 @@ static void
 ngx_http_pharos_serve_request(ngx_http_request_t *r, phr_api_request_t *req)
 {
     u_char           *p;
-    u_char           *p;
     phr_str_t        *field;
     ngx_uint_t        i, j;
     ngx_list_part_t  *part;
@@ -199,12 +198,6 @@ ngx_http_pharos_serve_request(ngx_http_request_t *r, phr_api_request_t *req)
     req->method = phr_str_from((char *) r->method_name.data,
                                r->method_name.len);
     req->path = phr_str_from((char *) r->uri.data, r->uri.len);
-
-    p = ngx_strlchr(r->unparsed_uri.data,
-                    r->unparsed_uri.data + r->unparsed_uri.len, '?');
-    req->raw_path = phr_str_from((char *) r->unparsed_uri.data,
-                                 p ? (size_t) (p - r->unparsed_uri.data)
-                                   : r->unparsed_uri.len);
 
     req->args = phr_str_from((char *) r->args.data, r->args.len);
 
