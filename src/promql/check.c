@@ -8,6 +8,8 @@
 
 #include "promql/parser.h"
 
+#include <stdlib.h>
+
 #include "core/utf8.h"
 
 
@@ -16,6 +18,7 @@ static int phr_check_binary(phr_parser_t *p, phr_node_t *node);
 static int phr_check_matching(phr_parser_t *p, phr_node_t *node);
 static int phr_check_operand(phr_parser_t *p, const phr_node_t *operand);
 static int phr_check_group_labels(phr_parser_t *p, const phr_node_t *node);
+static int phr_check_cmp(const void *one, const void *two);
 static int phr_check_operator(phr_parser_t *p, const phr_node_t *node,
     const char *text);
 static int phr_check_call(phr_parser_t *p, phr_node_t *node);
@@ -198,35 +201,66 @@ phr_check_operand(phr_parser_t *p, const phr_node_t *operand)
 }
 
 
+/* lists of labels can be long: one is sorted, the other looked up in it */
+
 static int
 phr_check_group_labels(phr_parser_t *p, const phr_node_t *node)
 {
-    size_t                    i, k;
+    size_t                    i, size;
     phr_buf_t                 b;
+    phr_str_t                *sorted;
     const phr_node_binary_t  *m;
 
     m = &node->u.binary;
 
-    for (i = 0; m->on && i < m->labels.n; i++) {
-        for (k = 0; k < m->include.n; k++) {
+    if (!m->on || m->labels.n == 0 || m->include.n == 0) {
+        return PHR_OK;
+    }
 
-            if (!phr_str_eq(m->labels.s[i], m->include.s[k])) {
-                continue;
-            }
+    size = m->include.n * sizeof(phr_str_t);
 
-            phr_buf_init(&b, 0);
-            phr_buf_puts(&b, "label ");
-            phr_utf8_quote(&b, m->labels.s[i]);
-            phr_buf_puts(&b, " must not occur in ON and GROUP clause at once");
+    sorted = phr_arena_alloc(p->arena, size);
+    if (sorted == NULL) {
+        return phr_parser_no_memory(p);
+    }
 
-            (void) phr_check_operator(p, node, phr_buf_cstr(&b));
-            phr_buf_free(&b);
+    memcpy(sorted, m->include.s, size);
+    qsort(sorted, m->include.n, sizeof(phr_str_t), phr_check_cmp);
 
-            return p->rc;
+    for (i = 0; i < m->labels.n; i++) {
+
+        if (bsearch(&m->labels.s[i], sorted, m->include.n, sizeof(phr_str_t),
+                    phr_check_cmp)
+            == NULL)
+        {
+            continue;
         }
+
+        phr_buf_init(&b, 0);
+        phr_buf_puts(&b, "label ");
+        phr_utf8_quote(&b, m->labels.s[i]);
+        phr_buf_puts(&b, " must not occur in ON and GROUP clause at once");
+
+        if (b.failed != PHR_OK) {
+            (void) phr_parser_no_memory(p);
+
+        } else {
+            (void) phr_check_operator(p, node, phr_buf_cstr(&b));
+        }
+
+        phr_buf_free(&b);
+
+        return p->rc;
     }
 
     return PHR_OK;
+}
+
+
+static int
+phr_check_cmp(const void *one, const void *two)
+{
+    return phr_str_cmp(*(const phr_str_t *) one, *(const phr_str_t *) two);
 }
 
 
@@ -426,9 +460,15 @@ phr_check_selector(phr_parser_t *p, phr_node_t *node)
             phr_utf8_quote(&b, s->name);
             phr_buf_puts(&b, " or ");
 
-            (void) phr_parser_error_quoted(p, node->start, node->end,
-                                           phr_buf_cstr(&b),
-                                           s->matchers[i].value, "");
+            if (b.failed != PHR_OK) {
+                (void) phr_parser_no_memory(p);
+
+            } else {
+                (void) phr_parser_error_quoted(p, node->start, node->end,
+                                               phr_buf_cstr(&b),
+                                               s->matchers[i].value, "");
+            }
+
             phr_buf_free(&b);
 
             return p->rc;

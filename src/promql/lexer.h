@@ -64,7 +64,8 @@ phr_token_class_e phr_token_class(phr_token_e t);
 
 /*
  * Fills err with "parse error: " and the text, the place in bytes, and line
- * and column; returns PHR_EPARSE.
+ * and column; returns PHR_EPARSE.  An error in no text at all has no place,
+ * and says so.
  */
 int phr_lexer_error(phr_str_t input, phr_err_t *err, int32_t start,
     int32_t end, const char *fmt, ...) PHR_PRINTF(5, 6);

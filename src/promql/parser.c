@@ -81,18 +81,7 @@ phr_parser_run(phr_parser_t *p, phr_str_t text, phr_node_t **node)
     phr_lexer_init(&p->lexer, text);
 
     if (phr_parser_peek(p) == PHR_TOK_EOF) {
-        p->rc = phr_err_set(p->err, PHR_EPARSE, "%sparse error: no expression"
-                            " found in input",
-                            text.len == 0 ? "unknown position: " : "");
-
-        if (text.len != 0 && p->err != NULL) {
-            p->err->line = 1;
-            p->err->column = 1;
-            p->err->start = 0;
-            p->err->end = 0;
-        }
-
-        return p->rc;
+        return phr_parser_error(p, 0, 0, "no expression found in input");
     }
 
     *node = phr_parser_expr(p, PHR_PREC_ANY);

@@ -283,8 +283,10 @@ phr_parser_bad_duration(phr_parser_t *p, const phr_token_t *t)
     phr_utf8_quote(&b, unit);
     phr_buf_puts(&b, " in duration ");
 
-    rc = phr_parser_error_quoted(p, t->start, t->end, phr_buf_cstr(&b),
-                                 t->text, "");
+    rc = b.failed != PHR_OK
+         ? phr_parser_no_memory(p)
+         : phr_parser_error_quoted(p, t->start, t->end, phr_buf_cstr(&b),
+                                   t->text, "");
     phr_buf_free(&b);
 
     return rc;

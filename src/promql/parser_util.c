@@ -190,7 +190,7 @@ phr_parser_error_quoted(phr_parser_t *p, int32_t start, int32_t end,
 }
 
 
-/* the arena's limit, or memory itself */
+/* the arena's limit, or memory itself, also of what is not in the arena */
 
 int
 phr_parser_no_memory(phr_parser_t *p)

@@ -170,6 +170,13 @@ phr_lexer_error(phr_str_t input, phr_err_t *err, int32_t start, int32_t end,
     (void) vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
 
+    /* in no text there is no place */
+
+    if (input.len == 0) {
+        return phr_err_set(err, PHR_EPARSE, "unknown position: parse error:"
+                           " %s", text);
+    }
+
     (void) phr_err_at(err, PHR_EPARSE, start, end, "parse error: %s", text);
 
     err->line = 1;
