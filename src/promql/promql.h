@@ -39,7 +39,11 @@ int phr_promql_parse(phr_arena_t *arena, phr_str_t text, unsigned flags,
     phr_node_t **node, phr_err_t *err);
 void phr_promql_destroy(phr_node_t *node);
 
-/* a selector alone, as in match[]: PHR_EPARSE if it is anything else */
+/*
+ * A selector alone, as in match[]: PHR_EPARSE if it is anything else.  Each
+ * matcher is to be freed with phr_matcher_destroy().  One that selects every
+ * series is no error here.
+ */
 int phr_promql_parse_selector(phr_arena_t *arena, phr_str_t text,
     phr_matcher_t **m, size_t *n, phr_err_t *err);
 
