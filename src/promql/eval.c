@@ -110,7 +110,8 @@ phr_eval_query(phr_eval_t *ev, const phr_query_t *query,
             return phr_err_set(ev->err, PHR_EINVAL,
                                "invalid expression type \"%s\" for range "
                                "query, must be Scalar or instant Vector",
-                               phr_type_text(type));
+                               type == PHR_TYPE_STRING ? "string"
+                                                       : "range vector");
         }
 
         g.step_ms = query->step_ms;

@@ -1,0 +1,847 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Scripts: runs those of t/promql, in the form of Prometheus's promqltest,
+ * against the evaluator.  Each instant query also runs with all selectors
+ * pinned by "@" at other times, and as the middle of a range query.
+ *
+ * PHAROS_PROMQLTEST names another directory of scripts.  What needs native
+ * histograms or start timestamps may fail there and counts as skipped.
+ */
+
+#include <dirent.h>
+
+#include "core/alloc.h"
+#include "core/regex.h"
+#include "promql/ast.h"
+#include "promql/stats.h"
+#include "script.h"
+#include "tap.h"
+
+
+#define SCRIPT_EPSILON  0.000001
+
+
+static int
+script_text_matches(const script_expect_t *e, phr_str_t text)
+{
+    int           rc;
+    char          pattern[2048];
+    phr_regex_t  *re;
+
+    if (e->text == NULL) {
+        return 1;
+    }
+
+    if (!e->regex) {
+        return phr_str_eq(phr_str_from_c(e->text), text);
+    }
+
+    snprintf(pattern, sizeof(pattern), ".*(?:%s).*", e->text);
+
+    if (phr_regex_create(phr_str_from_c(pattern), &re, NULL) < 0) {
+        return 0;
+    }
+
+    rc = phr_regex_match(re, text);
+    phr_regex_destroy(re);
+
+    return rc;
+}
+
+
+static int
+script_check_notes(script_t *s, script_expect_e type, script_expect_e none,
+    const phr_str_t *notes, size_t n)
+{
+    size_t            i, j;
+    script_expect_t  *e;
+    script_eval_t    *ev;
+
+    ev = &s->eval;
+
+    if (ev->has[none] && n != 0) {
+        return script_fail(s, "unexpected annotation: %.*s",
+                           (int) notes[0].len, notes[0].data);
+    }
+
+    if (!ev->has[type]) {
+        return PHR_OK;
+    }
+
+    if (n == 0) {
+        return script_fail(s, "no %s annotation", script_expect_names[type]);
+    }
+
+    for (i = 0; i < ev->nexpects; i++) {
+        e = &ev->expects[i];
+
+        for (j = 0; e->type == type && j < n; j++) {
+            if (script_text_matches(e, notes[j])) {
+                break;
+            }
+        }
+
+        if (e->type == type && j == n) {
+            return script_fail(s, "no annotation like %s, but %.*s", e->text,
+                               (int) notes[0].len, notes[0].data);
+        }
+    }
+
+    for (j = 0; j < n; j++) {
+        for (i = 0; i < ev->nexpects; i++) {
+            if (ev->expects[i].type == type
+                && script_text_matches(&ev->expects[i], notes[j]))
+            {
+                break;
+            }
+        }
+
+        if (i == ev->nexpects) {
+            return script_fail(s, "unexpected annotation: %.*s",
+                               (int) notes[j].len, notes[j].data);
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+static const char *
+script_labels_text(phr_labels_t ls, char *buf, size_t size)
+{
+    phr_buf_t  b;
+
+    phr_buf_init(&b, 0);
+    phr_labels_format(&b, ls);
+    snprintf(buf, size, "%s", phr_buf_cstr(&b));
+    phr_buf_free(&b);
+
+    return buf;
+}
+
+
+static script_series_t *
+script_expected(script_t *s, phr_labels_t labels, size_t *place)
+{
+    size_t  i;
+
+    *place = 0;
+
+    /* of two lines for one series the last counts, as in a map */
+
+    for (i = s->eval.nseries; i > 0; i--) {
+        if (phr_labels_cmp(s->eval.series[i - 1].labels, labels) == 0) {
+            *place = i - 1;
+            return &s->eval.series[i - 1];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+script_check_vector(script_t *s, const phr_result_sample_t *samples,
+    size_t n, int ordered)
+{
+    char              text[512];
+    size_t            i, place;
+    uint8_t           seen[512];
+    script_series_t  *e;
+
+    memset(seen, 0, sizeof(seen));
+
+    if (s->eval.is_scalar) {
+        return script_fail(s, "a vector, not a scalar");
+    }
+
+    for (i = 0; i < n; i++) {
+        e = script_expected(s, samples[i].labels, &place);
+
+        if (e == NULL) {
+            return script_fail(s, "unexpected series %s with %.17g",
+                               script_labels_text(samples[i].labels, text,
+                                                  sizeof(text)),
+                               samples[i].v);
+        }
+
+        if (ordered && place != i) {
+            return script_fail(s, "%s is at place %d, not %d",
+                               script_labels_text(samples[i].labels, text,
+                                                  sizeof(text)),
+                               (int) i, (int) place);
+        }
+
+        if (e->n == 0 || e->values[0].omitted
+            || !phr_almost_equal(e->values[0].v, samples[i].v,
+                                 SCRIPT_EPSILON))
+        {
+            return script_fail(s, "%s is %.17g, expected %.17g",
+                               script_labels_text(samples[i].labels, text,
+                                                  sizeof(text)),
+                               samples[i].v, e->n ? e->values[0].v : 0);
+        }
+
+        seen[place] = 1;
+    }
+
+    for (i = 0; i < s->eval.nseries; i++) {
+        script_expected(s, s->eval.series[i].labels, &place);
+
+        if (!seen[place]) {
+            return script_fail(s, "no series %s",
+                               script_labels_text(s->eval.series[i].labels,
+                                                  text, sizeof(text)));
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+script_check_matrix(script_t *s, const phr_result_t *r)
+{
+    char                        text[512];
+    size_t                      i, j, k, place;
+    int64_t                     start, end, step, t;
+    uint8_t                     seen[512];
+    script_series_t            *e;
+    const phr_result_series_t  *got;
+
+    memset(seen, 0, sizeof(seen));
+
+    start = s->eval.is_matrix ? s->eval.from_ms : s->eval.start_ms;
+    end = s->eval.is_matrix ? s->eval.to_ms : s->eval.end_ms;
+    step = s->eval.is_matrix ? s->eval.every_ms : s->eval.step_ms;
+
+    if (s->eval.is_scalar) {
+        return script_fail(s, "a matrix, not a scalar");
+    }
+
+    for (i = 0; i < r->nseries; i++) {
+        got = &r->series[i];
+        script_labels_text(got->labels, text, sizeof(text));
+
+        if (i > 0 && phr_labels_cmp(r->series[i - 1].labels, got->labels)
+                     >= 0)
+        {
+            return script_fail(s, "%s is out of order", text);
+        }
+
+        e = script_expected(s, got->labels, &place);
+
+        if (e == NULL) {
+            return script_fail(s, "unexpected series %s: %.17g at %lld ...",
+                               text, got->v[0], (long long) got->t_ms[0]);
+        }
+
+        seen[place] = 1;
+        k = 0;
+
+        for (j = 0; j < e->n; j++) {
+            t = start + (int64_t) j * step;
+
+            if (t > end) {
+                return script_fail(s, "%s: too many values expected", text);
+            }
+
+            if (e->values[j].omitted) {
+                continue;
+            }
+
+            if (k == got->n || got->t_ms[k] != t) {
+                return script_fail(s, "%s has no sample at %lld", text,
+                                   (long long) t);
+            }
+
+            if (!phr_almost_equal(got->v[k], e->values[j].v, SCRIPT_EPSILON))
+            {
+                return script_fail(s, "%s at %lld is %.17g, expected %.17g",
+                                   text, (long long) t, got->v[k],
+                                   e->values[j].v);
+            }
+
+            k++;
+        }
+
+        if (k != got->n) {
+            return script_fail(s, "%s has a sample at %lld", text,
+                               (long long) got->t_ms[k]);
+        }
+    }
+
+    for (i = 0; i < s->eval.nseries; i++) {
+        script_expected(s, s->eval.series[i].labels, &place);
+
+        if (!seen[place]) {
+            return script_fail(s, "no series %s",
+                               script_labels_text(s->eval.series[i].labels,
+                                                  text, sizeof(text)));
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+script_check_scalar(script_t *s, double v)
+{
+    if (!s->eval.is_scalar) {
+        return script_fail(s, "a scalar");
+    }
+
+    if (!phr_almost_equal(s->eval.scalar, v, SCRIPT_EPSILON)) {
+        return script_fail(s, "scalar is %.17g, expected %.17g", v,
+                           s->eval.scalar);
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+script_check_error(script_t *s, const phr_err_t *err)
+{
+    size_t  i;
+
+    if (!s->eval.has[EXPECT_FAIL]) {
+        return script_fail(s, "%s", err->text);
+    }
+
+    for (i = 0; i < s->eval.nexpects; i++) {
+        if (s->eval.expects[i].type == EXPECT_FAIL
+            && !script_text_matches(&s->eval.expects[i],
+                                    phr_str_from_c(err->text)))
+        {
+            return script_fail(s, "error: %s", err->text);
+        }
+    }
+
+    return PHR_DONE;
+}
+
+
+/* PHR_OK and a result, PHR_DONE for an error as expected, or PHR_ERROR */
+static int
+script_query(script_t *s, phr_arena_t *a, phr_str_t expr, int64_t start_ms,
+    int64_t end_ms, int64_t step_ms, phr_result_t *r)
+{
+    int             rc;
+    phr_err_t       err;
+    phr_node_t     *node;
+    phr_query_t     q;
+    phr_querier_t  *querier;
+    phr_storage_t  *storage;
+
+    phr_err_init(&err);
+    node = NULL;
+
+    rc = phr_promql_parse(a, expr, PHR_PROMQL_EXPERIMENTAL, &node, &err);
+    if (rc < 0) {
+        return script_check_error(s, &err);
+    }
+
+    memset(&q, 0, sizeof(q));
+    q.node = node;
+    q.text = expr;
+    q.start_ms = start_ms;
+    q.end_ms = end_ms;
+    q.step_ms = step_ms;
+    q.lookback_ms = 300000;
+    q.subquery_step_ms = 60000;
+    q.max_samples = 10000;
+    q.arena = a;
+
+    storage = phr_memstore_storage(s->store);
+
+    rc = storage->querier(storage, &querier, &err);
+    if (rc < 0) {
+        return script_fail(s, "%s", err.text);
+    }
+
+    rc = phr_promql_eval(&q, querier, r, &err);
+
+    querier->ops->close(querier);
+    phr_promql_destroy(node);
+
+    if (rc < 0) {
+        return script_check_error(s, &err);
+    }
+
+    return PHR_OK;
+}
+
+
+/* the sample in the middle of a range query is that of the instant query */
+static int
+script_check_middle(script_t *s, phr_arena_t *a, phr_str_t expr, int64_t t,
+    phr_type_e type)
+{
+    int                   rc;
+    size_t                i, j, n;
+    phr_result_t          r;
+    phr_result_sample_t  *samples;
+
+    rc = script_query(s, a, expr, t - 60000, t + 60000, 60000, &r);
+    if (rc != PHR_OK) {
+        return rc == PHR_DONE ? PHR_OK : rc;
+    }
+
+    if (s->eval.has[EXPECT_ORDERED]) {
+        return PHR_OK;
+    }
+
+    samples = phr_arena_alloc(a, (r.nseries + 1) * sizeof(*samples));
+    n = 0;
+
+    for (i = 0; i < r.nseries; i++) {
+        for (j = 0; j < r.series[i].n; j++) {
+            if (r.series[i].t_ms[j] == t) {
+                samples[n].labels = r.series[i].labels;
+                samples[n++].v = r.series[i].v[j];
+            }
+        }
+    }
+
+    if (type == PHR_TYPE_SCALAR) {
+        return n == 1 ? script_check_scalar(s, samples[0].v)
+                      : script_fail(s, "no scalar in the middle");
+    }
+
+    return script_check_vector(s, samples, n, 0);
+}
+
+
+static int
+script_instant(script_t *s, phr_str_t expr, int64_t t)
+{
+    int           rc;
+    phr_arena_t  *a;
+    phr_result_t  r;
+
+    a = phr_arena_create(64 * 1024 * 1024);
+
+    rc = script_query(s, a, expr, t, t, 0, &r);
+    if (rc != PHR_OK) {
+        rc = rc == PHR_DONE ? PHR_OK : rc;
+        goto done;
+    }
+
+    if (s->eval.has[EXPECT_FAIL]) {
+        rc = script_fail(s, "no error");
+        goto done;
+    }
+
+    rc = script_check_notes(s, EXPECT_WARN, EXPECT_NO_WARN, r.warnings,
+                            r.nwarnings);
+    if (rc == PHR_OK) {
+        rc = script_check_notes(s, EXPECT_INFO, EXPECT_NO_INFO, r.infos,
+                                r.ninfos);
+    }
+
+    if (rc != PHR_OK) {
+        goto done;
+    }
+
+    switch (r.type) {
+
+    case PHR_TYPE_SCALAR:
+        rc = script_check_scalar(s, r.scalar);
+        break;
+
+    case PHR_TYPE_STRING:
+        rc = s->eval.is_string && phr_str_eq(s->eval.string, r.string)
+             ? PHR_OK : script_fail(s, "string \"%.*s\"",
+                                    (int) r.string.len, r.string.data);
+        break;
+
+    case PHR_TYPE_MATRIX:
+        rc = script_check_matrix(s, &r);
+        break;
+
+    default:
+        rc = script_check_vector(s, r.samples, r.nsamples,
+                                 s->eval.has[EXPECT_ORDERED]);
+        break;
+    }
+
+    if (rc == PHR_OK && !s->eval.is_string && !s->eval.is_matrix
+        && strstr(s->eval.expr, "start()") == NULL
+        && strstr(s->eval.expr, "end()") == NULL
+        && strstr(s->eval.expr, "range()") == NULL
+        && strstr(s->eval.expr, "step()") == NULL)
+    {
+        rc = script_check_middle(s, a, expr, t, r.type);
+
+        if (rc < 0) {
+            memmove(s->why + 13, s->why, sizeof(s->why) - 13);
+            memcpy(s->why, "in a range:  ", 13);
+        }
+    }
+
+done:
+
+    phr_arena_destroy(a);
+
+    return rc;
+}
+
+
+/* pins every selector that is not; 0 if the value depends on the time */
+static int
+script_pin(phr_node_t *node, int64_t t, int pinned)
+{
+    int           ok;
+    size_t        i;
+    phr_node_t   *child;
+    phr_when_t   *when;
+
+    static const char *const  unsafe[] = {
+        "days_in_month", "day_of_month", "day_of_week", "day_of_year",
+        "end", "hour", "minute", "month", "year", "predict_linear", "range",
+        "start", "step", "time", "timestamp"
+    };
+
+    when = NULL;
+    ok = 1;
+
+    if (node->kind == PHR_NODE_SELECTOR) {
+        when = &node->u.selector.when;
+
+    } else if (node->kind == PHR_NODE_SUBQUERY) {
+        when = &node->u.subquery.when;
+
+    } else if (node->kind == PHR_NODE_CALL) {
+        for (i = 0; i < phr_nelems(unsafe); i++) {
+            if (strcmp(node->u.call.func->name, unsafe[i]) == 0) {
+                ok = 0;
+            }
+        }
+    }
+
+    if (when != NULL && !pinned) {
+        if (when->at != PHR_AT_TIME) {
+            when->at = PHR_AT_TIME;
+            when->at_ms = t;
+        }
+
+        pinned = node->kind == PHR_NODE_SUBQUERY;
+    }
+
+    for (i = 0; (child = phr_ast_child(node, i)) != NULL; i++) {
+        if (!script_pin(child, t, pinned)) {
+            ok = 0;
+        }
+    }
+
+    return ok;
+}
+
+
+static int
+script_pinned(script_t *s, int64_t t)
+{
+    int           rc;
+    size_t        i;
+    int64_t       times[5] = { -10 * t, 0, t / 5, t, 10 * t };
+    phr_buf_t     b;
+    phr_err_t     err;
+    phr_node_t   *node;
+    phr_arena_t  *a;
+
+    if (t == 0) {
+        times[0] = -1000;
+        times[1] = 0;
+        times[2] = 1000;
+        times[3] = 0;
+        times[4] = 0;
+    }
+
+    a = phr_arena_create(0);
+    phr_buf_init(&b, 0);
+    rc = phr_promql_parse(a, phr_str_from_c(s->eval.expr),
+                          PHR_PROMQL_EXPERIMENTAL, &node, &err);
+
+    if (rc == PHR_OK) {
+        if (script_pin(node, t, 0)) {
+            phr_promql_print(&b, node);
+        }
+
+        phr_promql_destroy(node);
+    }
+
+    for (i = 0, rc = PHR_OK; b.len != 0 && rc == PHR_OK && i < 5; i++) {
+        rc = script_instant(s, phr_buf_view(&b), times[i]);
+
+        if (rc < 0) {
+            size_t  n = strlen(s->why);
+
+            snprintf(s->why + n, sizeof(s->why) - n, " [at %lld: %s]",
+                     (long long) times[i], phr_buf_cstr(&b));
+        }
+    }
+
+    phr_buf_free(&b);
+    phr_arena_destroy(a);
+
+    return rc;
+}
+
+
+static int
+script_range(script_t *s)
+{
+    int           rc;
+    phr_arena_t  *a;
+    phr_result_t  r;
+
+    a = phr_arena_create(64 * 1024 * 1024);
+
+    rc = script_query(s, a, phr_str_from_c(s->eval.expr), s->eval.start_ms,
+                      s->eval.end_ms, s->eval.step_ms, &r);
+
+    if (rc == PHR_OK && s->eval.has[EXPECT_FAIL]) {
+        rc = script_fail(s, "no error");
+    }
+
+    if (rc == PHR_OK) {
+        rc = script_check_notes(s, EXPECT_WARN, EXPECT_NO_WARN, r.warnings,
+                                r.nwarnings);
+    }
+
+    if (rc == PHR_OK) {
+        rc = script_check_notes(s, EXPECT_INFO, EXPECT_NO_INFO, r.infos,
+                                r.ninfos);
+    }
+
+    if (rc == PHR_OK) {
+        rc = script_check_matrix(s, &r);
+    }
+
+    phr_arena_destroy(a);
+
+    return rc == PHR_DONE ? PHR_OK : rc;
+}
+
+
+static void
+script_run_eval(script_t *s)
+{
+    int             rc;
+    script_eval_t  *ev;
+
+    ev = &s->eval;
+    s->why[0] = '\0';
+
+    if (ev->is_range) {
+        rc = script_range(s);
+
+    } else {
+        rc = script_instant(s, phr_str_from_c(ev->expr), ev->start_ms);
+        if (rc == PHR_OK) {
+            rc = script_pinned(s, ev->start_ms);
+        }
+    }
+
+    if (rc != PHR_OK && (s->tainted || ev->histogram)
+        && getenv("PHAROS_PROMQLTEST") != NULL)
+    {
+        s->skipped++;
+        printf("# skipped %s:%d: %s: %s\n", s->file, ev->line, ev->expr,
+               s->why);
+        return;
+    }
+
+    if (!ok(rc == PHR_OK, "%s:%d: %s", s->file, ev->line, ev->expr)) {
+        printf("#   %s\n", s->why);
+        s->failed++;
+
+    } else {
+        s->passed++;
+    }
+}
+
+
+static int
+script_load(script_t *s, size_t *i)
+{
+    size_t           k;
+    int64_t          gap;
+    const char      *p;
+    script_series_t  series;
+
+    p = s->lines[*i] + 4;
+
+    if (strncmp(p, "_with_nhcb", 10) == 0) {
+        p += 10;
+        s->tainted = 1;
+    }
+
+    if (script_duration(&p, &gap) != PHR_OK) {
+        return script_fail(s, "bad step");
+    }
+
+    while (*i + 1 < s->nlines && s->lines[*i + 1][0] != '\0') {
+        p = s->lines[++*i];
+
+        /* start timestamps stand in a line of their own */
+
+        k = strcspn(p, " \t");
+
+        if (k >= 3 && strncmp(p + k - 3, "@st", 3) == 0) {
+            s->tainted = 1;
+            continue;
+        }
+
+        if (script_series(s->arena, p, &series) != PHR_OK) {
+            return script_fail(s, "bad series: %s", p);
+        }
+
+        s->tainted |= series.histogram;
+
+        for (k = 0; k < series.n; k++) {
+            if (!series.values[k].omitted
+                && phr_memstore_add(s->store, series.labels,
+                                    (int64_t) k * gap, series.values[k].v)
+                   != PHR_OK)
+            {
+                return script_fail(s, "out of memory");
+            }
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+static void
+script_run(script_t *s, char *text)
+{
+    int         rc;
+    size_t      i;
+    const char *line;
+
+    s->passed = s->failed = s->skipped = s->tainted = 0;
+    phr_memstore_clear(s->store);
+
+    rc = script_split(s, text);
+
+    for (i = 0; rc == PHR_OK && i < s->nlines; i++) {
+        line = s->lines[i];
+
+        if (line[0] == '\0') {
+            continue;
+        }
+
+        if (strcmp(line, "clear") == 0) {
+            phr_memstore_clear(s->store);
+            s->tainted = 0;
+
+        } else if (strncmp(line, "load", 4) == 0) {
+            rc = script_load(s, &i);
+
+        } else if (strncmp(line, "eval", 4) == 0) {
+            rc = script_parse_eval(s, &i);
+            if (rc == PHR_OK) {
+                script_run_eval(s);
+            }
+
+        } else {
+            rc = script_fail(s, "bad command");
+        }
+
+        phr_arena_reset(s->arena);
+    }
+
+    if (rc != PHR_OK) {
+        ok(0, "%s:%d: %s", s->file, (int) i, s->why);
+    }
+
+    printf("# %s: %d passed, %d failed, %d skipped\n", s->file, s->passed,
+           s->failed, s->skipped);
+}
+
+
+static char *
+script_read(const char *dir, const char *name)
+{
+    char    path[4096], *text;
+    FILE   *f;
+    size_t  n;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+    f = fopen(path, "r");
+    if (f == NULL) {
+        return NULL;
+    }
+
+    text = calloc(1, 1024 * 1024);
+    n = fread(text, 1, 1024 * 1024 - 1, f);
+    text[n] = '\0';
+    fclose(f);
+
+    return text;
+}
+
+
+static int
+script_filter(const struct dirent *e)
+{
+    size_t       n;
+    const char  *only;
+
+    n = strlen(e->d_name);
+    only = getenv("PHAROS_PROMQLTEST_ONLY");
+
+    return n > 5 && strcmp(e->d_name + n - 5, ".test") == 0
+           && (only == NULL || strstr(e->d_name, only) != NULL);
+}
+
+
+int
+main(void)
+{
+    int              i, n;
+    char            *text;
+    script_t        *s;
+    const char      *dir;
+    struct dirent  **list;
+
+    dir = getenv("PHAROS_PROMQLTEST");
+    if (dir == NULL) {
+        dir = "t/promql";
+    }
+
+    s = calloc(1, sizeof(script_t));
+    s->store = phr_memstore_create();
+    s->arena = phr_arena_create(0);
+
+    n = scandir(dir, &list, script_filter, alphasort);
+    ok(n > 0, "there are scripts in %s", dir);
+
+    for (i = 0; i < n; i++) {
+        text = script_read(dir, list[i]->d_name);
+
+        if (text != NULL) {
+            s->file = list[i]->d_name;
+            script_run(s, text);
+        }
+
+        free(text);
+        free(list[i]);
+    }
+
+    if (n >= 0) {
+        free(list);
+    }
+
+    phr_memstore_destroy(s->store);
+    phr_arena_destroy(s->arena);
+    free(s);
+
+    return done_testing();
+}
