@@ -8,7 +8,8 @@
  *   nalerts       uvarint
  *   each alert:
  *     labels      uvarint length, phr_labels_encode()
- *     annotations likewise
+ *     annotations uvarint count; of each name and value: uvarint length,
+ *                 bytes (a value may be empty, which labels know not)
  *     state       1 byte, phr_alert_state_e
  *     value       8 bytes, big-endian, IEEE 754
  *     times       6 uvarints, zigzag: active, fired, resolved, sent,
@@ -30,8 +31,11 @@
 
 static void phr_alerting_put_labels(phr_buf_t *out, phr_buf_t *scratch,
     phr_labels_t ls);
+static void phr_alerting_put_annotations(phr_buf_t *out, phr_labels_t ls);
 static int phr_alerting_get(const uint8_t **p, const uint8_t *end,
     phr_str_t *s);
+static int phr_alerting_get_annotations(const uint8_t **p,
+    const uint8_t *end, phr_arena_t *arena, phr_labels_t *ls);
 static int phr_alerting_get_labels(const uint8_t **p, const uint8_t *end,
     phr_arena_t *arena, phr_labels_t *ls);
 static int phr_alerting_get_alert(const uint8_t **p, const uint8_t *end,
@@ -60,7 +64,7 @@ phr_alerting_save(const phr_alerting_t *a, phr_str_t identity,
         alert = a->alerts[i];
 
         phr_alerting_put_labels(out, &scratch, alert->labels);
-        phr_alerting_put_labels(out, &scratch, alert->annotations);
+        phr_alerting_put_annotations(out, alert->annotations);
         phr_buf_putc(out, (char) alert->state);
 
         phr_put_be64(bits, phr_double_bits(alert->value));
@@ -190,6 +194,22 @@ phr_alerting_put_labels(phr_buf_t *out, phr_buf_t *scratch, phr_labels_t ls)
 }
 
 
+static void
+phr_alerting_put_annotations(phr_buf_t *out, phr_labels_t ls)
+{
+    size_t  i;
+
+    phr_buf_uvarint(out, ls.n);
+
+    for (i = 0; i < ls.n; i++) {
+        phr_buf_uvarint(out, ls.l[i].name.len);
+        phr_buf_str(out, ls.l[i].name);
+        phr_buf_uvarint(out, ls.l[i].value.len);
+        phr_buf_str(out, ls.l[i].value);
+    }
+}
+
+
 static int
 phr_alerting_get(const uint8_t **p, const uint8_t *end, phr_str_t *s)
 {
@@ -222,6 +242,41 @@ phr_alerting_get_labels(const uint8_t **p, const uint8_t *end,
 }
 
 
+/* the names and values stay in the record */
+
+static int
+phr_alerting_get_annotations(const uint8_t **p, const uint8_t *end,
+    phr_arena_t *arena, phr_labels_t *ls)
+{
+    uint64_t      i, n;
+    phr_label_t  *l;
+
+    if (phr_get_uvarint(p, end, &n) != PHR_OK
+        || n > (uint64_t) (end - *p))
+    {
+        return PHR_ECORRUPT;
+    }
+
+    l = phr_arena_calloc(arena, (size_t) n + 1, sizeof(phr_label_t));
+    if (l == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (phr_alerting_get(p, end, &l[i].name) != PHR_OK
+            || phr_alerting_get(p, end, &l[i].value) != PHR_OK)
+        {
+            return PHR_ECORRUPT;
+        }
+    }
+
+    ls->l = l;
+    ls->n = (size_t) n;
+
+    return PHR_OK;
+}
+
+
 static int
 phr_alerting_get_alert(const uint8_t **p, const uint8_t *end,
     phr_arena_t *arena, phr_alert_t *alert)
@@ -233,7 +288,8 @@ phr_alerting_get_alert(const uint8_t **p, const uint8_t *end,
 
     rc = phr_alerting_get_labels(p, end, arena, &alert->labels);
     if (rc == PHR_OK) {
-        rc = phr_alerting_get_labels(p, end, arena, &alert->annotations);
+        rc = phr_alerting_get_annotations(p, end, arena,
+                                          &alert->annotations);
     }
 
     if (rc != PHR_OK) {
