@@ -1,0 +1,611 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Append: which samples are taken, and what becomes of them.
+ *
+ * A sample newer than all of its series is taken at once: that is known from
+ * memory.  The others are looked up together, after the new ones were
+ * written: the same value at the same time is no error, another value is a
+ * duplicate, and a time that is not there is taken if it lies within the
+ * out-of-order window.
+ */
+
+#include "store/append.h"
+
+#include <stdlib.h>
+
+#include "store/index.h"
+#include "store/kv.h"
+#include "store/reader.h"
+#include "store/row.h"
+#include "store/series.h"
+
+
+#define PHR_SOURCE_NAME  2048
+
+
+static int phr_append_source(phr_appender_t *app, phr_str_t name,
+    uint32_t *id, phr_err_t *err);
+static int phr_append_series(phr_appender_t *app, phr_labels_t ls,
+    phr_sid_t *sid, phr_err_t *err);
+static int phr_append_batch(phr_appender_t *app, const phr_batch_t *b,
+    phr_err_t *err);
+static int phr_append_put(phr_appender_t *app, char space, phr_str_t key,
+    phr_str_t value, phr_err_t *err);
+static int phr_append_del(phr_appender_t *app, char space, phr_str_t key,
+    phr_err_t *err);
+static int phr_append_each(phr_appender_t *app, char space,
+    phr_str_t prefix,
+    int (*visit)(void *data, phr_str_t key, phr_str_t value), void *data,
+    phr_err_t *err);
+static int phr_source_find(phr_store_t *st, phr_str_t name, uint32_t *id,
+    phr_err_t *err);
+static int phr_append_sort_out(phr_store_t *st, const phr_batch_t *b,
+    int8_t *status, size_t *ngood, size_t *nlate, phr_err_t *err);
+static int phr_append_write(phr_store_t *st, phr_source_t *src,
+    const phr_batch_t *b, const int8_t *status, int8_t which, size_t n,
+    phr_err_t *err);
+static int phr_append_late(phr_store_t *st, const phr_batch_t *b,
+    int8_t *status, size_t nlate, size_t *ngood, phr_err_t *err);
+static int phr_append_look_up(phr_store_t *st, const phr_loose_t *s,
+    size_t n, int8_t *status, phr_err_t *err);
+static void phr_append_decide(const phr_store_t *st, int64_t last,
+    const phr_columns_t *c, const phr_loose_t *s, size_t n, int8_t *status);
+static int phr_fail(phr_store_t *st, int rc);
+
+
+/* status of a sample that is not newer than its series, until looked up */
+#define PHR_LATE         PHR_AGAIN
+#define PHR_LATE_GOOD    PHR_FULL
+
+
+const phr_appender_ops_t  phr_store_appender_ops = {
+    phr_append_source,
+    phr_append_series,
+    phr_append_batch,
+    phr_append_put,
+    phr_append_del,
+    phr_append_each
+};
+
+#define phr_store_of(app)  (((phr_store_appender_t *) (app))->st)
+
+
+/* a transaction that failed half-way can only be given up */
+static int
+phr_fail(phr_store_t *st, int rc)
+{
+    if (rc < 0 && rc != PHR_ELIMIT && rc != PHR_ENOTFOUND) {
+        st->failed = rc;
+    }
+
+    return rc;
+}
+
+
+static int
+phr_append_source(phr_appender_t *app, phr_str_t name, uint32_t *id,
+    phr_err_t *err)
+{
+    int           rc;
+    void         *known;
+    uint8_t       key[PHR_KEY_HASH], value[PHR_CRC_SIZE + PHR_SOURCE_NAME];
+    uint32_t      new_id = 0;
+    phr_store_t  *st;
+
+    st = phr_store_of(app);
+
+    known = phr_map_get(st->names, name);
+    if (known != NULL) {
+        *id = (uint32_t) (uintptr_t) known;
+        return PHR_OK;
+    }
+
+    if (name.len > PHR_SOURCE_NAME) {
+        return phr_err_set(err, PHR_ELIMIT, "name of a source of %zu bytes",
+                           name.len);
+    }
+
+    rc = phr_store_write(st, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_source_find(st, name, &new_id, err);
+    if (rc < 0) {
+        return phr_fail(st, rc);
+    }
+
+    if (rc == PHR_NOTFOUND) {
+        new_id = st->next.source++;
+
+        phr_put_be64(key, phr_xxh64(name.data, name.len));
+        phr_put_be32(key + 8, new_id);
+        memcpy(value + PHR_CRC_SIZE, name.data, name.len);
+
+        rc = phr_record_put(st->txn, PHR_DB_SOURCE, key, sizeof(key), value,
+                            PHR_CRC_SIZE + name.len, err);
+        if (rc != PHR_OK) {
+            return phr_fail(st, rc);
+        }
+    }
+
+    if (phr_map_set(st->names, name, (void *) (uintptr_t) new_id) != PHR_OK) {
+        return phr_fail(st, phr_err_set(err, PHR_ENOMEM, "no memory"));
+    }
+
+    *id = new_id;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_source_find(phr_store_t *st, phr_str_t name, uint32_t *id,
+    phr_err_t *err)
+{
+    int            rc;
+    uint8_t        key[PHR_KEY_HASH];
+    phr_str_t      k, v, body;
+    phr_cursor_t  *cursor;
+
+    phr_put_be64(key, phr_xxh64(name.data, name.len));
+    phr_put_be32(key + 8, 0);
+
+    rc = phr_cursor_open(st->txn, PHR_DB_SOURCE, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+
+    while (rc == PHR_OK && k.len == sizeof(key)
+           && memcmp(k.data, key, 8) == 0)
+    {
+        rc = phr_record_check(PHR_DB_SOURCE, k, v, &body, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        if (phr_str_eq(body, name)) {
+            *id = phr_get_be32((const uint8_t *) k.data + 8);
+            phr_cursor_close(cursor);
+            return PHR_OK;
+        }
+
+        rc = phr_cursor_next(cursor, &k, &v, err);
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc < 0 ? rc : PHR_NOTFOUND;
+}
+
+
+static int
+phr_append_series(phr_appender_t *app, phr_labels_t ls, phr_sid_t *sid,
+    phr_err_t *err)
+{
+    int           rc;
+    phr_store_t  *st;
+
+    st = phr_store_of(app);
+
+    rc = phr_store_write(st, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    return phr_fail(st, phr_series_id(st, ls, sid, err));
+}
+
+
+static int
+phr_append_batch(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
+{
+    int            rc;
+    size_t         i, ngood, nlate;
+    int8_t        *status;
+    phr_store_t   *st;
+    phr_source_t  *src;
+
+    st = phr_store_of(app);
+
+    if (b->n == 0) {
+        return PHR_OK;
+    }
+
+    rc = phr_store_write(st, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_source_get(st, b->source, &src, err);
+    if (rc != PHR_OK) {
+        return phr_fail(st, rc);
+    }
+
+    phr_arena_reset(st->scratch);
+
+    status = b->status;
+
+    if (status == NULL) {
+        status = phr_arena_alloc(st->scratch, b->n);
+        if (status == NULL) {
+            return phr_fail(st, phr_err_set(err, PHR_ENOMEM, "no memory"));
+        }
+    }
+
+    rc = phr_append_sort_out(st, b, status, &ngood, &nlate, err);
+
+    if (rc == PHR_OK && ngood > 0) {
+        rc = phr_append_write(st, src, b, status, PHR_OK, ngood, err);
+    }
+
+    st->nappended += ngood;
+
+    if (rc == PHR_OK && nlate > 0) {
+        rc = phr_append_late(st, b, status, nlate, &ngood, err);
+
+        if (rc == PHR_OK && ngood > 0) {
+            rc = phr_append_write(st, src, b, status, PHR_LATE_GOOD, ngood,
+                                  err);
+            st->nappended += ngood;
+        }
+    }
+
+    if (rc != PHR_OK) {
+        return phr_fail(st, rc);
+    }
+
+    for (i = 0; i < b->n; i++) {
+        if (status[i] == PHR_LATE_GOOD) {
+            status[i] = PHR_OK;
+
+        } else if (status[i] != PHR_OK) {
+            st->nrefused++;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* by what is known in memory: taken, refused or to be looked up */
+static int
+phr_append_sort_out(phr_store_t *st, const phr_batch_t *b, int8_t *status,
+    size_t *ngood, size_t *nlate, phr_err_t *err)
+{
+    int           rc;
+    size_t        i;
+    int64_t       t_ms, min_ms, max_ms, *last;
+    uint32_t      number;
+    phr_group_t  *g;
+
+    min_ms = PHR_KEY_TIME_MIN;
+    max_ms = PHR_KEY_TIME_MAX;
+
+    if (st->now_ms != PHR_TIME_MIN) {
+        if (st->conf.retention_ms > 0) {
+            min_ms = phr_max(min_ms, st->now_ms - st->conf.retention_ms);
+        }
+
+        if (st->conf.future_ms > 0) {
+            max_ms = phr_min(max_ms, st->now_ms + st->conf.future_ms);
+        }
+    }
+
+    *ngood = 0;
+    *nlate = 0;
+    g = NULL;
+    number = UINT32_MAX;
+
+    for (i = 0; i < b->n; i++) {
+        t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
+
+        if (t_ms < min_ms || t_ms > max_ms) {
+            status[i] = PHR_ELIMIT;
+            continue;
+        }
+
+        if (phr_group_of(b->sid[i]) != number) {
+            number = phr_group_of(b->sid[i]);
+
+            rc = phr_group_get(st, number, &g, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+
+        last = g == NULL ? NULL : &g->last[b->sid[i] % PHR_GROUP_SIZE];
+
+        if (last == NULL || *last == PHR_LAST_NONE) {
+            status[i] = PHR_ENOTFOUND;
+            continue;
+        }
+
+        if (t_ms > *last) {
+            *last = t_ms;
+            status[i] = PHR_OK;
+            ++*ngood;
+
+        } else {
+            status[i] = PHR_LATE;
+            ++*nlate;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* writes the n samples that have this status */
+static int
+phr_append_write(phr_store_t *st, phr_source_t *src, const phr_batch_t *b,
+    const int8_t *status, int8_t which, size_t n, phr_err_t *err)
+{
+    size_t        i, k;
+    double       *v;
+    phr_sid_t    *sid;
+    phr_loose_t  *s;
+
+    k = 0;
+
+    if (b->t_each != NULL) {
+        s = phr_arena_alloc(st->scratch, n * sizeof(phr_loose_t));
+        if (s == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "no memory");
+        }
+
+        for (i = 0; i < b->n; i++) {
+            if (status[i] == which) {
+                s[k].sid = b->sid[i];
+                s[k].t_ms = b->t_each[i];
+                s[k].v = b->v[i];
+                s[k].at = (uint32_t) i;
+                k++;
+            }
+        }
+
+        return phr_loose_append(st, s, n, err);
+    }
+
+    if (n == b->n) {
+        return phr_row_append(st, src, b->t_ms, b->sid, b->v, n, err);
+    }
+
+    sid = phr_arena_alloc(st->scratch, n * sizeof(phr_sid_t));
+    v = phr_arena_alloc(st->scratch, n * sizeof(double));
+
+    if (sid == NULL || v == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    for (i = 0; i < b->n; i++) {
+        if (status[i] == which) {
+            sid[k] = b->sid[i];
+            v[k] = b->v[i];
+            k++;
+        }
+    }
+
+    return phr_row_append(st, src, b->t_ms, sid, v, n, err);
+}
+
+
+/* decides on what is not newer than its series; *ngood are to be written */
+static int
+phr_append_late(phr_store_t *st, const phr_batch_t *b, int8_t *status,
+    size_t nlate, size_t *ngood, phr_err_t *err)
+{
+    int           rc;
+    size_t        i, k;
+    phr_loose_t  *s;
+
+    s = phr_arena_alloc(st->scratch, nlate * sizeof(phr_loose_t));
+    if (s == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    k = 0;
+
+    for (i = 0; i < b->n; i++) {
+        if (status[i] == PHR_LATE) {
+            s[k].sid = b->sid[i];
+            s[k].t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
+            s[k].v = b->v[i];
+            s[k].at = (uint32_t) i;
+            k++;
+        }
+    }
+
+    phr_loose_sort(s, nlate);
+
+    rc = phr_append_look_up(st, s, nlate, status, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    *ngood = 0;
+
+    for (i = 0; i < nlate; i++) {
+        *ngood += (status[s[i].at] == PHR_LATE_GOOD);
+    }
+
+    return PHR_OK;
+}
+
+
+/* s is sorted by series and time */
+static int
+phr_append_look_up(phr_store_t *st, const phr_loose_t *s, size_t n,
+    int8_t *status, phr_err_t *err)
+{
+    int             rc;
+    size_t          i, k, nsids;
+    int64_t         min_ms, max_ms;
+    phr_sid_t      *sid;
+    phr_group_t    *g;
+    phr_reader_t   *reader;
+    phr_columns_t   c;
+
+    sid = phr_arena_alloc(st->scratch, n * sizeof(phr_sid_t));
+    if (sid == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    nsids = 0;
+    min_ms = s[0].t_ms;
+    max_ms = s[0].t_ms;
+
+    for (i = 0; i < n; i++) {
+        if (i == 0 || s[i].sid != s[i - 1].sid) {
+            sid[nsids++] = s[i].sid;
+        }
+
+        min_ms = phr_min(min_ms, s[i].t_ms);
+        max_ms = phr_max(max_ms, s[i].t_ms);
+    }
+
+    rc = phr_reader_create(st->txn, sid, nsids, min_ms, max_ms, &reader, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < n; i = k) {
+        rc = phr_reader_next(reader, &c, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        rc = phr_group_get(st, phr_group_of(s[i].sid), &g, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        for (k = i + 1; k < n && s[k].sid == s[i].sid; k++) {
+            /* void */
+        }
+
+        phr_append_decide(st, g->last[s[i].sid % PHR_GROUP_SIZE], &c, s + i,
+                          k - i, status);
+    }
+
+    phr_reader_destroy(reader);
+
+    return rc;
+}
+
+
+/* the late samples of one series, beside what is stored of it */
+static void
+phr_append_decide(const phr_store_t *st, int64_t last,
+    const phr_columns_t *c, const phr_loose_t *s, size_t n, int8_t *status)
+{
+    int      taken;
+    double   stored;
+    size_t   i, at;
+    int64_t  t_ms;
+
+    at = 0;
+    taken = 0;
+    stored = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (i > 0 && s[i].t_ms == s[i - 1].t_ms) {
+            /* as the one before it was: stored, taken or refused */
+
+            if (!taken) {
+                status[s[i].at] = status[s[i - 1].at];
+                continue;
+            }
+
+        } else {
+            while (at < c->n && c->t_ms[at] < s[i].t_ms) {
+                at++;
+            }
+
+            taken = (at < c->n && c->t_ms[at] == s[i].t_ms);
+
+            if (!taken) {
+                t_ms = st->conf.out_of_order_ms;
+
+                if (t_ms <= 0 || s[i].t_ms < last - t_ms) {
+                    status[s[i].at] = PHR_EORDER;
+                    continue;
+                }
+
+                taken = 1;
+                stored = s[i].v;
+                status[s[i].at] = PHR_LATE_GOOD;
+                continue;
+            }
+
+            stored = c->v[at];
+        }
+
+        status[s[i].at] = phr_double_bits(stored) == phr_double_bits(s[i].v)
+                          ? PHR_OK : PHR_EDUPLICATE;
+    }
+}
+
+
+static int
+phr_append_put(phr_appender_t *app, char space, phr_str_t key,
+    phr_str_t value, phr_err_t *err)
+{
+    int           rc;
+    phr_store_t  *st;
+
+    st = phr_store_of(app);
+
+    rc = phr_store_write(st, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    return phr_fail(st, phr_kv_put(st->txn, space, key, value, err));
+}
+
+
+static int
+phr_append_del(phr_appender_t *app, char space, phr_str_t key,
+    phr_err_t *err)
+{
+    int           rc;
+    phr_store_t  *st;
+
+    st = phr_store_of(app);
+
+    rc = phr_store_write(st, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    return phr_fail(st, phr_kv_del(st->txn, space, key, err));
+}
+
+
+static int
+phr_append_each(phr_appender_t *app, char space, phr_str_t prefix,
+    int (*visit)(void *data, phr_str_t key, phr_str_t value), void *data,
+    phr_err_t *err)
+{
+    int           rc;
+    phr_txn_t    *txn;
+    phr_store_t  *st;
+
+    st = phr_store_of(app);
+
+    /* what is pending is not committed: a reader of its own */
+    rc = phr_txn_begin(st->env, 0, &txn, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_kv_each(txn, space, prefix, visit, data, err);
+    phr_txn_abort(txn);
+
+    return rc;
+}

@@ -1,0 +1,698 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Block: see block.h.
+ *
+ * A pack, after the checksum:
+ *
+ *     version:8 0:8 nchunks:16 ntimes:16 ndata:16     little-endian
+ *     nchunks words of 32 bits:  sid - first:9  offset:12  times:11
+ *     ntimes offsets of 16 bits
+ *     data: the chunks, then the columns of times, each opened by a varint,
+ *     the number of samples
+ *     eight zero bytes, for decoders that read ahead
+ *
+ * Series scraped together share one column of times.
+ */
+
+#include "store/block.h"
+
+#include "core/alloc.h"
+#include "store/bits.h"
+
+
+#define PHR_PACK_VERSION    1
+#define PHR_PACK_HEADER     8
+#define PHR_PACK_MAX_TIMES  2047
+#define PHR_PACK_ROOM       (PHR_PACK_MAX - PHR_CRC_SIZE - PHR_PACK_HEADER  \
+                             - PHR_BITS_PAD)
+
+/* packs of this many windows may be open at once */
+#define PHR_PACKER_OPEN     4
+#define PHR_PACKER_WINDOWS  16
+
+
+typedef struct {
+    phr_pack_key_t  key;
+    int64_t         min_ms, max_ms;
+    uint32_t        nsamples;
+    uint16_t        nchunks;
+    uint16_t        ntimes;
+    uint16_t        nvalues;    /* bytes used in values[] and times[] */
+    uint16_t        ntimes_bytes;
+    uint32_t        used;       /* when, for eviction */
+    uint32_t        dir[PHR_PACK_MAX / 4];
+    uint16_t        tdir[PHR_PACK_MAX_TIMES];
+    uint8_t         values[PHR_PACK_MAX];
+    uint8_t         times[PHR_PACK_MAX];
+} phr_open_pack_t;
+
+
+struct phr_packer_s {
+    phr_txn_t       *txn;
+    uint32_t         seal;
+    uint32_t         clock;
+    phr_open_pack_t  open[PHR_PACKER_OPEN];
+
+    /* sums by window, written at the end or when there are too many */
+    struct {
+        int           level;
+        int32_t       window;
+        phr_window_t  sum;
+    } windows[PHR_PACKER_WINDOWS];
+    size_t           nwindows;
+};
+
+
+static int phr_packer_chunk(phr_packer_t *p, phr_sid_t sid,
+    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err);
+static int phr_packer_pack(phr_packer_t *p, const phr_pack_key_t *key,
+    phr_open_pack_t **o, phr_err_t *err);
+static int phr_packer_flush(phr_packer_t *p, phr_open_pack_t *o,
+    phr_err_t *err);
+static int phr_packer_key(phr_packer_t *p, phr_open_pack_t *o, uint8_t *key,
+    phr_err_t *err);
+static int phr_packer_sum(phr_packer_t *p, const phr_open_pack_t *o,
+    size_t bytes, phr_err_t *err);
+static int phr_packer_write_sums(phr_packer_t *p, phr_err_t *err);
+static size_t phr_pack_find_times(const phr_open_pack_t *o,
+    const uint8_t *times, size_t len);
+static uint16_t phr_get_le16(const uint8_t *p);
+static uint32_t phr_get_le32(const uint8_t *p);
+static void phr_put_le16(uint8_t *p, uint16_t v);
+static void phr_put_le32(uint8_t *p, uint32_t v);
+
+
+phr_packer_t *
+phr_packer_create(phr_txn_t *txn, uint32_t seal)
+{
+    phr_packer_t  *p;
+
+    p = phr_calloc(1, sizeof(phr_packer_t));
+
+    if (p != NULL) {
+        p->txn = txn;
+        p->seal = seal;
+    }
+
+    return p;
+}
+
+
+void
+phr_packer_destroy(phr_packer_t *p)
+{
+    phr_free(p);
+}
+
+
+int
+phr_packer_add(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
+    const double *v, size_t n, phr_err_t *err)
+{
+    int      rc;
+    size_t   i, k;
+    int64_t  longest;
+
+    longest = phr_window_ms(PHR_NLEVELS - 1);
+
+    for (i = 0; i < n; i += k) {
+
+        k = phr_min(n - i, PHR_CHUNK_MAX_SAMPLES);
+
+        while (k > 1 && t_ms[i + k - 1] - t_ms[i] > longest) {
+            k = (k + 1) / 2;
+        }
+
+        rc = phr_packer_chunk(p, sid, t_ms + i, v + i, k, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_packer_chunk(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
+    const double *v, size_t n, phr_err_t *err)
+{
+    int               rc, fresh;
+    size_t            vlen, tlen, at, room;
+    uint8_t           values[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
+    uint8_t           times[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
+    phr_pack_key_t    key;
+    phr_open_pack_t  *o;
+
+    vlen = phr_chunk_encode(v, n, values);
+    tlen = phr_put_uvarint(times, n);
+    tlen += phr_ints_encode(t_ms, n, times + tlen);
+
+    phr_pack_key_place(&key, t_ms[0], t_ms[n - 1]);
+    key.first = sid;
+
+    for (fresh = 0; /* void */; fresh++) {
+        rc = phr_packer_pack(p, &key, &o, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        at = phr_pack_find_times(o, times, tlen);
+
+        room = 4u * o->nchunks + 2u * o->ntimes + o->nvalues
+               + o->ntimes_bytes + 4 + vlen
+               + (at == o->ntimes ? 2 + tlen : 0);
+
+        if (room <= PHR_PACK_ROOM && at < PHR_PACK_MAX_TIMES) {
+            break;
+        }
+
+        /* 256 samples at their worst fill a page, but fit */
+        phr_assert(!fresh);
+
+        rc = phr_packer_flush(p, o, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    if (at == o->ntimes) {
+        memcpy(o->times + o->ntimes_bytes, times, tlen);
+        o->tdir[o->ntimes++] = o->ntimes_bytes;
+        o->ntimes_bytes += (uint16_t) tlen;
+    }
+
+    if (o->nchunks == 0) {
+        o->key.first = sid;
+        o->min_ms = t_ms[0];
+        o->max_ms = t_ms[n - 1];
+    }
+
+    o->dir[o->nchunks++] = (sid - o->key.first) | (uint32_t) o->nvalues << 9
+                           | (uint32_t) at << 21;
+    memcpy(o->values + o->nvalues, values, vlen);
+    o->nvalues += (uint16_t) vlen;
+
+    o->key.span = (uint16_t) (sid - o->key.first);
+    o->min_ms = phr_min(o->min_ms, t_ms[0]);
+    o->max_ms = phr_max(o->max_ms, t_ms[n - 1]);
+    o->nsamples += (uint32_t) n;
+
+    return PHR_OK;
+}
+
+
+/* an open pack of the key's window and group; another one makes room */
+static int
+phr_packer_pack(phr_packer_t *p, const phr_pack_key_t *key,
+    phr_open_pack_t **out, phr_err_t *err)
+{
+    int               rc;
+    size_t            i;
+    phr_open_pack_t  *o, *oldest;
+
+    oldest = &p->open[0];
+
+    for (i = 0; i < PHR_PACKER_OPEN; i++) {
+        o = &p->open[i];
+
+        if (o->nchunks != 0 && o->key.level == key->level
+            && o->key.window == key->window)
+        {
+            if (phr_group_of(o->key.first) != phr_group_of(key->first)) {
+                rc = phr_packer_flush(p, o, err);
+                if (rc != PHR_OK) {
+                    return rc;
+                }
+
+                o->key = *key;
+            }
+
+            break;
+        }
+
+        if (o->nchunks == 0 || (oldest->nchunks != 0
+                                && o->used < oldest->used))
+        {
+            oldest = o;
+        }
+    }
+
+    if (i == PHR_PACKER_OPEN) {
+        o = oldest;
+
+        if (o->nchunks != 0) {
+            rc = phr_packer_flush(p, o, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+
+        o->key = *key;
+    }
+
+    o->used = ++p->clock;
+    *out = o;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_packer_flush(phr_packer_t *p, phr_open_pack_t *o, phr_err_t *err)
+{
+    int       rc;
+    size_t    i, len;
+    uint8_t  *q, key[PHR_KEY_PACK], value[PHR_PACK_MAX];
+
+    q = value + PHR_CRC_SIZE;
+
+    q[0] = PHR_PACK_VERSION;
+    q[1] = 0;
+    phr_put_le16(q + 2, o->nchunks);
+    phr_put_le16(q + 4, o->ntimes);
+    phr_put_le16(q + 6, (uint16_t) (o->nvalues + o->ntimes_bytes));
+    q += PHR_PACK_HEADER;
+
+    for (i = 0; i < o->nchunks; i++, q += 4) {
+        phr_put_le32(q, o->dir[i]);
+    }
+
+    for (i = 0; i < o->ntimes; i++, q += 2) {
+        phr_put_le16(q, (uint16_t) (o->nvalues + o->tdir[i]));
+    }
+
+    memcpy(q, o->values, o->nvalues);
+    q += o->nvalues;
+    memcpy(q, o->times, o->ntimes_bytes);
+    q += o->ntimes_bytes;
+    memset(q, 0, PHR_BITS_PAD);
+    q += PHR_BITS_PAD;
+
+    len = (size_t) (q - value);
+
+    phr_pack_key_range(&o->key, o->min_ms, o->max_ms);
+    o->key.seal = p->seal;
+
+    rc = phr_packer_key(p, o, key, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_record_put(p->txn, PHR_DB_PACK, key, sizeof(key), value, len,
+                        err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_packer_sum(p, o, len, err);
+
+    o->nchunks = 0;
+    o->ntimes = 0;
+    o->nvalues = 0;
+    o->ntimes_bytes = 0;
+    o->nsamples = 0;
+
+    return rc;
+}
+
+
+/*
+ * The key of a pack.  Two packs of one seal come out the same only if they
+ * hold one series sampled every millisecond or so; the bounds of the times
+ * are then made wider than the samples, which harms nobody.
+ */
+static int
+phr_packer_key(phr_packer_t *p, phr_open_pack_t *o, uint8_t *key,
+    phr_err_t *err)
+{
+    int        rc;
+    phr_str_t  value;
+
+    for ( ;; ) {
+        phr_key_pack(key, &o->key);
+
+        rc = phr_txn_get(p->txn, PHR_DB_PACK, key, PHR_KEY_PACK, &value, err);
+        if (rc != PHR_OK) {
+            return rc == PHR_NOTFOUND ? PHR_OK : rc;
+        }
+
+        if (o->key.to < 65535) {
+            o->key.to++;
+
+        } else if (o->key.from > 0) {
+            o->key.from--;
+
+        } else {
+            return phr_err_set(err, PHR_ELIMIT, "too many packs of series "
+                               "%u in one seal", o->key.first);
+        }
+    }
+}
+
+
+static int
+phr_packer_sum(phr_packer_t *p, const phr_open_pack_t *o, size_t bytes,
+    phr_err_t *err)
+{
+    int            rc;
+    size_t         i;
+    phr_window_t  *sum;
+
+    for (i = 0; i < p->nwindows; i++) {
+        if (p->windows[i].level == o->key.level
+            && p->windows[i].window == o->key.window)
+        {
+            break;
+        }
+    }
+
+    if (i == PHR_PACKER_WINDOWS) {
+        rc = phr_packer_write_sums(p, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        i = 0;
+    }
+
+    sum = &p->windows[i].sum;
+
+    if (i == p->nwindows) {
+        p->nwindows++;
+        p->windows[i].level = o->key.level;
+        p->windows[i].window = o->key.window;
+        memset(sum, 0, sizeof(phr_window_t));
+        sum->min_ms = o->min_ms;
+        sum->max_ms = o->max_ms;
+    }
+
+    sum->npacks++;
+    sum->nsamples += o->nsamples;
+    sum->bytes += bytes;
+    sum->min_ms = phr_min(sum->min_ms, o->min_ms);
+    sum->max_ms = phr_max(sum->max_ms, o->max_ms);
+
+    return PHR_OK;
+}
+
+
+static int
+phr_packer_write_sums(phr_packer_t *p, phr_err_t *err)
+{
+    int            rc;
+    size_t         i;
+    phr_window_t   w, *sum;
+
+    for (i = 0; i < p->nwindows; i++) {
+        sum = &p->windows[i].sum;
+
+        rc = phr_window_get(p->txn, p->windows[i].level,
+                            p->windows[i].window, &w, err);
+        if (rc < 0) {
+            return rc;
+        }
+
+        if (rc == PHR_NOTFOUND) {
+            w = *sum;
+
+        } else {
+            w.npacks += sum->npacks;
+            w.nsamples += sum->nsamples;
+            w.bytes += sum->bytes;
+            w.min_ms = phr_min(w.min_ms, sum->min_ms);
+            w.max_ms = phr_max(w.max_ms, sum->max_ms);
+        }
+
+        rc = phr_window_put(p->txn, p->windows[i].level,
+                            p->windows[i].window, &w, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    p->nwindows = 0;
+
+    return PHR_OK;
+}
+
+
+int
+phr_packer_finish(phr_packer_t *p, phr_err_t *err)
+{
+    int     rc;
+    size_t  i;
+
+    for (i = 0; i < PHR_PACKER_OPEN; i++) {
+        if (p->open[i].nchunks != 0) {
+            rc = phr_packer_flush(p, &p->open[i], err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+    }
+
+    return phr_packer_write_sums(p, err);
+}
+
+
+/* the place of an equal column of times, ntimes if there is none */
+static size_t
+phr_pack_find_times(const phr_open_pack_t *o, const uint8_t *times,
+    size_t len)
+{
+    size_t  i, end;
+
+    end = o->ntimes_bytes;
+
+    /* the newest are the likeliest, and a few are enough */
+    for (i = o->ntimes; i > 0 && o->ntimes - i < 8; i--) {
+        if (end - o->tdir[i - 1] == len
+            && memcmp(o->times + o->tdir[i - 1], times, len) == 0)
+        {
+            return i - 1;
+        }
+
+        end = o->tdir[i - 1];
+    }
+
+    return o->ntimes;
+}
+
+
+int
+phr_window_get(phr_txn_t *txn, int level, int32_t window, phr_window_t *w,
+    phr_err_t *err)
+{
+    int        rc;
+    uint8_t    key[PHR_KEY_WINDOW];
+    phr_str_t  body;
+
+    phr_key_window(key, level, window);
+
+    rc = phr_record_get(txn, PHR_DB_WINDOW, key, sizeof(key), &body, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    if (phr_window_decode(body, w) != PHR_OK) {
+        return phr_err_set(err, PHR_ECORRUPT, "window record of %zu bytes",
+                           body.len);
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_window_put(phr_txn_t *txn, int level, int32_t window,
+    const phr_window_t *w, phr_err_t *err)
+{
+    uint8_t  key[PHR_KEY_WINDOW], value[PHR_CRC_SIZE + 40];
+
+    phr_key_window(key, level, window);
+    phr_put_be64(value + PHR_CRC_SIZE, w->npacks);
+    phr_put_be64(value + PHR_CRC_SIZE + 8, w->nsamples);
+    phr_put_be64(value + PHR_CRC_SIZE + 16, w->bytes);
+    phr_key_put_time(value + PHR_CRC_SIZE + 24, w->min_ms);
+    phr_key_put_time(value + PHR_CRC_SIZE + 32, w->max_ms);
+
+    return phr_record_put(txn, PHR_DB_WINDOW, key, sizeof(key), value,
+                          sizeof(value), err);
+}
+
+
+int
+phr_window_decode(phr_str_t body, phr_window_t *w)
+{
+    const uint8_t  *p;
+
+    if (body.len != 40) {
+        return PHR_ECORRUPT;
+    }
+
+    p = (const uint8_t *) body.data;
+
+    w->npacks = phr_get_be64(p);
+    w->nsamples = phr_get_be64(p + 8);
+    w->bytes = phr_get_be64(p + 16);
+    w->min_ms = phr_key_get_time(p + 24);
+    w->max_ms = phr_key_get_time(p + 32);
+
+    return PHR_OK;
+}
+
+
+int
+phr_pack_open(const phr_pack_key_t *key, phr_str_t body, phr_pack_t *p)
+{
+    size_t          need;
+    const uint8_t  *q;
+
+    q = (const uint8_t *) body.data;
+
+    if (body.len < PHR_PACK_HEADER + PHR_BITS_PAD
+        || q[0] != PHR_PACK_VERSION)
+    {
+        return PHR_ECORRUPT;
+    }
+
+    p->key = *key;
+    p->nchunks = phr_get_le16(q + 2);
+    p->ntimes = phr_get_le16(q + 4);
+    p->ndata = phr_get_le16(q + 6);
+
+    need = PHR_PACK_HEADER + 4u * p->nchunks + 2u * p->ntimes + p->ndata
+           + PHR_BITS_PAD;
+
+    if (body.len != need || p->nchunks == 0 || p->ntimes == 0) {
+        return PHR_ECORRUPT;
+    }
+
+    p->dir = q + PHR_PACK_HEADER;
+    p->tdir = p->dir + 4u * p->nchunks;
+    p->data = p->tdir + 2u * p->ntimes;
+
+    return PHR_OK;
+}
+
+
+phr_sid_t
+phr_pack_sid(const phr_pack_t *p, size_t i)
+{
+    return p->key.first + (phr_get_le32(p->dir + 4 * i) & 0x1ff);
+}
+
+
+size_t
+phr_pack_find(const phr_pack_t *p, phr_sid_t sid)
+{
+    size_t  low, high, mid;
+
+    low = 0;
+    high = p->nchunks;
+
+    while (low < high) {
+        mid = (low + high) / 2;
+
+        if (phr_pack_sid(p, mid) < sid) {
+            low = mid + 1;
+
+        } else {
+            high = mid;
+        }
+    }
+
+    return low;
+}
+
+
+int
+phr_pack_chunk(const phr_pack_t *p, size_t i, phr_chunk_ref_t *ref)
+{
+    size_t          times, start, end, tstart, tend;
+    uint32_t        word;
+    uint64_t        n;
+    const uint8_t  *t;
+
+    word = phr_get_le32(p->dir + 4 * i);
+    start = word >> 9 & 0xfff;
+    times = word >> 21;
+
+    if (times >= p->ntimes) {
+        return PHR_ECORRUPT;
+    }
+
+    end = i + 1 < p->nchunks ? phr_get_le32(p->dir + 4 * i + 4) >> 9 & 0xfff
+                             : phr_get_le16(p->tdir);
+    tstart = phr_get_le16(p->tdir + 2 * times);
+    tend = times + 1 < p->ntimes ? phr_get_le16(p->tdir + 2 * times + 2)
+                                 : p->ndata;
+
+    if (start > end || end > p->ndata || tstart > tend || tend > p->ndata) {
+        return PHR_ECORRUPT;
+    }
+
+    t = p->data + tstart;
+
+    if (phr_get_uvarint(&t, p->data + tend, &n) != PHR_OK || n == 0
+        || n > PHR_CHUNK_MAX_SAMPLES)
+    {
+        return PHR_ECORRUPT;
+    }
+
+    ref->v = p->data + start;
+    ref->v_len = (uint16_t) (end - start);
+    ref->t = t;
+    ref->t_len = (uint16_t) (p->data + tend - t);
+    ref->n = (uint16_t) n;
+    ref->sid = p->key.first + (word & 0x1ff);
+
+    return PHR_OK;
+}
+
+
+int
+phr_chunk_ref_times(const phr_chunk_ref_t *ref, int64_t *t_ms)
+{
+    return phr_ints_decode(ref->t, ref->t_len, t_ms, ref->n);
+}
+
+
+int
+phr_chunk_ref_values(const phr_chunk_ref_t *ref, double *v)
+{
+    return phr_chunk_decode(ref->v, ref->v_len, v, ref->n);
+}
+
+
+static uint16_t
+phr_get_le16(const uint8_t *p)
+{
+    return (uint16_t) (p[0] | p[1] << 8);
+}
+
+
+static uint32_t
+phr_get_le32(const uint8_t *p)
+{
+    return p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16
+           | (uint32_t) p[3] << 24;
+}
+
+
+static void
+phr_put_le16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t) v;
+    p[1] = (uint8_t) (v >> 8);
+}
+
+
+static void
+phr_put_le32(uint8_t *p, uint32_t v)
+{
+    phr_put_le16(p, (uint16_t) v);
+    phr_put_le16(p + 2, (uint16_t) (v >> 16));
+}

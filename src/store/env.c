@@ -1,0 +1,631 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Env: see env.h.
+ *
+ * What survives what.  LMDB never overwrites a page that the two newest
+ * committed states use, and a commit is the writing of one of two meta
+ * pages.  Data pages are always flushed (fdatasync) before the meta page is
+ * written.  With "durable" the meta page is written synchronously too, and
+ * the commit survives a power failure.  Without it (MDB_NOMETASYNC) the meta
+ * page reaches the disk when the kernel writes it or at the next flush:
+ * after a power failure the newest state may be missing, the one before it
+ * never is, and the file is consistent either way.  The death of the process
+ * loses nothing in either case.  MDB_NOSYNC, which drops the order between
+ * data and meta pages and so can destroy the file, is never used; neither is
+ * MDB_WRITEMAP, where a full disk is a SIGBUS.
+ */
+
+#include "store/env.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+
+#include "core/alloc.h"
+#include "core/bytes.h"
+
+
+#define PHR_ENV_MAX_READERS   512
+#define PHR_ENV_DEFAULT_MAP   (64ULL << 30)
+
+
+struct phr_env_s {
+    MDB_env  *mdb;
+    uint64_t  map_bytes;
+    char     *path;
+};
+
+
+static int phr_env_error(phr_err_t *err, int rc, const char *what);
+static int phr_env_open_dbs(phr_env_t *env, int read_only, phr_err_t *err);
+static int phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    MDB_cursor_op op, phr_err_t *err);
+
+
+/*
+ * ORDER DB.  LMDB hands out handles in order of opening, from 2 on (0 and 1
+ * are its own), so a handle is its place here plus PHR_DBI_FIRST; that is
+ * checked at open, and spares the transaction a pointer to the environment.
+ */
+static const char *const  phr_db_names[PHR_DB_MAX] = {
+    "meta", "kv", "source", "head", "layout", "row", "loose", "pack",
+    "window", "last", "series", "hash", "name", "pair", "post"
+};
+
+#define PHR_DBI_FIRST  2
+#define phr_dbi(db)    ((MDB_dbi) (db) + PHR_DBI_FIRST)
+
+
+int
+phr_env_open(const char *path, uint64_t map_bytes, int read_only,
+    phr_env_t **out, phr_err_t *err)
+{
+    int         rc;
+    unsigned    flags;
+    phr_env_t  *env;
+
+    env = phr_calloc(1, sizeof(phr_env_t));
+    if (env == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    env->path = phr_strdup(path, strlen(path));
+    if (env->path == NULL) {
+        phr_free(env);
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    env->map_bytes = map_bytes ? map_bytes : PHR_ENV_DEFAULT_MAP;
+
+    rc = mdb_env_create(&env->mdb);
+    if (rc != 0) {
+        rc = phr_env_error(err, rc, "mdb_env_create()");
+        goto failed;
+    }
+
+    flags = MDB_NOTLS | MDB_NORDAHEAD | (read_only ? MDB_RDONLY : 0);
+
+    rc = mdb_env_set_mapsize(env->mdb, env->map_bytes);
+    if (rc == 0) {
+        rc = mdb_env_set_maxreaders(env->mdb, PHR_ENV_MAX_READERS);
+    }
+    if (rc == 0) {
+        rc = mdb_env_set_maxdbs(env->mdb, PHR_DB_MAX);
+    }
+    if (rc == 0) {
+        rc = mdb_env_open(env->mdb, path, flags, 0600);
+    }
+    if (rc != 0) {
+        rc = phr_env_error(err, rc, "mdb_env_open()");
+        phr_err_prefix(err, "\"%s\": ", path);
+        goto failed;
+    }
+
+    phr_env_check_readers(env);
+
+    rc = phr_env_open_dbs(env, read_only, err);
+    if (rc != PHR_OK) {
+        goto failed;
+    }
+
+    *out = env;
+
+    return PHR_OK;
+
+failed:
+
+    phr_env_close(env);
+
+    return rc;
+}
+
+
+static int
+phr_env_open_dbs(phr_env_t *env, int read_only, phr_err_t *err)
+{
+    int       i, rc;
+    MDB_dbi   dbi;
+    MDB_txn  *txn;
+
+    rc = mdb_txn_begin(env->mdb, NULL, read_only ? MDB_RDONLY : 0, &txn);
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_txn_begin()");
+    }
+
+    for (i = 0; i < PHR_DB_MAX; i++) {
+        rc = mdb_dbi_open(txn, phr_db_names[i], read_only ? 0 : MDB_CREATE,
+                          &dbi);
+        if (rc != 0) {
+            mdb_txn_abort(txn);
+
+            if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE) {
+                return phr_err_set(err, PHR_ECORRUPT, "\"%s\" is not a "
+                                   "store: it has no \"%s\"", env->path,
+                                   phr_db_names[i]);
+            }
+
+            return phr_env_error(err, rc, "mdb_dbi_open()");
+        }
+
+        phr_assert(dbi == phr_dbi(i));
+    }
+
+    rc = mdb_txn_commit(txn);
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_txn_commit()");
+    }
+
+    return PHR_OK;
+}
+
+
+void
+phr_env_close(phr_env_t *env)
+{
+    if (env == NULL) {
+        return;
+    }
+
+    if (env->mdb != NULL) {
+        mdb_env_close(env->mdb);
+    }
+
+    phr_free(env->path);
+    phr_free(env);
+}
+
+
+int
+phr_env_sync(phr_env_t *env, phr_err_t *err)
+{
+    int  rc;
+
+    rc = mdb_env_sync(env->mdb, 1);
+
+    return rc == 0 ? PHR_OK : phr_env_error(err, rc, "mdb_env_sync()");
+}
+
+
+void
+phr_env_check_readers(phr_env_t *env)
+{
+    int  dead;
+
+    /* a failure leaves a slot taken, no more */
+    (void) mdb_reader_check(env->mdb, &dead);
+}
+
+
+int
+phr_txn_begin(phr_env_t *env, int write, phr_txn_t **txn, phr_err_t *err)
+{
+    int       rc;
+    MDB_txn  *t;
+
+    rc = mdb_txn_begin(env->mdb, NULL, write ? 0 : MDB_RDONLY, &t);
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_txn_begin()");
+    }
+
+    *txn = (phr_txn_t *) t;
+
+    return PHR_OK;
+}
+
+
+int
+phr_txn_commit(phr_env_t *env, phr_txn_t *txn, int durable, phr_err_t *err)
+{
+    int             rc;
+    struct statvfs  fs;
+
+    /* only the writer thread comes here, the flag is its own */
+    rc = mdb_env_set_flags(env->mdb, MDB_NOMETASYNC, !durable);
+    if (rc != 0) {
+        mdb_txn_abort((MDB_txn *) txn);
+        return phr_env_error(err, rc, "mdb_env_set_flags()");
+    }
+
+    rc = mdb_txn_commit((MDB_txn *) txn);
+    if (rc == 0) {
+        return PHR_OK;
+    }
+
+    /* a short write to a full disk is reported as EIO */
+    if (rc == EIO && statvfs(env->path, &fs) == 0 && fs.f_bavail < 1024) {
+        rc = ENOSPC;
+    }
+
+    return phr_env_error(err, rc, "mdb_txn_commit()");
+}
+
+
+void
+phr_txn_abort(phr_txn_t *txn)
+{
+    if (txn != NULL) {
+        mdb_txn_abort((MDB_txn *) txn);
+    }
+}
+
+
+int
+phr_txn_stat(phr_txn_t *txn, phr_db_e db, phr_db_stat_t *stat,
+    phr_err_t *err)
+{
+    int       rc;
+    MDB_stat  st;
+
+    rc = mdb_stat((MDB_txn *) txn, phr_dbi(db), &st);
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_stat()");
+    }
+
+    stat->nentries = st.ms_entries;
+    stat->npages = st.ms_branch_pages + st.ms_leaf_pages
+                   + st.ms_overflow_pages;
+
+    return PHR_OK;
+}
+
+
+int
+phr_env_stat(phr_env_t *env, phr_txn_t *txn, phr_env_stat_t *stat,
+    phr_err_t *err)
+{
+    int            i, rc;
+    uint64_t       npages;
+    MDB_stat       st;
+    MDB_envinfo    info;
+    phr_db_stat_t  s;
+
+    rc = mdb_env_info(env->mdb, &info);
+    if (rc == 0) {
+        rc = mdb_env_stat(env->mdb, &st);
+    }
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_env_info()");
+    }
+
+    npages = 3;     /* two meta pages and the root */
+    s.npages = 0;
+
+    for (i = 0; i < PHR_DB_MAX; i++) {
+        rc = phr_txn_stat(txn, (phr_db_e) i, &s, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        npages += s.npages;
+    }
+
+    stat->page_bytes = st.ms_psize;
+    stat->file_bytes = ((uint64_t) info.me_last_pgno + 1) * st.ms_psize;
+    stat->used_bytes = npages * st.ms_psize;
+    stat->map_bytes = info.me_mapsize;
+
+    return PHR_OK;
+}
+
+
+int
+phr_txn_get(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    phr_str_t *value, phr_err_t *err)
+{
+    int      rc;
+    MDB_val  k, v;
+
+    k.mv_data = (void *) key;
+    k.mv_size = klen;
+
+    rc = mdb_get((MDB_txn *) txn, phr_dbi(db), &k, &v);
+
+    if (rc == 0) {
+        *value = phr_str_from(v.mv_data, v.mv_size);
+        return PHR_OK;
+    }
+
+    if (rc == MDB_NOTFOUND) {
+        return PHR_NOTFOUND;
+    }
+
+    return phr_env_error(err, rc, "mdb_get()");
+}
+
+
+int
+phr_txn_put(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    const void *value, size_t len, phr_err_t *err)
+{
+    int      rc;
+    MDB_val  k, v;
+
+    phr_assert(klen > 0 && klen <= PHR_KEY_MAX && len <= PHR_VALUE_MAX);
+
+    k.mv_data = (void *) key;
+    k.mv_size = klen;
+    v.mv_data = (void *) value;
+    v.mv_size = len;
+
+    rc = mdb_put((MDB_txn *) txn, phr_dbi(db), &k, &v, 0);
+
+    return rc == 0 ? PHR_OK : phr_env_error(err, rc, "mdb_put()");
+}
+
+
+int
+phr_txn_del(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    phr_err_t *err)
+{
+    int      rc;
+    MDB_val  k;
+
+    k.mv_data = (void *) key;
+    k.mv_size = klen;
+
+    rc = mdb_del((MDB_txn *) txn, phr_dbi(db), &k, NULL);
+
+    if (rc == 0 || rc == MDB_NOTFOUND) {
+        return rc == 0 ? PHR_OK : PHR_NOTFOUND;
+    }
+
+    return phr_env_error(err, rc, "mdb_del()");
+}
+
+
+int
+phr_cursor_open(phr_txn_t *txn, phr_db_e db, phr_cursor_t **cursor,
+    phr_err_t *err)
+{
+    int          rc;
+    MDB_cursor  *c;
+
+    rc = mdb_cursor_open((MDB_txn *) txn, phr_dbi(db), &c);
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_cursor_open()");
+    }
+
+    *cursor = (phr_cursor_t *) c;
+
+    return PHR_OK;
+}
+
+
+void
+phr_cursor_close(phr_cursor_t *cursor)
+{
+    if (cursor != NULL) {
+        mdb_cursor_close((MDB_cursor *) cursor);
+    }
+}
+
+
+static int
+phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    MDB_cursor_op op, phr_err_t *err)
+{
+    int      rc;
+    MDB_val  key, value;
+
+    key.mv_data = (void *) k->data;
+    key.mv_size = k->len;
+
+    rc = mdb_cursor_get((MDB_cursor *) cursor, &key, &value, op);
+
+    if (rc == 0) {
+        *k = phr_str_from(key.mv_data, key.mv_size);
+        *v = phr_str_from(value.mv_data, value.mv_size);
+        return PHR_OK;
+    }
+
+    if (rc == MDB_NOTFOUND) {
+        return PHR_NOTFOUND;
+    }
+
+    return phr_env_error(err, rc, "mdb_cursor_get()");
+}
+
+
+int
+phr_cursor_seek(phr_cursor_t *cursor, const void *key, size_t klen,
+    phr_str_t *k, phr_str_t *v, phr_err_t *err)
+{
+    *k = phr_str_from(key, klen);
+
+    return phr_cursor_move(cursor, k, v, MDB_SET_RANGE, err);
+}
+
+
+int
+phr_cursor_next(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    phr_err_t *err)
+{
+    return phr_cursor_move(cursor, k, v, MDB_NEXT, err);
+}
+
+
+int
+phr_cursor_prev(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    phr_err_t *err)
+{
+    return phr_cursor_move(cursor, k, v, MDB_PREV, err);
+}
+
+
+int
+phr_cursor_first(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    phr_err_t *err)
+{
+    return phr_cursor_move(cursor, k, v, MDB_FIRST, err);
+}
+
+
+int
+phr_cursor_last(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    phr_err_t *err)
+{
+    return phr_cursor_move(cursor, k, v, MDB_LAST, err);
+}
+
+
+int
+phr_cursor_before(phr_cursor_t *cursor, const void *key, size_t klen,
+    phr_str_t *k, phr_str_t *v, phr_err_t *err)
+{
+    int  rc;
+
+    rc = phr_cursor_seek(cursor, key, klen, k, v, err);
+
+    if (rc == PHR_NOTFOUND) {
+        return phr_cursor_last(cursor, k, v, err);
+    }
+
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    return phr_cursor_prev(cursor, k, v, err);
+}
+
+
+int
+phr_cursor_del(phr_cursor_t *cursor, phr_err_t *err)
+{
+    int  rc;
+
+    rc = mdb_cursor_del((MDB_cursor *) cursor, 0);
+
+    return rc == 0 ? PHR_OK : phr_env_error(err, rc, "mdb_cursor_del()");
+}
+
+
+void
+phr_record_seal(const void *key, size_t klen, void *value, size_t len)
+{
+    uint32_t  crc;
+    uint8_t  *p;
+
+    phr_assert(len >= PHR_CRC_SIZE);
+
+    p = value;
+    crc = phr_crc32c(0, key, klen);
+    crc = phr_crc32c(crc, p + PHR_CRC_SIZE, len - PHR_CRC_SIZE);
+
+    phr_put_be32(p, crc);
+}
+
+
+int
+phr_record_check(phr_db_e db, phr_str_t key, phr_str_t value,
+    phr_str_t *body, phr_err_t *err)
+{
+    char      hex[2 * 40 + 1];
+    size_t    i;
+    uint32_t  crc, found;
+
+    crc = 0;
+    found = 0;
+
+    if (value.len >= PHR_CRC_SIZE) {
+        crc = phr_crc32c(0, key.data, key.len);
+        crc = phr_crc32c(crc, value.data + PHR_CRC_SIZE,
+                         value.len - PHR_CRC_SIZE);
+        found = phr_get_be32((const uint8_t *) value.data);
+
+        if (crc == found) {
+            *body = phr_str_from(value.data + PHR_CRC_SIZE,
+                                 value.len - PHR_CRC_SIZE);
+            return PHR_OK;
+        }
+    }
+
+    for (i = 0; i < key.len && i < 40; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", (uint8_t) key.data[i]);
+    }
+    hex[2 * i] = '\0';
+
+    return phr_err_set(err, PHR_ECORRUPT, "damaged record of %zu bytes in "
+                       "\"%s\", key %s: checksum %08x, expected %08x",
+                       value.len, phr_db_names[db], hex, found, crc);
+}
+
+
+int
+phr_record_put(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    void *value, size_t len, phr_err_t *err)
+{
+    phr_record_seal(key, klen, value, len);
+
+    return phr_txn_put(txn, db, key, klen, value, len, err);
+}
+
+
+int
+phr_record_get(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    phr_str_t *body, phr_err_t *err)
+{
+    int        rc;
+    phr_str_t  value;
+
+    rc = phr_txn_get(txn, db, key, klen, &value, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    return phr_record_check(db, phr_str_from(key, klen), value, body, err);
+}
+
+
+const char *
+phr_db_name(phr_db_e db)
+{
+    return phr_db_names[db];
+}
+
+
+static int
+phr_env_error(phr_err_t *err, int rc, const char *what)
+{
+    int  code;
+
+    switch (rc) {
+
+    case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
+        code = PHR_ENOSPC;
+        break;
+
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+    case MDB_CURSOR_FULL:
+        code = PHR_ECORRUPT;
+        break;
+
+    case MDB_READERS_FULL:
+        code = PHR_ELIMIT;
+        break;
+
+    case ENOMEM:
+        code = PHR_ENOMEM;
+        break;
+
+    case EINVAL:
+        code = PHR_EINVAL;
+        break;
+
+    case MDB_BAD_TXN:
+        code = PHR_ERROR;
+        break;
+
+    default:
+        code = PHR_EIO;
+        break;
+    }
+
+    return phr_err_set(err, code, "%s failed: %s", what, mdb_strerror(rc));
+}

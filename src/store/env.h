@@ -1,0 +1,156 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Env: the LMDB environment, its sub-databases, transactions and cursors,
+ * and the checksum that opens every record.  The only file that knows LMDB;
+ * what the records mean is not known here.
+ *
+ * One process opens an environment once, never before a fork.  A write
+ * transaction and its cursors belong to the writer thread, a read
+ * transaction to whichever thread began it.  Data returned by a get or a
+ * cursor points into the map: until the transaction ends in a reader, until
+ * the next change in a writer.
+ */
+
+#ifndef PHR_ENV_H_INCLUDED
+#define PHR_ENV_H_INCLUDED
+
+
+#include "core/err.h"
+
+
+/* a value fills one overflow page at most: longer ones fragment the file */
+#define PHR_VALUE_MAX    4080
+#define PHR_CRC_SIZE     4
+#define PHR_KEY_MAX      511
+
+
+/* ORDER DB: names in env.c */
+typedef enum {
+    PHR_DB_META = 0,    /* version, counters */
+    PHR_DB_KV,          /* small records */
+    PHR_DB_SOURCE,      /* name of a source -> id */
+    PHR_DB_HEAD,        /* layouts: source, id -> size, range of sids */
+    PHR_DB_LAYOUT,      /* layouts: their series ids, in pieces */
+    PHR_DB_ROW,         /* rows, in pieces */
+    PHR_DB_LOOSE,       /* samples that came with times of their own */
+    PHR_DB_PACK,        /* packs of chunks */
+    PHR_DB_WINDOW,      /* what is in the packs of a window */
+    PHR_DB_LAST,        /* last times of the series of a group */
+    PHR_DB_SERIES,      /* sid -> labels */
+    PHR_DB_HASH,        /* hash of labels, sid */
+    PHR_DB_NAME,        /* label name -> id */
+    PHR_DB_PAIR,        /* label name id, value -> id of the list */
+    PHR_DB_POST,        /* lists of sids */
+    PHR_DB_MAX
+} phr_db_e;
+
+
+typedef struct phr_env_s     phr_env_t;
+typedef struct phr_txn_s     phr_txn_t;
+typedef struct phr_cursor_s  phr_cursor_t;
+
+
+typedef struct {
+    uint64_t  nentries;
+    uint64_t  npages;
+} phr_db_stat_t;
+
+
+typedef struct {
+    uint64_t  page_bytes;
+    uint64_t  file_bytes;       /* up to the last page in use */
+    uint64_t  used_bytes;       /* without free pages */
+    uint64_t  map_bytes;
+} phr_env_stat_t;
+
+
+/*
+ * path is an existing directory.  Creates what is missing unless read_only.
+ * PHR_ECORRUPT, PHR_EIO, PHR_ENOSPC, PHR_ENOMEM or PHR_EINVAL.
+ */
+int phr_env_open(const char *path, uint64_t map_bytes, int read_only,
+    phr_env_t **env, phr_err_t *err);
+void phr_env_close(phr_env_t *env);             /* env may be NULL */
+
+/* makes all that was committed survive a power failure */
+int phr_env_sync(phr_env_t *env, phr_err_t *err);
+
+/* frees the slots of readers that died; once at open, then each minute */
+void phr_env_check_readers(phr_env_t *env);
+
+
+int phr_txn_begin(phr_env_t *env, int write, phr_txn_t **txn,
+    phr_err_t *err);
+
+/*
+ * Ends the transaction, whatever the outcome.  durable: see env.c for what
+ * survives what.
+ */
+int phr_txn_commit(phr_env_t *env, phr_txn_t *txn, int durable,
+    phr_err_t *err);
+void phr_txn_abort(phr_txn_t *txn);             /* txn may be NULL */
+
+int phr_txn_stat(phr_txn_t *txn, phr_db_e db, phr_db_stat_t *stat,
+    phr_err_t *err);
+int phr_env_stat(phr_env_t *env, phr_txn_t *txn, phr_env_stat_t *stat,
+    phr_err_t *err);
+
+
+/* PHR_OK, PHR_NOTFOUND or a failure; the raw value, checksum included */
+int phr_txn_get(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    phr_str_t *value, phr_err_t *err);
+int phr_txn_put(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    const void *value, size_t len, phr_err_t *err);
+
+/* PHR_OK or PHR_NOTFOUND */
+int phr_txn_del(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    phr_err_t *err);
+
+
+int phr_cursor_open(phr_txn_t *txn, phr_db_e db, phr_cursor_t **cursor,
+    phr_err_t *err);
+void phr_cursor_close(phr_cursor_t *cursor);    /* cursor may be NULL */
+
+/*
+ * The first record whose key is not less than this one.  All moves give
+ * PHR_OK, PHR_NOTFOUND or a failure.
+ */
+int phr_cursor_seek(phr_cursor_t *cursor, const void *key, size_t klen,
+    phr_str_t *k, phr_str_t *v, phr_err_t *err);
+int phr_cursor_next(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    phr_err_t *err);
+int phr_cursor_prev(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    phr_err_t *err);
+int phr_cursor_first(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    phr_err_t *err);
+int phr_cursor_last(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
+    phr_err_t *err);
+
+/* the last record whose key is less than this one */
+int phr_cursor_before(phr_cursor_t *cursor, const void *key, size_t klen,
+    phr_str_t *k, phr_str_t *v, phr_err_t *err);
+
+/* deletes where the cursor stands; next() then gives what followed */
+int phr_cursor_del(phr_cursor_t *cursor, phr_err_t *err);
+
+
+/*
+ * Every record begins with a CRC-32C of its key and of the rest of it.
+ * seal() writes it into the first four bytes, check() gives the rest or
+ * PHR_ECORRUPT, naming the sub-database and the key.
+ */
+void phr_record_seal(const void *key, size_t klen, void *value, size_t len);
+int phr_record_check(phr_db_e db, phr_str_t key, phr_str_t value,
+    phr_str_t *body, phr_err_t *err);
+
+/* put() of value with the checksum set; get() of a checked body */
+int phr_record_put(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    void *value, size_t len, phr_err_t *err);
+int phr_record_get(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
+    phr_str_t *body, phr_err_t *err);
+
+const char *phr_db_name(phr_db_e db);
+
+
+#endif /* PHR_ENV_H_INCLUDED */

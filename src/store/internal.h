@@ -1,0 +1,195 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Internal: what the files of the store share.  Nothing outside this folder
+ * includes it.
+ *
+ * All of phr_store_s but the environment, the configuration and what the
+ * mutex guards belongs to the writer thread.  What the writer keeps in
+ * memory is a cache of what is in the store: when a transaction fails,
+ * phr_store_forget() throws it away and it is read again when needed.  Only
+ * the counters stay, so that an id that a caller has seen is never given to
+ * anything else.
+ */
+
+#ifndef PHR_STORE_INTERNAL_H_INCLUDED
+#define PHR_STORE_INTERNAL_H_INCLUDED
+
+
+#include <pthread.h>
+
+#include "core/array.h"
+#include "core/map.h"
+#include "store/env.h"
+#include "store/key.h"
+#include "store/store.h"
+
+
+#define PHR_STORE_FORMAT     1
+
+/* rows of a source that are sealed together */
+#define PHR_SEAL_ROWS        120
+
+/* unsealed samples become packs after so long, however few they are */
+#define PHR_SEAL_AGE_MS      PHR_WINDOW_MS
+
+/* last[] of a series that does not exist, and of one without a sample */
+#define PHR_LAST_NONE        INT64_MIN
+#define PHR_LAST_EMPTY       (INT64_MIN + 1)
+
+
+/* consecutive series: last[] is the time of the newest sample of each */
+typedef struct {
+    int64_t    last[PHR_GROUP_SIZE];
+    int64_t    loose_ms;        /* when the oldest loose sample came */
+    uint32_t   nloose;          /* loose samples not sealed */
+    uint8_t    loaded;
+    uint8_t    dirty;           /* its record must be written */
+} phr_group_t;
+
+
+/* an ordered list of series ids; sid is NULL if it was not kept in memory */
+typedef struct {
+    uint32_t    id;
+    uint32_t    n;
+    uint64_t    hash;
+    uint64_t    used;           /* when, for eviction */
+    uint32_t    nrows;          /* not sealed */
+    int64_t     last_ms;        /* of its rows */
+    phr_sid_t  *sid;
+} phr_layout_t;
+
+
+typedef struct {
+    uint32_t       id;
+    uint32_t       nrows;       /* appended since the last seal */
+    uint32_t       threshold;   /* rows that are worth a seal */
+    uint32_t       piece;       /* where a seal in steps goes on */
+    int64_t        seal_to_ms;  /* last row of a seal in steps */
+    int64_t        arrival_ms;  /* of the oldest row, by the clock */
+    uint64_t       clock;
+    phr_layout_t  *current;     /* one of layouts, or NULL */
+    phr_array_t    layouts;     /* of phr_layout_t * */
+} phr_source_t;
+
+
+/* given out, never given back */
+typedef struct {
+    uint32_t  sid;
+    uint32_t  source;
+    uint32_t  layout;
+    uint32_t  seal;
+    uint32_t  list;
+    uint32_t  name;
+    uint64_t  seq;
+} phr_counters_t;
+
+
+/* hash of a label set -> sid, open addressing; equal hashes may be many */
+typedef struct {
+    uint64_t   *hash;
+    phr_sid_t  *sid;            /* 0: free */
+    size_t      mask;
+    size_t      n;
+} phr_sid_map_t;
+
+
+/* a sid that is to enter or leave the list of a label */
+typedef struct {
+    phr_str_t  name;
+    phr_str_t  value;
+    phr_sid_t  sid;
+} phr_index_entry_t;
+
+
+typedef struct {
+    phr_appender_t   base;
+    phr_store_t     *st;
+} phr_store_appender_t;
+
+
+struct phr_store_s {
+    phr_storage_t          storage;
+    phr_store_appender_t   appender;
+
+    phr_store_conf_t       conf;
+    phr_env_t             *env;
+
+    /* the writer's */
+
+    phr_txn_t             *txn;         /* open while something is pending */
+    int                    failed;      /* why txn can only be aborted */
+    int64_t                now_ms;      /* PHR_TIME_MIN: not known */
+    uint8_t                warm;        /* sources were read */
+
+    phr_counters_t         next;
+    phr_counters_t         written;     /* as in the store */
+    uint32_t               first_sid;   /* of those made since open */
+
+    phr_map_t             *names;       /* of sources -> id */
+    phr_array_t            sources;     /* of phr_source_t *, by id */
+    phr_array_t            groups;      /* of phr_group_t *, by number */
+    phr_array_t            dirty;       /* of uint32_t, groups */
+    phr_sid_map_t          sids;
+    uint64_t               nseries;
+
+    phr_arena_t           *scratch;     /* of one call */
+    phr_buf_t              buf;
+    phr_arena_t           *pending;     /* bytes of the entries */
+    phr_array_t            entries;     /* of phr_index_entry_t */
+
+    uint32_t               seal_source; /* where the next search begins */
+    uint32_t               seal_group;
+    int64_t                cutoff_ms;   /* retention got so far */
+    uint32_t               expire_group;
+    uint8_t                expire_due;
+    uint8_t                drop_level;
+    int64_t                check_ms;    /* of the readers */
+
+    uint64_t               nappended;   /* in the pending transaction */
+    uint64_t               nrefused;
+
+    pthread_mutex_t        mutex;       /* guards what follows */
+    phr_store_stats_t      stats;
+};
+
+
+/* store.c */
+
+/* the pending transaction, begun if there is none */
+int phr_store_write(phr_store_t *st, phr_err_t *err);
+
+/* reads what the writer keeps in memory; needs a transaction */
+int phr_store_warm(phr_store_t *st, phr_err_t *err);
+
+/* throws away what the writer keeps in memory; pending writes are lost */
+void phr_store_forget(phr_store_t *st);
+
+/* index, groups and counters into the transaction */
+int phr_store_flush(phr_store_t *st, phr_err_t *err);
+
+/* commits a transaction of background work */
+int phr_store_end(phr_store_t *st, int rc, phr_err_t *err);
+
+void phr_store_log(phr_store_t *st, int level, const char *fmt, ...)
+    PHR_PRINTF(3, 4);
+
+/* value of an allocated element of a growing array of pointers */
+void **phr_slot(phr_array_t *a, size_t i);
+
+
+/* an array of sids in an arena that grows by doubling */
+typedef struct {
+    phr_arena_t  *arena;
+    phr_sid_t    *v;
+    size_t        n;
+    size_t        nalloc;
+} phr_sids_t;
+
+void phr_sids_init(phr_sids_t *s, phr_arena_t *arena);
+
+/* room for n more; PHR_OK or the arena's failure */
+int phr_sids_reserve(phr_sids_t *s, size_t n);
+
+
+#endif /* PHR_STORE_INTERNAL_H_INCLUDED */

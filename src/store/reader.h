@@ -1,0 +1,41 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Reader: the samples of given series in a range of time, from packs, rows
+ * and loose samples, in order and without duplicates.  Series are read many
+ * at a time: one pass over packs and rows serves them all.
+ */
+
+#ifndef PHR_READER_H_INCLUDED
+#define PHR_READER_H_INCLUDED
+
+
+#include "store/internal.h"
+
+
+typedef struct phr_reader_s  phr_reader_t;
+
+typedef struct {
+    phr_sid_t       sid;
+    const int64_t  *t_ms;
+    const double   *v;
+    size_t          n;
+} phr_columns_t;
+
+
+/*
+ * sid: n different ids in any order, which must outlive the reader; samples
+ * come in that order.  The transaction must not change meanwhile.
+ */
+int phr_reader_create(phr_txn_t *txn, const phr_sid_t *sid, size_t n,
+    int64_t min_ms, int64_t max_ms, phr_reader_t **r, phr_err_t *err);
+void phr_reader_destroy(phr_reader_t *r);       /* r may be NULL */
+
+/*
+ * PHR_OK and the next series, one without samples too (n is 0 then), or
+ * PHR_DONE.  The columns are valid until the next call.
+ */
+int phr_reader_next(phr_reader_t *r, phr_columns_t *c, phr_err_t *err);
+
+
+#endif /* PHR_READER_H_INCLUDED */

@@ -1,0 +1,528 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Select: see select.h.
+ */
+
+#include "store/select.h"
+
+#include <stdlib.h>
+
+#include "core/alloc.h"
+#include "store/index.h"
+#include "store/postings.h"
+#include "store/reader.h"
+#include "store/series.h"
+
+
+typedef struct {
+    phr_querier_t   base;
+    phr_txn_t      *txn;
+    phr_array_t     readers;    /* of phr_reader_t *, closed with us */
+} phr_store_querier_t;
+
+
+typedef struct {
+    phr_series_set_t      base;
+    phr_store_querier_t  *q;
+    phr_arena_t          *arena;
+    phr_reader_t         *reader;   /* NULL: labels only */
+    phr_sid_t            *sid;
+    phr_labels_t         *labels;   /* in the order of sid, or NULL */
+    size_t                n;
+    size_t                pos;
+} phr_store_set_t;
+
+
+/* strings collected, sorted and made unique whenever they have doubled */
+typedef struct {
+    phr_arena_t  *arena;
+    phr_str_t    *v;
+    size_t        n;
+    size_t        nalloc;
+    size_t        limit;        /* 0: none */
+} phr_strings_t;
+
+
+static int phr_querier_select(phr_querier_t *base, const phr_matcher_t *m,
+    size_t n, int64_t min_ms, int64_t max_ms,
+    const phr_select_hints_t *hints, phr_arena_t *arena,
+    phr_series_set_t **set, phr_err_t *err);
+static int phr_select_sort(phr_store_set_t *set, phr_err_t *err);
+static int phr_labelled_cmp(const void *a, const void *b);
+static int phr_set_next(phr_series_set_t *base, phr_series_t *series,
+    phr_err_t *err);
+static int phr_querier_label_names(phr_querier_t *base,
+    const phr_matcher_t *m, size_t n, int64_t min_ms, int64_t max_ms,
+    size_t limit, phr_arena_t *arena, phr_str_t **names, size_t *nnames,
+    int *truncated, phr_err_t *err);
+static int phr_names_visit(void *data, phr_str_t name, const phr_name_t *n);
+static int phr_querier_label_values(phr_querier_t *base, phr_str_t name,
+    const phr_matcher_t *m, size_t n, int64_t min_ms, int64_t max_ms,
+    size_t limit, phr_arena_t *arena, phr_str_t **values, size_t *nvalues,
+    int *truncated, phr_err_t *err);
+static int phr_values_visit(void *data, phr_str_t value,
+    const phr_pair_t *pair);
+static int phr_select_strings(phr_store_querier_t *q, const phr_str_t *name,
+    const phr_matcher_t *m, size_t n, phr_arena_t *arena,
+    phr_strings_t *s, phr_err_t *err);
+static int phr_strings_add(phr_strings_t *s, phr_str_t str, int copy);
+static void phr_strings_sort(phr_strings_t *s);
+static int phr_strings_cmp(const void *a, const void *b);
+static void phr_strings_result(phr_strings_t *s, size_t limit,
+    phr_str_t **v, size_t *n, int *truncated);
+static void phr_querier_close(phr_querier_t *base);
+
+
+static const phr_querier_ops_t  phr_store_querier_ops = {
+    phr_querier_select,
+    phr_querier_label_names,
+    phr_querier_label_values,
+    phr_querier_close
+};
+
+
+int
+phr_querier_open(phr_storage_t *storage, phr_querier_t **out,
+    phr_err_t *err)
+{
+    int                   rc;
+    phr_store_t          *st;
+    phr_store_querier_t  *q;
+
+    st = (phr_store_t *) storage;
+
+    q = phr_calloc(1, sizeof(phr_store_querier_t));
+    if (q == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    q->base.ops = &phr_store_querier_ops;
+    phr_array_init(&q->readers, sizeof(phr_reader_t *));
+
+    rc = phr_txn_begin(st->env, 0, &q->txn, err);
+    if (rc != PHR_OK) {
+        phr_free(q);
+        return rc;
+    }
+
+    *out = &q->base;
+
+    return PHR_OK;
+}
+
+
+static void
+phr_querier_close(phr_querier_t *base)
+{
+    size_t                i;
+    phr_store_querier_t  *q;
+
+    q = (phr_store_querier_t *) base;
+
+    for (i = 0; i < q->readers.nelts; i++) {
+        phr_reader_destroy(*phr_array_get(&q->readers, phr_reader_t *, i));
+    }
+
+    phr_array_free(&q->readers);
+    phr_txn_abort(q->txn);
+    phr_free(q);
+}
+
+
+static int
+phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
+    int64_t min_ms, int64_t max_ms, const phr_select_hints_t *hints,
+    phr_arena_t *arena, phr_series_set_t **out, phr_err_t *err)
+{
+    int                   rc;
+    phr_sids_t            sids;
+    phr_reader_t        **slot;
+    phr_store_set_t      *set;
+    phr_store_querier_t  *q;
+
+    q = (phr_store_querier_t *) base;
+
+    set = phr_arena_calloc(arena, 1, sizeof(phr_store_set_t));
+    if (set == NULL) {
+        return phr_err_set(err, phr_arena_rc(arena), "no memory");
+    }
+
+    set->base.next = phr_set_next;
+    set->q = q;
+    set->arena = arena;
+
+    rc = phr_index_select(q->txn, m, n, arena, &sids, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    set->sid = sids.v;
+    set->n = sids.n;
+
+    if (hints != NULL && hints->sorted) {
+        rc = phr_select_sort(set, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    if (set->n > 0 && !(hints != NULL && hints->labels_only)) {
+        slot = phr_array_push(&q->readers);
+        if (slot == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "no memory");
+        }
+
+        rc = phr_reader_create(q->txn, set->sid, set->n, min_ms, max_ms,
+                               slot, err);
+        if (rc != PHR_OK) {
+            q->readers.nelts--;
+            return rc;
+        }
+
+        set->reader = *slot;
+    }
+
+    *out = &set->base;
+
+    return PHR_OK;
+}
+
+
+typedef struct {
+    phr_labels_t  labels;
+    phr_sid_t     sid;
+} phr_labelled_t;
+
+
+static int
+phr_select_sort(phr_store_set_t *set, phr_err_t *err)
+{
+    int              rc;
+    size_t           i;
+    phr_labelled_t  *l;
+
+    l = phr_arena_alloc(set->arena, (set->n + 1) * sizeof(phr_labelled_t));
+    set->labels = phr_arena_alloc(set->arena,
+                                  (set->n + 1) * sizeof(phr_labels_t));
+
+    if (l == NULL || set->labels == NULL) {
+        return phr_err_set(err, phr_arena_rc(set->arena), "too much memory "
+                           "needed for labels");
+    }
+
+    for (i = 0; i < set->n; i++) {
+        l[i].sid = set->sid[i];
+
+        rc = phr_series_labels(set->q->txn, set->sid[i], set->arena,
+                               &l[i].labels, err);
+        if (rc == PHR_NOTFOUND) {
+            return phr_err_set(err, PHR_ECORRUPT, "series %u has no labels",
+                               set->sid[i]);
+        }
+
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    qsort(l, set->n, sizeof(phr_labelled_t), phr_labelled_cmp);
+
+    for (i = 0; i < set->n; i++) {
+        set->sid[i] = l[i].sid;
+        set->labels[i] = l[i].labels;
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_labelled_cmp(const void *a, const void *b)
+{
+    return phr_labels_cmp(((const phr_labelled_t *) a)->labels,
+                          ((const phr_labelled_t *) b)->labels);
+}
+
+
+static int
+phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
+{
+    int               rc;
+    size_t            i;
+    phr_columns_t     c;
+    phr_store_set_t  *set;
+
+    set = (phr_store_set_t *) base;
+    memset(&c, 0, sizeof(c));
+
+    do {
+        if (set->pos == set->n) {
+            return PHR_DONE;
+        }
+
+        i = set->pos++;
+
+        if (set->reader == NULL) {
+            break;
+        }
+
+        rc = phr_reader_next(set->reader, &c, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+    } while (c.n == 0);
+
+    if (set->labels != NULL) {
+        series->labels = set->labels[i];
+
+    } else {
+        rc = phr_series_labels(set->q->txn, set->sid[i], set->arena,
+                               &series->labels, err);
+        if (rc == PHR_NOTFOUND) {
+            rc = phr_err_set(err, PHR_ECORRUPT, "series %u has no labels",
+                             set->sid[i]);
+        }
+
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    series->t_ms = c.t_ms;
+    series->v = c.v;
+    series->n = c.n;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_querier_label_names(phr_querier_t *base, const phr_matcher_t *m,
+    size_t n, int64_t min_ms, int64_t max_ms, size_t limit,
+    phr_arena_t *arena, phr_str_t **names, size_t *nnames, int *truncated,
+    phr_err_t *err)
+{
+    int                   rc;
+    phr_strings_t         s;
+    phr_store_querier_t  *q;
+
+    q = (phr_store_querier_t *) base;
+
+    memset(&s, 0, sizeof(s));
+    s.arena = arena;
+
+    rc = n == 0 ? phr_names_each(q->txn, phr_names_visit, &s, err)
+                : phr_select_strings(q, NULL, m, n, arena, &s, err);
+
+    if (rc != PHR_OK) {
+        return rc == PHR_ELIMIT || rc == PHR_ENOMEM
+               ? phr_err_set(err, rc, "too much memory needed for label "
+                             "names") : rc;
+    }
+
+    phr_strings_result(&s, limit, names, nnames, truncated);
+
+    return PHR_OK;
+}
+
+
+static int
+phr_names_visit(void *data, phr_str_t name, const phr_name_t *n)
+{
+    return phr_strings_add(data, name, 1);
+}
+
+
+static int
+phr_querier_label_values(phr_querier_t *base, phr_str_t name,
+    const phr_matcher_t *m, size_t n, int64_t min_ms, int64_t max_ms,
+    size_t limit, phr_arena_t *arena, phr_str_t **values, size_t *nvalues,
+    int *truncated, phr_err_t *err)
+{
+    int                   rc;
+    phr_name_t            id;
+    phr_strings_t         s;
+    phr_store_querier_t  *q;
+
+    q = (phr_store_querier_t *) base;
+
+    memset(&s, 0, sizeof(s));
+    s.arena = arena;
+
+    if (n == 0) {
+        /* values come about in order: one more than asked for is enough */
+        s.limit = limit > 0 ? limit + 1 : 0;
+
+        rc = phr_name_find(q->txn, name, &id, err);
+        if (rc == PHR_OK) {
+            rc = phr_pairs_each(q->txn, id.id, phr_str_of(""),
+                                phr_values_visit, &s, err);
+        }
+
+    } else {
+        rc = phr_select_strings(q, &name, m, n, arena, &s, err);
+    }
+
+    if (rc < 0) {
+        return rc == PHR_ELIMIT || rc == PHR_ENOMEM
+               ? phr_err_set(err, rc, "too much memory needed for label "
+                             "values") : rc;
+    }
+
+    phr_strings_result(&s, limit, values, nvalues, truncated);
+
+    return PHR_OK;
+}
+
+
+static int
+phr_values_visit(void *data, phr_str_t value, const phr_pair_t *pair)
+{
+    phr_strings_t  *s = data;
+
+    if (s->limit != 0 && s->n == s->limit) {
+        return PHR_DONE;
+    }
+
+    return phr_strings_add(s, value, 1);
+}
+
+
+/* names, or the values of one, of the series that match */
+static int
+phr_select_strings(phr_store_querier_t *q, const phr_str_t *name,
+    const phr_matcher_t *m, size_t n, phr_arena_t *arena,
+    phr_strings_t *s, phr_err_t *err)
+{
+    int           rc;
+    size_t        i, k;
+    phr_str_t     value;
+    phr_sids_t    sids;
+    phr_arena_t  *scratch;
+    phr_labels_t  ls;
+
+    rc = phr_index_select(q->txn, m, n, arena, &sids, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    scratch = phr_arena_create(0);
+    if (scratch == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    for (i = 0; i < sids.n && rc == PHR_OK; i++) {
+        phr_arena_reset(scratch);
+
+        rc = phr_series_labels(q->txn, sids.v[i], scratch, &ls, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        if (name != NULL) {
+            value = phr_labels_get(ls, *name);
+
+            if (value.len > 0) {
+                rc = phr_strings_add(s, value, 1);
+            }
+
+            continue;
+        }
+
+        for (k = 0; k < ls.n && rc == PHR_OK; k++) {
+            rc = phr_strings_add(s, ls.l[k].name, 1);
+        }
+    }
+
+    phr_arena_destroy(scratch);
+
+    return rc;
+}
+
+
+/* PHR_OK or the arena's failure */
+static int
+phr_strings_add(phr_strings_t *s, phr_str_t str, int copy)
+{
+    size_t      i, nalloc;
+    phr_str_t  *v;
+
+    /* the ones added last are the likeliest to come again */
+    for (i = s->n; i > 0 && s->n - i < 16; i--) {
+        if (phr_str_eq(s->v[i - 1], str)) {
+            return PHR_OK;
+        }
+    }
+
+    if (s->n == s->nalloc) {
+        phr_strings_sort(s);
+
+        if (s->n * 2 >= s->nalloc) {
+            nalloc = phr_max(s->nalloc * 2, 256);
+
+            v = phr_arena_grow(s->arena, s->v, s->nalloc * sizeof(phr_str_t),
+                               nalloc * sizeof(phr_str_t));
+            if (v == NULL) {
+                return phr_arena_rc(s->arena);
+            }
+
+            s->v = v;
+            s->nalloc = nalloc;
+        }
+    }
+
+    if (copy) {
+        str = phr_arena_str(s->arena, str);
+        if (str.data == NULL) {
+            return phr_arena_rc(s->arena);
+        }
+    }
+
+    s->v[s->n++] = str;
+
+    return PHR_OK;
+}
+
+
+static void
+phr_strings_sort(phr_strings_t *s)
+{
+    size_t  i, n;
+
+    if (s->n < 2) {
+        return;
+    }
+
+    qsort(s->v, s->n, sizeof(phr_str_t), phr_strings_cmp);
+
+    n = 1;
+
+    for (i = 1; i < s->n; i++) {
+        if (!phr_str_eq(s->v[i], s->v[n - 1])) {
+            s->v[n++] = s->v[i];
+        }
+    }
+
+    s->n = n;
+}
+
+
+static int
+phr_strings_cmp(const void *a, const void *b)
+{
+    return phr_str_cmp(*(const phr_str_t *) a, *(const phr_str_t *) b);
+}
+
+
+static void
+phr_strings_result(phr_strings_t *s, size_t limit, phr_str_t **v, size_t *n,
+    int *truncated)
+{
+    phr_strings_sort(s);
+
+    *truncated = (limit > 0 && s->n > limit);
+    *n = *truncated ? limit : s->n;
+    *v = s->v;
+}

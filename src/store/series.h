@@ -1,0 +1,56 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Series: label set <-> series id, and what the writer must know of a series
+ * before it takes a sample: that it exists, and the time of its newest one.
+ */
+
+#ifndef PHR_SERIES_H_INCLUDED
+#define PHR_SERIES_H_INCLUDED
+
+
+#include "store/internal.h"
+
+
+/* the id of a label set, made if it is new */
+int phr_series_id(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
+    phr_err_t *err);
+
+/*
+ * The canonical encoding of the labels of a series: in the map, or in the
+ * arena if it was in pieces.  PHR_NOTFOUND if there is no such series.
+ */
+int phr_series_encoding(phr_txn_t *txn, phr_sid_t sid, phr_arena_t *arena,
+    phr_str_t *enc, phr_err_t *err);
+
+/* the labels, pointing into the above */
+int phr_series_labels(phr_txn_t *txn, phr_sid_t sid, phr_arena_t *arena,
+    phr_labels_t *ls, phr_err_t *err);
+
+/*
+ * Removes the records of a series; its entries in the lists of labels are
+ * handed to the index, which removes them at the next flush.
+ */
+int phr_series_remove(phr_store_t *st, phr_sid_t sid, phr_err_t *err);
+
+void phr_sid_map_free(phr_sid_map_t *m);
+
+
+/*
+ * The group of a series, loaded.  *group is NULL if it is beyond all that
+ * exist.
+ */
+int phr_group_get(phr_store_t *st, uint32_t number, phr_group_t **group,
+    phr_err_t *err);
+
+/* its record will be written at the next flush */
+int phr_group_touch(phr_store_t *st, uint32_t number, phr_err_t *err);
+
+/* writes the records of all groups touched */
+int phr_groups_flush(phr_store_t *st, phr_err_t *err);
+
+/* last times as the store has them, without what is not sealed */
+int phr_group_decode(phr_str_t body, int64_t *last);
+
+
+#endif /* PHR_SERIES_H_INCLUDED */

@@ -1,0 +1,593 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Store: opening, committing, and what others may ask.  How samples are
+ * kept, written, packed and read is in the other files of this folder;
+ * FORMAT.md describes the records.
+ */
+
+#include "store/store.h"
+
+#include <stdio.h>
+#include <syslog.h>
+
+#include "core/alloc.h"
+#include "store/append.h"
+#include "store/block.h"
+#include "store/index.h"
+#include "store/internal.h"
+#include "store/kv.h"
+#include "store/row.h"
+#include "store/select.h"
+#include "store/series.h"
+
+
+#define PHR_STORE_MAGIC     "pharos store"
+#define PHR_STORE_COUNTERS  32      /* bytes */
+
+/*
+ * Ingest stops when so little of the map is free, so that packing and
+ * dropping, which make room, have some to work with.
+ */
+#define PHR_STORE_RESERVE   (64ULL << 20)
+
+
+static int phr_store_check_version(phr_store_t *st, phr_err_t *err);
+static int phr_store_read_counters(phr_store_t *st, phr_err_t *err);
+static int phr_store_write_counters(phr_store_t *st, phr_err_t *err);
+static int phr_store_has_room(phr_store_t *st, phr_err_t *err);
+static void phr_store_account(phr_store_t *st, int committed);
+
+
+int
+phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
+    phr_err_t *err)
+{
+    int           rc;
+    phr_store_t  *st;
+
+    st = phr_calloc(1, sizeof(phr_store_t));
+    if (st == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    st->conf = *conf;
+    st->conf.path = NULL;
+    st->storage.querier = phr_querier_open;
+    st->appender.base.ops = &phr_store_appender_ops;
+    st->appender.st = st;
+    st->now_ms = PHR_TIME_MIN;
+    st->cutoff_ms = PHR_TIME_MIN;
+    st->check_ms = PHR_TIME_MIN;
+
+    phr_array_init(&st->sources, sizeof(void *));
+    phr_array_init(&st->groups, sizeof(void *));
+    phr_array_init(&st->dirty, sizeof(uint32_t));
+    phr_array_init(&st->entries, sizeof(phr_index_entry_t));
+    phr_buf_init(&st->buf, 0);
+    pthread_mutex_init(&st->mutex, NULL);
+
+    st->names = phr_map_create();
+    st->scratch = phr_arena_create(0);
+    st->pending = phr_arena_create(0);
+
+    if (st->names == NULL || st->scratch == NULL || st->pending == NULL) {
+        rc = phr_err_set(err, PHR_ENOMEM, "no memory");
+        goto failed;
+    }
+
+    rc = phr_env_open(conf->path, conf->map_size_bytes, conf->read_only,
+                      &st->env, err);
+    if (rc != PHR_OK) {
+        goto failed;
+    }
+
+    rc = phr_store_check_version(st, err);
+    if (rc != PHR_OK) {
+        phr_err_prefix(err, "\"%s\": ", conf->path);
+        goto failed;
+    }
+
+    st->first_sid = st->next.sid;
+    *out = st;
+
+    return PHR_OK;
+
+failed:
+
+    phr_store_close(st);
+
+    return rc;
+}
+
+
+void
+phr_store_close(phr_store_t *st)
+{
+    if (st == NULL) {
+        return;
+    }
+
+    phr_txn_abort(st->txn);
+    st->txn = NULL;
+
+    phr_store_forget(st);
+
+    phr_array_free(&st->sources);
+    phr_array_free(&st->groups);
+    phr_array_free(&st->dirty);
+    phr_array_free(&st->entries);
+    phr_buf_free(&st->buf);
+    phr_map_destroy(st->names);
+    phr_arena_destroy(st->scratch);
+    phr_arena_destroy(st->pending);
+    phr_env_close(st->env);
+    pthread_mutex_destroy(&st->mutex);
+    phr_free(st);
+}
+
+
+/* makes the first record of a new store; refuses what it does not know */
+static int
+phr_store_check_version(phr_store_t *st, phr_err_t *err)
+{
+    int             rc;
+    uint8_t         value[PHR_CRC_SIZE + sizeof(PHR_STORE_MAGIC) + 4];
+    uint32_t        version;
+    phr_str_t       body;
+
+    rc = phr_txn_begin(st->env, !st->conf.read_only, &st->txn, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_record_get(st->txn, PHR_DB_META, "version", 7, &body, err);
+
+    if (rc == PHR_OK) {
+        if (body.len != sizeof(PHR_STORE_MAGIC) + 4
+            || memcmp(body.data, PHR_STORE_MAGIC, sizeof(PHR_STORE_MAGIC)))
+        {
+            rc = phr_err_set(err, PHR_ECORRUPT, "this is not a store");
+            goto done;
+        }
+
+        version = phr_get_be32((const uint8_t *) body.data
+                               + sizeof(PHR_STORE_MAGIC));
+
+        if (version != PHR_STORE_FORMAT) {
+            rc = phr_err_set(err, PHR_ECORRUPT, "the store has format %u, "
+                             "this program knows format %d: use the program "
+                             "that wrote it, or a newer one", version,
+                             PHR_STORE_FORMAT);
+            goto done;
+        }
+
+    } else if (rc == PHR_NOTFOUND && !st->conf.read_only) {
+        memcpy(value + PHR_CRC_SIZE, PHR_STORE_MAGIC,
+               sizeof(PHR_STORE_MAGIC));
+        phr_put_be32(value + PHR_CRC_SIZE + sizeof(PHR_STORE_MAGIC),
+                     PHR_STORE_FORMAT);
+
+        rc = phr_record_put(st->txn, PHR_DB_META, "version", 7, value,
+                            sizeof(value), err);
+
+    } else if (rc == PHR_NOTFOUND) {
+        rc = phr_err_set(err, PHR_ECORRUPT, "this is not a store");
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_store_read_counters(st, err);
+    }
+
+done:
+
+    if (rc == PHR_OK && !st->conf.read_only) {
+        rc = phr_txn_commit(st->env, st->txn, 1, err);
+
+    } else {
+        phr_txn_abort(st->txn);
+    }
+
+    st->txn = NULL;
+
+    return rc;
+}
+
+
+static int
+phr_store_read_counters(phr_store_t *st, phr_err_t *err)
+{
+    int              rc;
+    phr_str_t        body;
+    const uint8_t   *p;
+    phr_counters_t  *c;
+
+    c = &st->next;
+    memset(c, 0, sizeof(phr_counters_t));
+
+    rc = phr_record_get(st->txn, PHR_DB_META, "counters", 8, &body, err);
+    if (rc < 0) {
+        return rc;
+    }
+
+    if (rc == PHR_NOTFOUND) {
+        c->sid = 1;
+        c->source = 1;
+        c->layout = 1;
+        c->seal = 1;
+        c->list = 1;
+        c->name = 1;
+        c->seq = 1;
+
+    } else if (body.len != PHR_STORE_COUNTERS) {
+        return phr_err_set(err, PHR_ECORRUPT, "counters of %zu bytes",
+                           body.len);
+
+    } else {
+        p = (const uint8_t *) body.data;
+        c->sid = phr_get_be32(p);
+        c->source = phr_get_be32(p + 4);
+        c->layout = phr_get_be32(p + 8);
+        c->seal = phr_get_be32(p + 12);
+        c->list = phr_get_be32(p + 16);
+        c->name = phr_get_be32(p + 20);
+        c->seq = phr_get_be64(p + 24);
+    }
+
+    st->written = *c;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_store_write_counters(phr_store_t *st, phr_err_t *err)
+{
+    int              rc;
+    uint8_t          value[PHR_CRC_SIZE + PHR_STORE_COUNTERS], *p;
+    phr_counters_t  *c;
+
+    c = &st->next;
+
+    if (memcmp(c, &st->written, sizeof(phr_counters_t)) == 0) {
+        return PHR_OK;
+    }
+
+    p = value + PHR_CRC_SIZE;
+    phr_put_be32(p, c->sid);
+    phr_put_be32(p + 4, c->source);
+    phr_put_be32(p + 8, c->layout);
+    phr_put_be32(p + 12, c->seal);
+    phr_put_be32(p + 16, c->list);
+    phr_put_be32(p + 20, c->name);
+    phr_put_be64(p + 24, c->seq);
+
+    rc = phr_record_put(st->txn, PHR_DB_META, "counters", 8, value,
+                        sizeof(value), err);
+
+    if (rc == PHR_OK) {
+        st->written = *c;
+    }
+
+    return rc;
+}
+
+
+phr_storage_t *
+phr_store_storage(phr_store_t *st)
+{
+    return &st->storage;
+}
+
+
+phr_appender_t *
+phr_store_appender(phr_store_t *st)
+{
+    return &st->appender.base;
+}
+
+
+void
+phr_store_now(phr_store_t *st, int64_t now_ms)
+{
+    st->now_ms = now_ms;
+}
+
+
+int
+phr_store_write(phr_store_t *st, phr_err_t *err)
+{
+    int  rc;
+
+    if (st->failed) {
+        return phr_err_set(err, st->failed, "an earlier write of this "
+                           "commit failed");
+    }
+
+    if (st->txn != NULL) {
+        return PHR_OK;
+    }
+
+    if (st->conf.read_only) {
+        return phr_err_set(err, PHR_EINVAL, "the store is open for reading");
+    }
+
+    rc = phr_txn_begin(st->env, 1, &st->txn, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_store_has_room(st, err);
+    if (rc == PHR_OK) {
+        rc = phr_store_warm(st, err);
+    }
+
+    if (rc != PHR_OK) {
+        phr_txn_abort(st->txn);
+        st->txn = NULL;
+        phr_store_forget(st);
+    }
+
+    return rc;
+}
+
+
+int
+phr_store_warm(phr_store_t *st, phr_err_t *err)
+{
+    int            rc;
+    phr_db_stat_t  stat;
+
+    if (st->warm) {
+        return PHR_OK;
+    }
+
+    rc = phr_txn_stat(st->txn, PHR_DB_HASH, &stat, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    st->nseries = stat.nentries;
+
+    rc = phr_sources_warm(st, err);
+
+    if (rc == PHR_OK) {
+        st->warm = 1;
+    }
+
+    return rc;
+}
+
+
+static int
+phr_store_has_room(phr_store_t *st, phr_err_t *err)
+{
+    int             rc;
+    uint64_t        reserve;
+    phr_env_stat_t  stat;
+
+    rc = phr_env_stat(st->env, st->txn, &stat, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    reserve = phr_min(stat.map_bytes / 16, PHR_STORE_RESERVE);
+
+    if (stat.used_bytes + reserve > stat.map_bytes) {
+        return phr_err_set(err, PHR_ENOSPC, "the store is full: %llu of "
+                           "%llu bytes are used",
+                           (unsigned long long) stat.used_bytes,
+                           (unsigned long long) stat.map_bytes);
+    }
+
+    return PHR_OK;
+}
+
+
+void
+phr_store_forget(phr_store_t *st)
+{
+    void       *value, **slot;
+    size_t      i, pos;
+    phr_str_t   name;
+
+    for (i = 0; i < st->sources.nelts; i++) {
+        slot = phr_slot(&st->sources, i);
+        phr_source_destroy(*slot);
+        *slot = NULL;
+    }
+
+    for (i = 0; i < st->groups.nelts; i++) {
+        slot = phr_slot(&st->groups, i);
+        phr_free(*slot);
+        *slot = NULL;
+    }
+
+    phr_sid_map_free(&st->sids);
+    st->dirty.nelts = 0;
+    st->entries.nelts = 0;
+    st->warm = 0;
+    st->failed = PHR_OK;
+
+    if (st->pending != NULL) {
+        phr_arena_reset(st->pending);
+    }
+
+    pos = 0;
+
+    while (st->names != NULL
+           && phr_map_next(st->names, &pos, &name, &value))
+    {
+        phr_map_delete(st->names, name);
+    }
+
+    st->written.seq = 0;    /* unlike any: they are written next time */
+}
+
+
+int
+phr_store_flush(phr_store_t *st, phr_err_t *err)
+{
+    int  rc;
+
+    rc = phr_index_flush(st, 0, err);
+    if (rc == PHR_OK) {
+        rc = phr_groups_flush(st, err);
+    }
+    if (rc == PHR_OK) {
+        rc = phr_store_write_counters(st, err);
+    }
+
+    return rc;
+}
+
+
+int
+phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
+    phr_err_t *err)
+{
+    int  rc;
+
+    st->now_ms = now_ms;
+
+    if (st->txn == NULL) {
+        rc = st->failed;
+        st->failed = PHR_OK;
+
+        return rc == PHR_OK
+               ? rc : phr_err_set(err, rc, "a write of this commit failed");
+    }
+
+    rc = st->failed;
+
+    if (rc != PHR_OK) {
+        phr_err_set(err, rc, "a write of this commit failed");
+
+    } else {
+        rc = phr_store_flush(st, err);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_txn_commit(st->env, st->txn, durable, err);
+
+    } else {
+        phr_txn_abort(st->txn);
+    }
+
+    st->txn = NULL;
+
+    if (rc != PHR_OK) {
+        phr_store_forget(st);
+    }
+
+    phr_store_account(st, rc == PHR_OK);
+
+    return rc;
+}
+
+
+int
+phr_store_end(phr_store_t *st, int rc, phr_err_t *err)
+{
+    if (rc >= 0) {
+        int  committed;
+
+        committed = phr_store_flush(st, err);
+
+        if (committed == PHR_OK) {
+            committed = phr_txn_commit(st->env, st->txn, 0, err);
+
+        } else {
+            phr_txn_abort(st->txn);
+        }
+
+        if (committed != PHR_OK) {
+            rc = committed;
+        }
+
+    } else {
+        phr_txn_abort(st->txn);
+    }
+
+    st->txn = NULL;
+
+    if (rc < 0) {
+        phr_store_forget(st);
+    }
+
+    return rc;
+}
+
+
+static void
+phr_store_account(phr_store_t *st, int committed)
+{
+    pthread_mutex_lock(&st->mutex);
+
+    if (committed) {
+        st->stats.ncommits++;
+        st->stats.nsamples_appended += st->nappended;
+    }
+
+    st->stats.nsamples_refused += st->nrefused;
+
+    pthread_mutex_unlock(&st->mutex);
+
+    st->nappended = 0;
+    st->nrefused = 0;
+}
+
+
+int
+phr_store_sync(phr_store_t *st, phr_err_t *err)
+{
+    return phr_env_sync(st->env, err);
+}
+
+
+int
+phr_store_get(phr_store_t *st, char space, phr_str_t key, phr_buf_t *out,
+    phr_err_t *err)
+{
+    int         rc;
+    phr_txn_t  *txn;
+
+    rc = phr_txn_begin(st->env, 0, &txn, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_kv_get(txn, space, key, out, err);
+    phr_txn_abort(txn);
+
+    return rc;
+}
+
+
+void
+phr_store_log(phr_store_t *st, int level, const char *fmt, ...)
+{
+    char     text[PHR_ERR_TEXT];
+    va_list  args;
+
+    if (st->conf.log == NULL) {
+        return;
+    }
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+
+    st->conf.log(st->conf.log_data, level, text);
+}
+
+
+void **
+phr_slot(phr_array_t *a, size_t i)
+{
+    if (i >= a->nelts && phr_array_push_n(a, i + 1 - a->nelts) == NULL) {
+        return NULL;
+    }
+
+    return phr_array_get(a, void *, i);
+}
