@@ -1,0 +1,349 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Evaluator: limits, cancellation, lack of memory and the life of results.
+ * What queries evaluate to is in t/promql.
+ */
+
+#include "core/alloc.h"
+#include "memstore.h"
+#include "oom.h"
+#include "promql/promql.h"
+#include "tap.h"
+
+
+typedef struct {
+    const char    *expr;
+    int64_t        start_ms, end_ms, step_ms;
+    uint64_t       max_samples;
+    size_t         arena_bytes;
+    volatile int   stop;
+
+    phr_arena_t   *arena;
+    phr_result_t   result;
+    phr_err_t      err;
+} test_query_t;
+
+
+static phr_memstore_t  *store;
+
+
+static void
+test_add(const char *name, const char *label, const char *value, int n,
+    double first, double step)
+{
+    int                   i;
+    phr_arena_t          *a;
+    phr_labels_t          ls, none = { NULL, 0 };
+    phr_labels_builder_t  b;
+
+    a = phr_arena_create(0);
+    phr_labels_builder_init(&b, a, none);
+    phr_labels_builder_set(&b, phr_str_of(PHR_METRIC_NAME),
+                           phr_str_from_c(name));
+    phr_labels_builder_set(&b, phr_str_from_c(label), phr_str_from_c(value));
+    phr_labels_build(&b, &ls);
+
+    for (i = 0; i < n; i++) {
+        phr_memstore_add(store, ls, i * 10000, first + i * step);
+    }
+
+    phr_arena_destroy(a);
+}
+
+
+/* the arena stays for the result; see test_done() */
+static int
+test_run(test_query_t *t)
+{
+    int             rc;
+    phr_node_t     *node;
+    phr_query_t     q;
+    phr_querier_t  *querier;
+    phr_storage_t  *storage;
+
+    node = NULL;
+    querier = NULL;
+    storage = phr_memstore_storage(store);
+    phr_err_init(&t->err);
+
+    t->arena = phr_arena_create(t->arena_bytes);
+    if (t->arena == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    rc = phr_promql_parse(t->arena, phr_str_from_c(t->expr),
+                          PHR_PROMQL_EXPERIMENTAL, &node, &t->err);
+    if (rc < 0) {
+        return rc;
+    }
+
+    rc = storage->querier(storage, &querier, &t->err);
+
+    if (rc == PHR_OK) {
+        memset(&q, 0, sizeof(q));
+        q.node = node;
+        q.text = phr_str_from_c(t->expr);
+        q.start_ms = t->start_ms;
+        q.end_ms = t->end_ms;
+        q.step_ms = t->step_ms;
+        q.lookback_ms = 300000;
+        q.subquery_step_ms = 60000;
+        q.max_samples = t->max_samples;
+        q.stop = &t->stop;
+        q.arena = t->arena;
+
+        rc = phr_promql_eval(&q, querier, &t->result, &t->err);
+        querier->ops->close(querier);
+    }
+
+    phr_promql_destroy(node);
+
+    return rc;
+}
+
+
+static void
+test_done(test_query_t *t)
+{
+    phr_arena_destroy(t->arena);
+    t->arena = NULL;
+}
+
+
+static int
+test_oom(void *data)
+{
+    int            rc;
+    test_query_t  *t;
+
+    t = data;
+    rc = test_run(t);
+    test_done(t);
+
+    return rc;
+}
+
+
+static void
+test_limits(void)
+{
+    test_query_t  t;
+
+    memset(&t, 0, sizeof(t));
+    t.expr = "sum(m)";
+    t.end_ms = 600000;
+    t.step_ms = 10000;
+
+    is_int(test_run(&t), PHR_OK, "no limit");
+    is_int(t.result.samples_peak, 4 * 61 + 61, "operands and result count");
+    is_int(t.result.samples_read, 4 * 61, "every sample is read once");
+    test_done(&t);
+
+    t.max_samples = 4 * 61 + 61;
+    is_int(test_run(&t), PHR_OK, "as many samples as allowed");
+    test_done(&t);
+
+    t.max_samples--;
+    is_int(test_run(&t), PHR_ELIMIT, "one sample more");
+    is_str(t.err.text, "query processing would load too many samples into "
+           "memory in query execution", "the limit is named");
+    test_done(&t);
+
+    t.max_samples = 1000;
+    t.expr = "sum_over_time(m[10m])";
+    t.step_ms = 0;
+    t.start_ms = 600000;
+    is_int(test_run(&t), PHR_OK, "one window is held at a time");
+    test_done(&t);
+
+    t.max_samples = 50;
+    is_int(test_run(&t), PHR_ELIMIT, "a window is held");
+    test_done(&t);
+
+    t.expr = "count_over_time(vector(1)[1y:1ms])";
+    is_int(test_run(&t), PHR_ELIMIT, "subquery of too many steps");
+    test_done(&t);
+
+    t.max_samples = 0;
+    t.arena_bytes = 1024 * 1024;
+    is_int(test_run(&t), PHR_ELIMIT, "memory is bounded");
+    is_str(t.err.text, "query needs more memory than allowed",
+           "the bound is named");
+    test_done(&t);
+}
+
+
+static void
+test_stop(void)
+{
+    test_query_t  t;
+
+    memset(&t, 0, sizeof(t));
+    t.expr = "sum(m)";
+
+    t.stop = PHR_ETIMEOUT;
+    is_int(test_run(&t), PHR_ETIMEOUT, "timeout is seen");
+    is_str(t.err.text, "query timed out in expression evaluation",
+           "timeout is named");
+    test_done(&t);
+
+    t.stop = PHR_ECANCELED;
+    is_int(test_run(&t), PHR_ECANCELED, "cancellation is seen");
+    is_str(t.err.text, "query was canceled in expression evaluation",
+           "cancellation is named");
+    test_done(&t);
+}
+
+
+static void
+test_types(void)
+{
+    test_query_t  t;
+
+    memset(&t, 0, sizeof(t));
+
+    t.expr = "(\"text\")";
+    is_int(test_run(&t), PHR_OK, "string");
+    is_int(t.result.type, PHR_TYPE_STRING, "type of string");
+    ok(phr_str_eq(t.result.string, phr_str_of("text")), "its value");
+    test_done(&t);
+
+    t.expr = "1 + 1";
+    is_int(test_run(&t), PHR_OK, "scalar");
+    is_int(t.result.type, PHR_TYPE_SCALAR, "type of scalar");
+    ok(t.result.scalar == 2, "its value");
+    test_done(&t);
+
+    t.end_ms = 15000;
+    t.step_ms = 10000;
+    is_int(test_run(&t), PHR_OK, "scalar over a range");
+    is_int(t.result.type, PHR_TYPE_MATRIX, "is a matrix");
+    is_int(t.result.nseries, 1, "of one series");
+    is_int(t.result.series[0].n, 2, "whose last step is not after the end");
+    test_done(&t);
+
+    t.expr = "m[1m]";
+    is_int(test_run(&t), PHR_EINVAL, "range vector over a range");
+    test_done(&t);
+
+    t.step_ms = 0;
+    t.start_ms = t.end_ms = 60000;
+    is_int(test_run(&t), PHR_OK, "range vector at an instant");
+    is_int(t.result.nseries, 4, "has all series");
+    is_int(t.result.series[3].n, 6, "and their samples");
+    ok(t.result.series[0].v[5] == 7, "with their values");
+    test_done(&t);
+
+    t.step_ms = 10000;
+    t.start_ms = 60000;
+    t.end_ms = 0;
+    t.expr = "m + 1";
+    is_int(test_run(&t), PHR_OK, "an end before the start");
+    is_int(t.result.nseries, 0, "has no steps");
+    test_done(&t);
+}
+
+
+/* a long chain nests as deep as it is long */
+static void
+test_depth(void)
+{
+    int            i, rc;
+    char          *expr, *p;
+    test_query_t   t;
+
+    memset(&t, 0, sizeof(t));
+
+    expr = malloc(200000);
+    p = expr;
+    p += sprintf(p, "1");
+
+    for (i = 1; i < 500; i++) {
+        p += sprintf(p, " + 1");
+    }
+
+    t.expr = expr;
+    is_int(test_run(&t), PHR_OK, "sum of 500 numbers");
+    ok(t.result.scalar == 500, "its value");
+    test_done(&t);
+
+    for ( ; i < 40000; i++) {
+        p += sprintf(p, "+1");
+    }
+
+    rc = test_run(&t);
+    ok(rc == PHR_OK || rc < 0, "a chain of 40,000 does no harm");
+    test_done(&t);
+
+    free(expr);
+}
+
+
+static void
+test_lack_of_memory(void)
+{
+    int           n;
+    size_t        i;
+    test_query_t  t;
+
+    static const char *const  queries[] = {
+        "sum by (i) (rate(m[1m]))",
+        "m[1m]",
+        "max_over_time(rate(m[1m])[2m:10s])",
+        "m * on(i) group_left m2",
+        "m + fill(1) m2",
+        "m or m2 and m unless m2",
+        "topk(1, m) + count_values(\"i\", m)",
+        "label_replace(m, \"a\", \"$1\", \"i\", \"(.*)\")",
+        "label_join(m, \"a\", \",\", \"i\", \"i\")",
+        "quantile_over_time(0.5, m[1m])",
+        "increase(m[1m] smoothed) + mad_over_time(m[1m])",
+        "histogram_quantile(0.5, label_replace(m, \"le\", \"$1\", \"i\", "
+            "\"(.*)\"))",
+        "info(m, {__name__=~\".+2\"})",
+        "sort_by_label(absent(nothing) or m, \"i\")",
+        "\"text\"",
+        "1 + scalar(m) ^ time()",
+    };
+
+    for (i = 0; i < phr_nelems(queries); i++) {
+        memset(&t, 0, sizeof(t));
+        t.expr = queries[i];
+        t.start_ms = t.end_ms = 300000;
+
+        n = phr_oom_run(test_oom, &t);
+        ok(n > 0, "survives lack of memory: %s", queries[i]);
+
+        if (strchr(queries[i], '"') == NULL && queries[i][1] != '[') {
+            t.end_ms = 400000;
+            t.step_ms = 10000;
+            n = phr_oom_run(test_oom, &t);
+            ok(n > 0, "and over a range: %s", queries[i]);
+        }
+    }
+}
+
+
+int
+main(void)
+{
+    store = phr_memstore_create();
+
+    test_add("m", "i", "1", 61, 1, 1);
+    test_add("m", "i", "2", 61, 2, 1);
+    test_add("m", "i", "3", 61, 3, 1);
+    test_add("m", "i", "4", 61, 4, -1);
+    test_add("m2", "i", "1", 61, 1, 1);
+    test_add("m2", "i", "5", 61, 1, 1);
+
+    test_limits();
+    test_stop();
+    test_types();
+    test_depth();
+    test_lack_of_memory();
+
+    phr_memstore_destroy(store);
+
+    return done_testing();
+}
