@@ -157,7 +157,8 @@ phr_alert_tell(phr_alert_t *alert, int64_t t_ms, int64_t interval_ms,
 
     /* what was resolved since is told at once */
 
-    if (alert->resolved_ms <= alert->sent_ms
+    if (alert->sent_ms != 0
+        && alert->resolved_ms <= alert->sent_ms
         && alert->sent_ms + resend_ms >= t_ms)
     {
         return 0;
