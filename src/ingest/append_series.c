@@ -33,6 +33,8 @@ static int phr_scrape_sid_index(phr_scrape_t *s);
 static void phr_scrape_sid_fill(phr_scrape_t *s);
 static void phr_scrape_sid_put(phr_scrape_t *s, uint32_t slot);
 static size_t phr_scrape_sid_hash(phr_scrape_t *s, phr_sid_t sid);
+static uint32_t phr_scrape_renumber(phr_scrape_t *s, const phr_map_t *map,
+    phr_scrape_text_t *text, uint32_t *to);
 static void phr_scrape_keep(uint32_t *to, uint32_t *nslots,
     uint32_t *slot);
 
@@ -252,7 +254,6 @@ phr_scrape_purge(phr_scrape_t *s)
     phr_array_init(&slots, sizeof(phr_scrape_slot_t));
 
     n = s->slots.nelts;
-    nslots = 0;
 
     to = phr_malloc((n + 1) * sizeof(uint32_t));
     kept = phr_array_push_n(&slots, n + 1);
@@ -289,27 +290,7 @@ phr_scrape_purge(phr_scrape_t *s)
 
     /* nothing fails from here on */
 
-    memset(to, 0xff, (n + 1) * sizeof(uint32_t));
-
-    for (i = 0; i < s->nlines; i++) {
-        line = &s->lines[i];
-
-        if (line->kind == PHR_LINE_SAMPLE && line->text != PHR_SCRAPE_NONE) {
-            phr_scrape_keep(to, &nslots, &line->slot);
-            metric = phr_str_from(s->body + line->off, line->metric_len);
-            line->text = (uint32_t) ((uintptr_t) phr_map_get(map, metric)
-                                     - 1);
-            text[line->text].slot = line->slot;
-        }
-    }
-
-    for (i = 0; i < s->ntracked; i++) {
-        phr_scrape_keep(to, &nslots, &s->tracked[i]);
-    }
-
-    for (i = 0; i < PHR_SCRAPE_NREPORT; i++) {
-        phr_scrape_keep(to, &nslots, &s->report[i]);
-    }
+    nslots = phr_scrape_renumber(s, map, text, to);
 
     for (i = 0; i < n; i++) {
         if (to[i] != PHR_SCRAPE_NONE) {
@@ -340,6 +321,46 @@ failed:
     phr_free(to);
 
     return PHR_ENOMEM;
+}
+
+
+/* lets everything refer to the new slots; returns how many there are */
+
+static uint32_t
+phr_scrape_renumber(phr_scrape_t *s, const phr_map_t *map,
+    phr_scrape_text_t *text, uint32_t *to)
+{
+    size_t              i;
+    uint32_t            nslots;
+    phr_str_t           metric;
+    phr_scrape_line_t  *line;
+
+    nslots = 0;
+    memset(to, 0xff, (s->slots.nelts + 1) * sizeof(uint32_t));
+
+    for (i = 0; i < s->nlines; i++) {
+        line = &s->lines[i];
+
+        if (line->kind != PHR_LINE_SAMPLE || line->text == PHR_SCRAPE_NONE) {
+            continue;
+        }
+
+        phr_scrape_keep(to, &nslots, &line->slot);
+
+        metric = phr_str_from(s->body + line->off, line->metric_len);
+        line->text = (uint32_t) ((uintptr_t) phr_map_get(map, metric) - 1);
+        text[line->text].slot = line->slot;
+    }
+
+    for (i = 0; i < s->ntracked; i++) {
+        phr_scrape_keep(to, &nslots, &s->tracked[i]);
+    }
+
+    for (i = 0; i < PHR_SCRAPE_NREPORT; i++) {
+        phr_scrape_keep(to, &nslots, &s->report[i]);
+    }
+
+    return nslots;
 }
 
 

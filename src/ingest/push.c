@@ -34,6 +34,11 @@ static void phr_push_clear(phr_push_t *p);
 static int phr_push_do(phr_push_t *p, phr_appender_t *app,
     const phr_push_request_t *r, phr_arena_t *arena,
     phr_push_answer_t *answer, phr_err_t *err);
+static int phr_push_change(phr_push_t *p, phr_appender_t *app,
+    const phr_push_request_t *r, phr_push_group_t *g,
+    phr_push_answer_t *answer, phr_err_t *err);
+static int phr_push_delete(phr_push_t *p, phr_appender_t *app,
+    phr_push_group_t *g, int64_t now_ms, phr_err_t *err);
 static int phr_push_write(phr_push_t *p, phr_appender_t *app,
     const phr_push_request_t *r, phr_push_group_t *g, phr_err_t *err);
 static int phr_push_record_failure(phr_push_t *p, phr_appender_t *app,
@@ -428,10 +433,9 @@ phr_push_do(phr_push_t *p, phr_appender_t *app, const phr_push_request_t *r,
 {
     int                rc;
     char               key[24];
-    size_t             i;
     phr_err_t          e;
     phr_labels_t       labels;
-    phr_push_group_t  *g, *new;
+    phr_push_group_t  *g;
 
     if (r->id.len > PHR_PUSH_MAX_ID) {
         phr_err_set(&e, PHR_EINVAL, "request id is too long");
@@ -453,36 +457,56 @@ phr_push_do(phr_push_t *p, phr_appender_t *app, const phr_push_request_t *r,
     g = phr_map_get(p->groups, phr_str_from_c(key));
 
     if (r->method == PHR_PUSH_DELETE) {
-
-        for (i = 0; g != NULL; i++) {
-            if (*phr_array_get(&p->list, phr_push_group_t *, i) == g) {
-                rc = phr_push_end(p, app, i, r->now_ms, err);
-                break;
-            }
-        }
-
         answer->status = 202;
-
-        return rc;
+        return g ? phr_push_delete(p, app, g, r->now_ms, err) : PHR_OK;
     }
 
-    new = NULL;
-
-    if (g == NULL) {
-        if (p->o.max_groups != 0 && p->list.nelts >= p->o.max_groups) {
-            phr_err_set(&e, PHR_ELIMIT, "more than %zu push groups",
-                        p->o.max_groups);
-            return phr_push_refuse(answer, 400, &e);
-        }
-
-        rc = phr_push_group_create(labels, &new);
-        if (rc != PHR_OK) {
-            return phr_err_set(err, rc, "no memory for a push");
-        }
-
-        g = new;
-        g->row_ms = p->ended_ms;
+    if (g != NULL) {
+        return phr_push_change(p, app, r, g, answer, err);
     }
+
+    if (p->o.max_groups != 0 && p->list.nelts >= p->o.max_groups) {
+        phr_err_set(&e, PHR_ELIMIT, "more than %zu push groups",
+                    p->o.max_groups);
+        return phr_push_refuse(answer, 400, &e);
+    }
+
+    rc = phr_push_group_create(labels, &g);
+    if (rc != PHR_OK) {
+        return phr_err_set(err, rc, "no memory for a push");
+    }
+
+    g->row_ms = p->ended_ms;
+
+    rc = phr_push_change(p, app, r, g, answer, err);
+
+    if (rc == PHR_OK && g->state.nseries != 0) {
+        rc = phr_push_add(p, g);
+        if (rc == PHR_OK) {
+            return PHR_OK;
+        }
+
+        phr_err_set(err, rc, "no memory for a push");
+    }
+
+    /* refused, or failed, so that all is read again */
+
+    phr_push_unindex(p, g);
+    phr_push_group_destroy(g);
+
+    return rc;
+}
+
+
+/* PHR_OK with an answer: a group whose state is empty is to be forgotten */
+
+static int
+phr_push_change(phr_push_t *p, phr_appender_t *app,
+    const phr_push_request_t *r, phr_push_group_t *g,
+    phr_push_answer_t *answer, phr_err_t *err)
+{
+    int        rc;
+    phr_err_t  e;
 
     phr_err_init(&e);
     answer->status = 200;
@@ -495,37 +519,38 @@ phr_push_do(phr_push_t *p, phr_appender_t *app, const phr_push_request_t *r,
         phr_push_refuse(answer, 400, &e);
 
         rc = phr_push_record_failure(p, app, g, r->now_ms, &e);
+
         if (rc == PHR_ELIMIT) {
-            phr_push_group_destroy(new);
             return PHR_OK;
         }
 
     } else if (rc == PHR_EPARSE || rc == PHR_ELIMIT) {
-        phr_push_group_destroy(new);
         return phr_push_refuse(answer, e.code == PHR_EUNAVAIL ? 503 : 400,
                                &e);
     }
 
-    if (rc == PHR_OK && new != NULL) {
-        rc = phr_push_add(p, new);
-        if (rc == PHR_OK) {
-            return PHR_OK;
-        }
-
-        phr_push_unindex(p, new);
-        phr_err_set(&e, rc, "no memory for a push");
-    }
-
-    if (rc != PHR_OK) {
-        phr_push_unindex(p, g);
-        phr_push_group_destroy(new);
-
-        if (err != NULL) {
-            *err = e;
-        }
+    if (rc != PHR_OK && err != NULL) {
+        *err = e;
     }
 
     return rc;
+}
+
+
+static int
+phr_push_delete(phr_push_t *p, phr_appender_t *app, phr_push_group_t *g,
+    int64_t now_ms, phr_err_t *err)
+{
+    size_t             i;
+    phr_push_group_t **list;
+
+    list = p->list.elts;
+
+    for (i = 0; list[i] != g; i++) {
+        /* void */
+    }
+
+    return phr_push_end(p, app, i, now_ms, err);
 }
 
 

@@ -12,6 +12,8 @@
 #include "core/utf8.h"
 
 
+static int phr_push_pair(phr_arena_t *arena, phr_str_t *rest, phr_label_t *l,
+    phr_err_t *err);
 static int phr_push_percent(phr_arena_t *arena, phr_str_t path,
     phr_str_t *out, phr_err_t *err);
 static int phr_push_hex(char c);
@@ -32,10 +34,10 @@ int
 phr_push_path(phr_arena_t *arena, phr_str_t path, phr_labels_t *labels,
     phr_err_t *err)
 {
-    int           rc, base64;
+    int           rc;
     size_t        i, n;
-    phr_str_t     rest, part, name, value, job;
-    phr_label_t  *l;
+    phr_str_t     rest;
+    phr_label_t  *l, job;
 
     rest = phr_str_of("");
 
@@ -65,77 +67,92 @@ phr_push_path(phr_arena_t *arena, phr_str_t path, phr_labels_t *labels,
         return phr_err_set(err, phr_arena_rc(arena), "no memory for a path");
     }
 
-    n = 0;
-    job = phr_str_of("");
-
-    for (i = 0; phr_push_part(&rest, &part); i++) {
-
-        if (i == 0) {
-            if (phr_push_name(part, &name, &base64) != PHR_OK
-                || !phr_str_eq(name, phr_push_job))
-            {
-                return phr_err_set(err, PHR_EINVAL, "path does not begin "
-                                   "with /metrics/job");
-            }
-
-        } else {
-
-            /* a slash at the very end behind the job */
-
-            if (i == 1 && part.len == 0 && rest.data == NULL) {
-                break;
-            }
-
-            if (phr_push_name(part, &name, &base64) != PHR_OK) {
-                return phr_err_set(err, PHR_EINVAL, "improper label name "
-                                   "\"%.*s\"", (int) part.len, part.data);
-            }
-        }
-
-        if (!phr_push_part(&rest, &value)) {
-            if (i == 0) {
-                break;
-            }
-
-            return phr_err_set(err, PHR_EINVAL, "odd number of components "
-                               "in label string");
-        }
-
-        if (base64) {
-            rc = phr_push_base64(arena, value, &value);
-            if (rc == PHR_EPARSE) {
-                return phr_err_set(err, PHR_EINVAL, "invalid base64 encoding "
-                                   "for label %.*s", (int) name.len,
-                                   name.data);
-            }
-
-            if (rc != PHR_OK) {
-                return phr_err_set(err, rc, "no memory for a path");
-            }
-        }
-
-        if (!phr_utf8_valid(value.data, value.len)) {
-            return phr_err_set(err, PHR_EINVAL, "value of label %.*s is not "
-                               "valid UTF-8", (int) name.len, name.data);
-        }
-
-        if (i == 0) {
-            job = value;
-        }
-
-        phr_push_label_set(l, &n, name, value);
+    rc = phr_push_pair(arena, &rest, &job, err);
+    if (rc != PHR_OK) {
+        return rc;
     }
 
-    if (job.len == 0) {
+    if (!phr_str_eq(job.name, phr_push_job)) {
+        return phr_err_set(err, PHR_EINVAL, "path does not begin with "
+                           "/metrics/job");
+    }
+
+    if (job.value.len == 0) {
         return phr_err_set(err, PHR_EINVAL, "job name is required");
     }
 
-    phr_push_label_set(l, &n, phr_push_job, job);
+    /* a slash may stand at the very end behind the job */
+
+    if (rest.len == 0) {
+        rest.data = NULL;
+    }
+
+    n = 0;
+
+    while (rest.data != NULL) {
+        rc = phr_push_pair(arena, &rest, &l[n], err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        phr_push_label_set(l, &n, l[n].name, l[n].value);
+    }
+
+    phr_push_label_set(l, &n, phr_push_job, job.value);
 
     qsort(l, n, sizeof(phr_label_t), phr_push_label_cmp);
 
     labels->l = l;
     labels->n = n;
+
+    return PHR_OK;
+}
+
+
+/* a name and a value, decoded; only the job may lack its value */
+
+static int
+phr_push_pair(phr_arena_t *arena, phr_str_t *rest, phr_label_t *l,
+    phr_err_t *err)
+{
+    int        rc, base64;
+    phr_str_t  part;
+
+    if (!phr_push_part(rest, &part)
+        || phr_push_name(part, &l->name, &base64) != PHR_OK)
+    {
+        return phr_err_set(err, PHR_EINVAL, "improper label name \"%.*s\"",
+                           (int) part.len, part.data);
+    }
+
+    if (!phr_push_part(rest, &l->value)) {
+
+        if (!phr_str_eq(l->name, phr_push_job)) {
+            return phr_err_set(err, PHR_EINVAL, "odd number of components "
+                               "in label string");
+        }
+
+        l->value = phr_str_of("");
+    }
+
+    if (base64) {
+        rc = phr_push_base64(arena, l->value, &l->value);
+
+        if (rc == PHR_EPARSE) {
+            return phr_err_set(err, PHR_EINVAL, "invalid base64 encoding "
+                               "for label %.*s", (int) l->name.len,
+                               l->name.data);
+        }
+
+        if (rc != PHR_OK) {
+            return phr_err_set(err, rc, "no memory for a path");
+        }
+    }
+
+    if (!phr_utf8_valid(l->value.data, l->value.len)) {
+        return phr_err_set(err, PHR_EINVAL, "value of label %.*s is not "
+                           "valid UTF-8", (int) l->name.len, l->name.data);
+    }
 
     return PHR_OK;
 }
@@ -327,6 +344,7 @@ phr_push_label_set(phr_label_t *l, size_t *n, phr_str_t name,
     phr_str_t value)
 {
     size_t  i;
+
 
     for (i = 0; i < *n && !phr_str_eq(l[i].name, name); i++) {
         /* void */
