@@ -99,8 +99,9 @@ ngx_http_pharos_zone_stale(ngx_http_pharos_shared_t *sh)
 ngx_msec_t
 ngx_http_pharos_zone_start(ngx_http_pharos_shared_t *sh)
 {
-    int64_t    now_ms;
-    ngx_pid_t  owner;
+    int64_t     now_ms;
+    ngx_pid_t   owner;
+    ngx_uint_t  died;
 
     now_ms = ngx_http_pharos_zone_clock_ms();
     owner = sh->owner;
@@ -110,7 +111,9 @@ ngx_http_pharos_zone_start(ngx_http_pharos_shared_t *sh)
      * has crossed itself out: neither is a death.
      */
 
-    if (owner && kill(owner, 0) == -1 && ngx_errno == NGX_ESRCH) {
+    died = owner && kill(owner, 0) == -1 && ngx_errno == NGX_ESRCH;
+
+    if (died) {
         sh->ncrashes++;
 
         if (now_ms - sh->start_ms < NGX_HTTP_PHAROS_QUICK_MS) {
@@ -125,7 +128,7 @@ ngx_http_pharos_zone_start(ngx_http_pharos_shared_t *sh)
     sh->start_ms = now_ms;
     sh->nstarts++;
 
-    if (sh->nquick <= NGX_HTTP_PHAROS_FREE) {
+    if (!died || sh->nquick <= NGX_HTTP_PHAROS_FREE) {
         return 0;
     }
 

@@ -1,0 +1,119 @@
+#!/usr/bin/perl
+
+# Copyright (C) The Pharos Authors
+#
+# What nginx serves is counted: exactly, per server, over reloads, and
+# without what workers and helper say to each other.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Test::Pharos;
+
+my $t = Test::Pharos->new;
+
+$t->conf(<<'END');
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+        server_name one.example two.example;
+
+        location / { pharos; }
+        location = /ok { return 200 ok; }
+        location = /gone { return 410; }
+        location = /odd { return 299; }
+        location = /status { stub_status; }
+        location = /proxy { proxy_pass http://127.0.0.1:%%PORT_1%%/ok; }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_1%%;
+
+        location = /ok { return 200 inner; }
+    }
+END
+
+$t->run;
+$t->wait_ready;
+
+my $requests = 'nginx_http_requests_total';
+
+for (1 .. 7) { $t->get('/ok') }
+for (1 .. 3) { $t->get('/gone') }
+$t->get('/odd');
+for (1 .. 2) { $t->get('/proxy') }
+$t->post('/ok', 'x' x 1000);
+
+my $m = metrics();
+my @one = (server => 'one.example');
+
+is($t->metric($m, $requests, @one, code => 410), 3, 'by status code');
+is($t->metric($m, $requests, @one, code => '2xx'), 1,
+   'an odd status by its class');
+is($t->metric($m, $requests, server => '_', code => 200), 2,
+   'by server, one without a name is "_"');
+is($t->metric($m, 'nginx_http_request_methods_total', @one,
+              method => 'POST'), 1, 'by method');
+cmp_ok($t->metric($m, 'nginx_http_received_bytes_total', @one), '>', 1000,
+       'bytes received');
+cmp_ok($t->metric($m, 'nginx_http_sent_bytes_total', @one), '>', 2000,
+       'bytes sent');
+
+my $upstream = 'nginx_http_upstream_duration_seconds';
+my $before = $t->metric($m, "${upstream}_count", @one);
+
+$t->get('/proxy');
+is($t->metric(metrics(), "${upstream}_count", @one) - $before, 2,
+   'what an upstream answered: the proxied one, and the metrics before');
+
+my $seen = $t->metric(metrics(), 'nginx_http_request_duration_seconds_bucket',
+                      @one, le => '+Inf');
+is($seen + 1, $t->metric(metrics(), "nginx_http_request_duration_seconds_count",
+                         @one), 'buckets end in the count');
+
+# stub_status is not disturbed by the helper
+
+my ($requests_before) = $t->get('/status')->{content} =~ /^ \d+ \d+ (\d+)/m;
+$t->get('/-/healthy') for 1 .. 10;
+my $status = $t->get('/status')->{content};
+my ($requests_after) = $status =~ /^ \d+ \d+ (\d+)/m;
+
+is($requests_after - $requests_before, 11, 'requests are not counted twice');
+
+kill 'KILL', $t->helper;
+$t->allow(qr/exited on signal 9/);
+$t->wait_ready;
+
+ok($t->poll(sub { $t->get('/status')->{content} =~ /Writing: 1 / }),
+   'a killed helper leaves no connection behind');
+
+# totals go on
+
+my $total = $t->metric(metrics(), $requests, @one, code => 410);
+is($total, 3, 'counters survive the death of the helper');
+
+$t->reload;
+$t->wait_ready;
+$t->get('/gone');
+is($t->metric(metrics(), $requests, @one, code => 410), 4,
+   'counters go on over a reload');
+
+for (1 .. 4) {
+    kill 'KILL', ($t->workers)[0];
+    $t->wait_for(sub { $t->workers == 2 }, 'a worker has a successor');
+    $t->get('/gone');
+}
+
+is($t->metric(metrics(), $requests, @one, code => 410), 8,
+   'counters go on over the death of workers');
+
+my $crashes = $t->metric(metrics(), 'pharos_helper_crashes_total');
+is($crashes, 1, 'the death of the helper is counted');
+
+$t->done;
+
+
+sub metrics { return $t->get('/metrics')->{content} }
