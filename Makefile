@@ -24,25 +24,168 @@ UNIT      = $(notdir $(basename $(filter-out t/unit/memstore.c t/unit/oom.c, \
 HELPERS   = $(wildcard t/unit/memstore.c t/unit/oom.c)
 
 
+# nginx's headers and configure as Debian's nginx-dev installs them
+NGINX_DEV ?= /usr/share/nginx/src
+NGINX_OPT  = --with-compat --with-threads --with-http_ssl_module \
+             --with-http_stub_status_module --with-cc-opt='-O2 -g'
+MODULE     = ngx_http_pharos_module.so
 
-.PHONY: help unit unit-plain unit-asan clean
+
+# what "make start" runs, and where; RETENTION=0 keeps everything
+RUN      ?= run
+PORT     ?= 9090
+TLS_PORT ?= 8443
+export RUN PORT TLS_PORT PROMETHEUS_YML ALERTMANAGER_YML DASHBOARDS RETENTION
+
+JOBS     ?= $(shell nproc)
+PACKAGES  = packaging/install-packages
+LISTS     = packaging/packages-build.txt
+START     = MODULE=$(BUILD_DIR)/$(MODULE) PAGE=$(CURDIR)/html/dist \
+            LUA=$(CURDIR)/lua packaging/start
+
+
+.PHONY: help start stop status build packages install package test check \
+        lua integration browser lint page page-check unit unit-plain \
+        unit-asan unit-programs module module-mainline ci clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+#: make start         installs what is missing, builds, starts in run/
+#: make stop          ends it
+#: make status        says whether it runs, and its URLs
+#:                    with RUN=DIR PORT=9090 TLS_PORT=8443 RETENTION=15d
+#:                    PROMETHEUS_YML=FILE ALERTMANAGER_YML=FILE
+#:                    DASHBOARDS=DIR
+start: packages
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(START) start
+
+stop status:
+	@$(START) $@
+
+packages:
+	@$(PACKAGES) $(LISTS)
+
+#: make build         the module and the page
+build: module page
+
+#: make install       into Debian's nginx, below DESTDIR if that is set
+install: build
+	BUILD=$(BUILD_DIR) packaging/install
+
+#: make package       a .deb for the nginx that is installed, in $(BUILD)
+package: build
+	BUILD=$(BUILD_DIR) packaging/package
+
+#: make test          installs what is missing, builds, runs all tests
+#: make ci            the same, as continuous integration does
+test: LISTS += packaging/packages-test.txt
+test: packages
+	@$(MAKE) --no-print-directory -j$(JOBS) build unit-programs
+	@$(MAKE) --no-print-directory -k check && echo "all tests passed"
+
+ci:
+	.ci/run
+
+check: lint unit lua integration page-check browser
+
+#: make lint          luacheck, and the style of sources
+lint:
+	prove t/style*.t
+	luacheck -q lua t/lua
+
+#: make lua           tests of the Lua modules
+lua:
+	prove -e luajit t/lua/*.t
+
+#: make integration   tests of a real nginx; ONLY_T=t/api_query.t for one
+TESTS     = $(filter-out t/style%,$(wildcard t/*.t))
+ONLY_T   ?= $(TESTS)
+
+integration: module
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) prove -j$(JOBS) $(ONLY_T)
+
+#: make page          the page, in html/dist
+#: make page-check    types, style and unit tests of the page
+#: make browser       the page of a running nginx in a real browser
+MODULES   = html/node_modules/.package-lock.json
+PAGE      = html/dist/index.html
+
+page: $(PAGE)
+
+$(MODULES): html/package.json html/package-lock.json
+	cd html && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE): $(MODULES) $(filter-out %.test.ts,$(shell \
+        find html/src html/public html/index.html html/tsconfig.json \
+        html/vite.config.ts -type f))
+	cd html && npm run --silent build
+	@touch $@
+
+page-check: $(MODULES)
+	cd html && npx tsc --noEmit
+	cd html && npm run --silent lint
+	cd html && npm run --silent test
+
+browser: build
+	RUN=$(BUILD)/browser $(START) try prove -e node t/browser/*.t
 
 #: make unit          C unit tests, plain and under ASan+UBSan
 #: make unit-plain    C unit tests alone; ONLY=store_chunk for one of them
 #: make clean         removes build products
 
 ONLY     ?= $(UNIT)
+PROGRAMS  = $(ONLY:%=$(BUILD)/unit/%.t)
+ASAN      = $(ONLY:%=$(BUILD)/unit-asan/%.t)
 
 unit: unit-plain unit-asan
 
-unit-plain: $(ONLY:%=$(BUILD)/unit/%.t)
-	prove -e '' $^
+unit-plain: $(PROGRAMS)
+	prove -j$(JOBS) -e '' $^
 
-unit-asan: $(ONLY:%=$(BUILD)/unit-asan/%.t)
-	prove -e '' $^
+unit-asan: $(ASAN)
+	prove -j$(JOBS) -e '' $^
+
+unit-programs: $(PROGRAMS) $(ASAN)
+
+#: make module        the module, for Debian's nginx
+#: make module-mainline NGINX_SRC=DIR   for a source tree, and its nginx
+module: $(BUILD)/$(MODULE)
+
+$(BUILD)/nginx/configure: $(NGINX_DEV)/configure
+	@mkdir -p $(BUILD)
+	rm -rf $(BUILD)/nginx
+	cp -rL $(NGINX_DEV) $(BUILD)/nginx
+	touch $@
+
+$(BUILD)/nginx/objs/Makefile: config $(BUILD)/nginx/configure
+	cd $(BUILD)/nginx && ./configure $(NGINX_OPT) \
+	    --add-dynamic-module=$(CURDIR) > configure.log 2>&1 \
+	    || { tail -20 configure.log; rm -f objs/Makefile; exit 1; }
+
+# nginx's own Makefile knows what is out of date; install by rename, as a
+# running nginx may have the old file mapped
+$(BUILD)/$(MODULE): $(BUILD)/nginx/objs/Makefile FORCE
+	$(MAKE) -C $(BUILD)/nginx -f objs/Makefile modules
+	@cmp -s $(BUILD)/nginx/objs/$(MODULE) $@ || { \
+	    cp $(BUILD)/nginx/objs/$(MODULE) $@.new && mv $@.new $@; }
+
+module-mainline:
+	@test -n "$(NGINX_SRC)" || { echo "say NGINX_SRC=DIR"; exit 1; }
+	@mkdir -p $(BUILD)/mainline
+	cd $(NGINX_SRC) && { test -f configure && c=./configure \
+	    || c=auto/configure; } && \
+	    test $(BUILD_DIR)/mainline/Makefile -nt $(CURDIR)/config \
+	    || $$c --builddir=$(BUILD_DIR)/mainline $(NGINX_OPT) \
+	    --add-dynamic-module=$(CURDIR) > $(BUILD_DIR)/mainline.log 2>&1 \
+	    || { tail -20 $(BUILD_DIR)/mainline.log; exit 1; }
+	$(MAKE) -C $(NGINX_SRC) -f $(BUILD_DIR)/mainline/Makefile modules binary
+
+BUILD_DIR  = $(abspath $(BUILD))
+
+FORCE:
 
 clean:
 	rm -rf $(BUILD) html/dist
