@@ -17,6 +17,7 @@ local time = require "pharos.template.time"
 local types = require "pharos.template.types"
 
 local setmetatable, ipairs = setmetatable, ipairs
+local gsub, concat = string.gsub, table.concat
 
 local M = {}
 
@@ -188,7 +189,9 @@ function M.data_of(notice)
     end
 
     return setmetatable({
-        Receiver = notice.receiver, Status = notice.status,
+        -- quoted for a regular expression, as Alertmanager does
+        Receiver = gsub(notice.receiver, "[\\.+*?()|%[%]{}^$]", "\\%0"),
+        Status = notice.status,
         Alerts = setmetatable(alerts, types.Alerts),
         NotificationReason = notice.reason or "",
         GroupLabels = kv(notice.group_labels),
@@ -197,6 +200,44 @@ function M.data_of(notice)
         RouteLabels = kv(notice.route_labels or {}),
         ExternalURL = notice.external_url,
     }, types.Data)
+end
+
+
+--
+-- The function routeLabels: a label of the route, which may be a template
+-- that asks for others.  Each is rendered once; a circle is an error.
+--
+function Expander:route_labels(data, env)
+    local done, stack = {}, {}
+
+    return function(name)
+        local text = data.RouteLabels.m[name]
+
+        if not text or done[name] then
+            return done[name] or ""
+        end
+
+        stack[#stack + 1] = name
+
+        for i = 1, #stack - 1 do
+            if stack[i] == name then
+                return nil, "route label cycle detected: "
+                            .. concat(stack, " -> ")
+            end
+        end
+
+        local set, err = self:compiled("notice", "", text)
+        local out
+
+        if set then
+            out, err = set:execute("", data, env)
+        end
+
+        stack[#stack] = nil
+        done[name] = out
+
+        return out, err
+    end
 end
 
 
@@ -211,9 +252,17 @@ function Expander:expand_notice(text, data, now_ms)
         return nil, err
     end
 
-    return set:execute("", data, self:env {
-        external_url = data.ExternalURL, now_ms = now_ms,
-    })
+    local env = self:env { external_url = data.ExternalURL, now_ms = now_ms }
+
+    env.route_label = self:route_labels(data, env)
+
+    return set:execute("", data, env)
+end
+
+
+-- the same for a notice in plain tables
+function Expander:expand_plain(text, notice, now_ms)
+    return self:expand_notice(text, M.data_of(notice), now_ms)
 end
 
 

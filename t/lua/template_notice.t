@@ -27,10 +27,13 @@ end
 local expander = expand.new { zone = zone }
 
 local data = expand.data_of {
-    receiver = "web", status = "firing", external_url = "http://am:9093",
+    receiver = "web.1", status = "firing", external_url = "http://am:9093",
     group_labels = { alertname = "A" },
     common_labels = { alertname = "A", job = "j" },
     common_annotations = { r = "book" },
+    route_labels = { team = "a-{{ .Status }}",
+                     both = '{{ routeLabels "team" }}!',
+                     x = '{{ routeLabels "y" }}', y = '{{ routeLabels "x" }}' },
     alerts = {
         { status = "firing", fingerprint = "abc",
           labels = { alertname = "A", severity = "critical", x = "1" },
@@ -118,6 +121,13 @@ case('{{ $d := dict "a" 1 "b" "x" }}{{ $d.a }}{{ $d.b }}{{ $d.c }}',
 case('{{ append (list 1) 2 3 }}', "[1 2 3]")
 case('{{ toUpper "straße älter" }} {{ toLower "ÄÖ Ж" }}',
      "STRAßE ÄLTER äö ж")
+
+case('{{ routeLabels "both" }}{{ routeLabels "none" }}|', "a-firing!|")
+case("{{ .Receiver }}", "web\\.1")
+ok(expander:expand_notice('{{ routeLabels "x" }}', data, 0) == nil
+   and select(2, expander:expand_notice('{{ routeLabels "x" }}', data, 0))
+       :find("route label cycle detected: x -> y -> x", 1, true) ~= nil,
+   "labels of routes that ask for each other")
 
 
 -- files of templates

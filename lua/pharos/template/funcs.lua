@@ -612,7 +612,7 @@ M.notice = {
     dict = { params = { "any" }, variadic = true, call = dict },
     routeLabels = { params = { "string" }, ctx = true,
                     call = function(ctx, name)
-        return ctx.env.route_label and ctx.env.route_label(name) or ""
+        return ctx.env.route_label(name)
     end },
 }
 
