@@ -17,6 +17,8 @@
 
 static int phr_eval_dispatch(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
+static int phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g);
 static int phr_eval_once(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
 static int phr_eval_unary(phr_eval_t *ev, const phr_node_t *node,
@@ -215,6 +217,76 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     *out = value;
 
     return PHR_OK;
+}
+
+
+int
+phr_eval_stream(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    phr_sink_t *sink)
+{
+    int          rc;
+    size_t       i;
+    phr_value_t  value;
+
+    node = phr_ast_unparen(node);
+
+    if (phr_eval_makes_columns(ev, node, g)) {
+        phr_value_init(&value);
+
+        ev->sink = sink;
+        ev->depth++;
+        rc = phr_eval_dispatch(ev, node, g, &value);
+        ev->depth--;
+        ev->sink = NULL;
+
+        return rc;
+    }
+
+    rc = phr_eval_node(ev, node, g, &value);
+
+    for (i = 0; rc == PHR_OK && i < value.n; i++) {
+        rc = sink->column(sink, value.cols[i].labels, value.cols[i].v,
+                          value.cols[i].drop_name);
+        if (rc >= 0) {
+            rc = phr_eval_poll(ev);
+        }
+    }
+
+    return rc;
+}
+
+
+/* selectors, and functions of a range */
+static int
+phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g)
+{
+    size_t             i;
+    const phr_func_t  *func;
+
+    if (g->n > 1 && phr_plan_of(ev, node)->once) {
+        return 0;
+    }
+
+    if (node->kind == PHR_NODE_SELECTOR) {
+        return 1;
+    }
+
+    if (node->kind != PHR_NODE_CALL
+        || node->u.call.func->id == PHR_FUNC_absent_over_time)
+    {
+        return 0;
+    }
+
+    func = node->u.call.func;
+
+    for (i = 0; i < func->nargs; i++) {
+        if (func->args[i] == PHR_TYPE_MATRIX) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -32,6 +32,19 @@ typedef struct {
 } phr_plan_t;
 
 
+/*
+ * Sink: takes the columns of a vector one by one, as they are made, so that
+ * they need not all be there at once.
+ */
+typedef struct phr_sink_s  phr_sink_t;
+
+struct phr_sink_s {
+    /* PHR_OK: v is kept; PHR_AGAIN: v may be overwritten; or a failure */
+    int  (*column)(phr_sink_t *s, phr_labels_t labels, double *v,
+                   int drop_name);
+};
+
+
 typedef struct {
     const phr_query_t  *query;
     phr_querier_t      *querier;
@@ -40,6 +53,7 @@ typedef struct {
     phr_plan_t         *plan;           /* by the id of a node */
     phr_annotations_t   notes;
     unsigned            depth;
+    phr_sink_t         *sink;           /* for whoever makes columns next */
 
     uint64_t            held;           /* samples held now */
     uint64_t            peak;
@@ -61,6 +75,13 @@ phr_plan_of(const phr_eval_t *ev, const phr_node_t *node)
 int phr_eval_node(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
 
+/*
+ * The same, but the columns go to the sink: at once if the node makes them
+ * one by one, else when all are made.
+ */
+int phr_eval_stream(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_sink_t *sink);
+
 /* a scalar node as an array of one number per step */
 int phr_eval_scalar(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, double **v);
@@ -70,6 +91,18 @@ static inline int
 phr_eval_poll(phr_eval_t *ev)
 {
     return ev->query->stop == NULL ? PHR_OK : *ev->query->stop;
+}
+
+/* the sink that is waiting, or NULL; nobody else gets it then */
+static inline phr_sink_t *
+phr_eval_take_sink(phr_eval_t *ev)
+{
+    phr_sink_t  *sink;
+
+    sink = ev->sink;
+    ev->sink = NULL;
+
+    return sink;
 }
 
 /*
@@ -171,7 +204,11 @@ int phr_eval_set(phr_eval_t *ev, const phr_node_binary_t *b,
     phr_value_t *out);
 
 
-/* eval_aggregate.c and eval_rank.c */
+/* eval_fold.c, eval_aggregate.c and eval_rank.c: aggregations */
+
+/* sum, avg, min, max, count, group, stddev, stdvar */
+int phr_eval_fold(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
 
 int phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);

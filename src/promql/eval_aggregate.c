@@ -1,9 +1,10 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Aggregations: columns are put into groups once, then each group is folded
- * into one column.  Those that choose among the series of a group are in
- * eval_rank.c.
+ * Aggregations that need all samples of a group at once: columns are put
+ * into groups, whose number and members are the same at every step.  Those
+ * that fold column by column are in eval_fold.c, those that choose among
+ * the series of a group in eval_rank.c.
  */
 
 #include "promql/eval.h"
@@ -17,20 +18,7 @@ static int phr_aggregate_groups(phr_eval_t *ev, const phr_node_t *node,
     const phr_value_t *in, phr_group_t **groups, size_t *ngroups);
 static int phr_aggregate_param(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, double **param);
-static int phr_aggregate_fold(phr_eval_t *ev, phr_token_e op,
-    const phr_grid_t *g, const phr_value_t *in, const phr_group_t *group,
-    const double *param, double *v);
-static void phr_fold_sum(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, double *v, double *c);
-static void phr_fold_avg(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, double *v);
-static void phr_fold_extreme(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, int max, double *v);
-static void phr_fold_count(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, int only_one, double *v);
-static void phr_fold_variance(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, int root, double *v);
-static int phr_fold_quantile(phr_eval_t *ev, const phr_grid_t *g,
+static int phr_aggregate_quantile(phr_eval_t *ev, const phr_grid_t *g,
     const phr_value_t *in, const phr_group_t *group, const double *param,
     double *v);
 
@@ -51,7 +39,13 @@ phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
     groups = NULL;
     ngroups = 0;
 
-    if (node->u.aggregate.param != NULL && op != PHR_TOK_COUNT_VALUES) {
+    phr_value_init(out);
+
+    if (node->u.aggregate.param == NULL) {
+        return phr_eval_fold(ev, node, g, out);
+    }
+
+    if (op != PHR_TOK_COUNT_VALUES) {
         rc = phr_aggregate_param(ev, node, g, &param);
         if (rc < 0) {
             return rc;
@@ -62,8 +56,6 @@ phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
     if (rc < 0) {
         return rc;
     }
-
-    phr_value_init(out);
 
     if (op == PHR_TOK_COUNT_VALUES) {
         return phr_eval_count_values(ev, node, g, &in, out);
@@ -86,7 +78,7 @@ phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
             return phr_eval_nomem(ev);
         }
 
-        rc = phr_aggregate_fold(ev, op, g, &in, &groups[i], param, v);
+        rc = phr_aggregate_quantile(ev, g, &in, &groups[i], param, v);
         if (rc == PHR_OK) {
             rc = phr_eval_poll(ev);
         }
@@ -264,214 +256,7 @@ phr_aggregate_param(phr_eval_t *ev, const phr_node_t *node,
 
 
 static int
-phr_aggregate_fold(phr_eval_t *ev, phr_token_e op, const phr_grid_t *g,
-    const phr_value_t *in, const phr_group_t *group, const double *param,
-    double *v)
-{
-    double            *c;
-    phr_arena_mark_t   mark;
-
-    switch (op) {
-
-    case PHR_TOK_SUM:
-        mark = phr_arena_mark(ev->arena);
-
-        c = phr_arena_calloc(ev->arena, g->n, sizeof(double));
-        if (c == NULL) {
-            return phr_eval_nomem(ev);
-        }
-
-        phr_fold_sum(g, in, group, v, c);
-        phr_arena_release(ev->arena, mark);
-        break;
-
-    case PHR_TOK_AVG:
-        phr_fold_avg(g, in, group, v);
-        break;
-
-    case PHR_TOK_MAX:
-        phr_fold_extreme(g, in, group, 1, v);
-        break;
-
-    case PHR_TOK_MIN:
-        phr_fold_extreme(g, in, group, 0, v);
-        break;
-
-    case PHR_TOK_COUNT:
-        phr_fold_count(g, in, group, 0, v);
-        break;
-
-    case PHR_TOK_GROUP:
-        phr_fold_count(g, in, group, 1, v);
-        break;
-
-    case PHR_TOK_STDVAR:
-        phr_fold_variance(g, in, group, 0, v);
-        break;
-
-    case PHR_TOK_STDDEV:
-        phr_fold_variance(g, in, group, 1, v);
-        break;
-
-    case PHR_TOK_QUANTILE:
-        return phr_fold_quantile(ev, g, in, group, param, v);
-
-    default:
-        phr_assert(0);
-        break;
-    }
-
-    return PHR_OK;
-}
-
-
-static void
-phr_fold_sum(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, double *v, double *c)
-{
-    size_t               i, k;
-    const phr_column_t  *col;
-
-    for (k = 0; k < group->n; k++) {
-        col = &in->cols[group->cols[k]];
-
-        for (i = 0; i < g->n; i++) {
-            if (!phr_col_has(col, i)) {
-                continue;
-            }
-
-            if (phr_is_stale(v[i])) {
-                v[i] = col->v[i];
-
-            } else {
-                phr_kahan_add(col->v[i], &v[i], &c[i]);
-            }
-        }
-    }
-
-    for (i = 0; i < g->n; i++) {
-        if (!phr_is_stale(v[i])) {
-            v[i] += c[i];
-        }
-    }
-}
-
-
-static void
-phr_fold_avg(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, double *v)
-{
-    size_t               i, k;
-    phr_mean_t           mean;
-    const phr_column_t  *col;
-
-    for (i = 0; i < g->n; i++) {
-        memset(&mean, 0, sizeof(mean));
-
-        for (k = 0; k < group->n; k++) {
-            col = &in->cols[group->cols[k]];
-
-            if (phr_col_has(col, i)) {
-                phr_mean_add(&mean, col->v[i]);
-            }
-        }
-
-        if (mean.count > 0) {
-            v[i] = phr_mean_get(&mean);
-        }
-    }
-}
-
-
-/* NaN only if there is nothing else */
-static void
-phr_fold_extreme(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, int max, double *v)
-{
-    double               x;
-    size_t               i, k;
-    const phr_column_t  *col;
-
-    for (k = 0; k < group->n; k++) {
-        col = &in->cols[group->cols[k]];
-
-        for (i = 0; i < g->n; i++) {
-            if (!phr_col_has(col, i)) {
-                continue;
-            }
-
-            x = col->v[i];
-
-            if (isnan(v[i]) || (max ? v[i] < x : v[i] > x)) {
-                v[i] = x;
-            }
-        }
-    }
-}
-
-
-static void
-phr_fold_count(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, int only_one, double *v)
-{
-    size_t               i, k;
-    const phr_column_t  *col;
-
-    for (k = 0; k < group->n; k++) {
-        col = &in->cols[group->cols[k]];
-
-        for (i = 0; i < g->n; i++) {
-            if (phr_col_has(col, i)) {
-                v[i] = phr_is_stale(v[i]) || only_one ? 1 : v[i] + 1;
-            }
-        }
-    }
-}
-
-
-/* Welford's method */
-static void
-phr_fold_variance(const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, int root, double *v)
-{
-    double               x, count, mean, sum, delta;
-    size_t               i, k;
-    const phr_column_t  *col;
-
-    for (i = 0; i < g->n; i++) {
-        count = 0;
-        mean = 0;
-        sum = 0;
-
-        for (k = 0; k < group->n; k++) {
-            col = &in->cols[group->cols[k]];
-
-            if (!phr_col_has(col, i)) {
-                continue;
-            }
-
-            x = col->v[i];
-
-            if (++count == 1) {
-                mean = x;
-                sum = isfinite(x) ? 0 : NAN;
-                continue;
-            }
-
-            delta = x - mean;
-            mean += delta / count;
-            sum += delta * (x - mean);
-        }
-
-        if (count > 0) {
-            v[i] = root ? sqrt(sum / count) : sum / count;
-        }
-    }
-}
-
-
-static int
-phr_fold_quantile(phr_eval_t *ev, const phr_grid_t *g, const phr_value_t *in,
+phr_aggregate_quantile(phr_eval_t *ev, const phr_grid_t *g, const phr_value_t *in,
     const phr_group_t *group, const double *param, double *v)
 {
     int                  rc;

@@ -54,9 +54,11 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
     size_t             n;
     int64_t            lookback;
     uint64_t           held;
+    phr_sink_t        *sink;
     phr_series_t       s;
     phr_series_set_t  *set;
 
+    sink = phr_eval_take_sink(ev);
     lookback = ev->query->lookback_ms;
 
     rc = phr_select_open(ev, node, g, lookback,
@@ -70,6 +72,10 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
 
     for ( ;; ) {
         rc = phr_select_next(ev, set, &s);
+        if (rc == PHR_DONE && sink != NULL) {
+            ev->held += held;
+        }
+
         if (rc != PHR_OK) {
             return rc == PHR_DONE ? PHR_OK : rc;
         }
@@ -93,11 +99,6 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
             continue;
         }
 
-        if (phr_value_push(out, ev->arena, s.labels, v, 0) == NULL) {
-            return phr_eval_nomem(ev);
-        }
-
-        v = NULL;
         held += n;
         ev->read += n;
 
@@ -105,6 +106,22 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
         if (rc < 0) {
             return rc;
         }
+
+        if (sink != NULL) {
+            rc = sink->column(sink, s.labels, v, 0);
+            if (rc < 0) {
+                return rc;
+            }
+
+            v = rc == PHR_AGAIN ? v : NULL;
+            continue;
+        }
+
+        if (phr_value_push(out, ev->arena, s.labels, v, 0) == NULL) {
+            return phr_eval_nomem(ev);
+        }
+
+        v = NULL;
     }
 }
 

@@ -18,6 +18,8 @@ static int phr_fn_modifier(phr_window_t *w, const phr_range_fn_t *fn);
 static int phr_fn_series(phr_window_t *w, const phr_points_t *p,
     const phr_grid_t *g, const phr_range_fn_t *fn, double *args[2],
     double *v);
+static int phr_fn_emit(phr_eval_t *ev, phr_sink_t *sink, phr_value_t *out,
+    phr_labels_t labels, double **v, int drop_name);
 static void phr_fn_bounds(phr_window_t *w, const phr_grid_t *g, size_t step,
     size_t n);
 static int phr_fn_find_resets(phr_window_t *w, size_t n, size_t *nalloc);
@@ -167,8 +169,11 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
     double        *args[2], *v;
     size_t         n, nalloc;
     uint64_t       held;
+    phr_sink_t    *sink;
     phr_points_t   p;
     phr_window_t   w;
+
+    sink = phr_eval_take_sink(ev);
 
     memset(&w, 0, sizeof(w));
     memset(&p, 0, sizeof(p));
@@ -237,17 +242,17 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
             }
         }
 
-        if (phr_value_push(out, ev->arena, p.labels, v,
-                           p.drop_name || !fn->keep_name) == NULL)
-        {
-            rc = phr_eval_nomem(ev);
-            break;
-        }
-
-        v = NULL;
         held += n;
 
         rc = phr_eval_hold(ev, held);
+        if (rc == PHR_OK) {
+            rc = phr_fn_emit(ev, sink, out, p.labels, &v,
+                             p.drop_name || !fn->keep_name);
+        }
+    }
+
+    if (sink != NULL) {
+        ev->held += held;
     }
 
     phr_points_close(&p);
@@ -255,6 +260,30 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
     phr_free(w.sorted);
 
     return rc < 0 ? rc : PHR_OK;
+}
+
+
+/* to the sink, or to the end of out; *v is NULL if it was kept */
+static int
+phr_fn_emit(phr_eval_t *ev, phr_sink_t *sink, phr_value_t *out,
+    phr_labels_t labels, double **v, int drop_name)
+{
+    int  rc;
+
+    if (sink != NULL) {
+        rc = sink->column(sink, labels, *v, drop_name);
+        if (rc == PHR_AGAIN) {
+            return PHR_OK;
+        }
+
+    } else {
+        rc = phr_value_push(out, ev->arena, labels, *v, drop_name) == NULL
+             ? phr_eval_nomem(ev) : PHR_OK;
+    }
+
+    *v = NULL;
+
+    return rc;
 }
 
 

@@ -48,7 +48,7 @@ phr_fn_##name(PHR_FN_PARAMS)                                                  \
         .keep_name = keeps_name,                                              \
     };                                                                        \
                                                                               \
-    return phr_fn_windows(ev, call, g, out, &fn);                               \
+    return phr_fn_windows(ev, call, g, out, &fn);                             \
 }
 
 
