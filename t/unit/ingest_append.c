@@ -537,6 +537,178 @@ no_memory(void)
 }
 
 
+/* rules that rename, drop, and let two series become one */
+
+static void
+relabelled(void)
+{
+    phr_regex_t          *drop, *rename;
+    phr_relabel_conf_t    r[2], *list[2];
+    phr_relabel_confs_t   confs;
+    phr_str_t             name = phr_str("__name__");
+
+    memset(r, 0, sizeof(r));
+    phr_regex_create(phr_str_of("go_.*"), &drop, &err);
+    phr_regex_create(phr_str_of("old_(.*)"), &rename, &err);
+
+    r[0].action = PHR_RELABEL_DROP;
+    r[0].source_labels.s = &name;
+    r[0].source_labels.n = 1;
+    r[0].re = drop;
+    r[1].action = PHR_RELABEL_REPLACE;
+    r[1].source_labels.s = &name;
+    r[1].source_labels.n = 1;
+    r[1].re = rename;
+    r[1].target_label = name;
+    r[1].replacement = phr_str_of("new_$1");
+    list[0] = &r[0];
+    list[1] = &r[1];
+    confs.r = list;
+    confs.n = 2;
+
+    start();
+    opt.metric_relabel = &confs;
+    opt.limit.samples = 2;
+    begin();
+    body("go_a 1\nold_b 2\ngo_c 3\nc 4\ngo_d 5\n", "c 4|new_b 2|up 1|",
+         "dropped series do not count against the limit");
+    is_int(rep.nscraped, 5, "five samples");
+    is_int(rep.npost_relabel, 2, "two are left");
+    is_int(rep.nadded, 2, "and new");
+    body("go_a 1\nold_b 3\ngo_c 3\nc 4\ngo_d 5\n", "c 4|new_b 3|up 1|",
+         "predicted");
+    is_int(rep.npost_relabel, 2, "two are left");
+    body("new_b 1\nold_b 2\n", "c stale|new_b 1|up 1|",
+         "two lines that become one series");
+    is_int(rep.nduplicates, 1, "the second is refused");
+    end();
+
+    phr_regex_destroy(drop);
+    phr_regex_destroy(rename);
+}
+
+
+static int
+random_below(uint64_t *seed, int n)
+{
+    *seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+
+    return (int) ((*seed >> 33) % (uint64_t) n);
+}
+
+
+/*
+ * Bodies that change at random: what prediction appends is what the lines
+ * say, and whatever was there before and is not gets its marker.
+ */
+
+static void
+at_random(void)
+{
+    int          i, j, k, n, good, bad, order[40];
+    int          had[40], has[40], value[40];
+    char         want[2048], line[64];
+    uint64_t     seed;
+    phr_buf_t    b;
+
+    start();
+    opt.labels.n = 0;
+    begin();
+
+    memset(had, 0, sizeof(had));
+    seed = 4711;
+    bad = 0;
+    n = 0;
+
+    for (i = 0; i < 30; i++) {
+        order[n++] = i + 10;
+        value[i + 10] = 0;
+    }
+
+    phr_buf_init(&b, 0);
+
+    for (i = 0; i < 3000 && bad == 0; i++) {
+
+        for (j = random_below(&seed, 4); j > 0; j--) {
+
+            switch (random_below(&seed, 3)) {
+
+            case 0:
+                if (n < 40) {
+                    k = random_below(&seed, n + 1);
+                    memmove(&order[k + 1], &order[k],
+                            (size_t) (n - k) * sizeof(int));
+                    order[k] = 10 + random_below(&seed, 30);
+                    n++;
+                }
+                break;
+
+            case 1:
+                if (n > 0) {
+                    k = random_below(&seed, n);
+                    memmove(&order[k], &order[k + 1],
+                            (size_t) (n - k - 1) * sizeof(int));
+                    n--;
+                }
+                break;
+
+            default:
+                k = 10 + random_below(&seed, 30);
+                value[k] = random_below(&seed, 1000);
+            }
+        }
+
+        good = random_below(&seed, 20) != 0;
+        phr_buf_reset(&b);
+        memset(has, 0, sizeof(has));
+
+        for (k = 0; k < n; k++) {
+            if (order[k] % 7 == 0) {
+                phr_buf_printf(&b, "# TYPE m%d gauge\n", order[k]);
+            }
+
+            phr_buf_printf(&b, "m%d %d\n", order[k], value[order[k]]);
+            has[order[k]] = 1;
+        }
+
+        if (!good) {
+            phr_buf_puts(&b, "m10 bad\n");
+            memset(has, 0, sizeof(has));
+        }
+
+        want[0] = '\0';
+
+        for (k = 10; k < 40; k++) {
+            if (has[k]) {
+                snprintf(line, sizeof(line), "m%d %d|", k, value[k]);
+                strcat(want, line);
+
+            } else if (had[k]) {
+                snprintf(line, sizeof(line), "m%d stale|", k);
+                strcat(want, line);
+            }
+        }
+
+        strcat(want, good ? "up 1|" : "up 0|");
+        memcpy(had, has, sizeof(had));
+
+        now += 15000;
+        phr_scrape_body(scrape, &rec->app, now, 1, phr_buf_view(&b), TEXT,
+                        &rep, &err);
+
+        if (strcmp(recapp_take(rec, now, "scrape_"), want) != 0) {
+            printf("# scrape %d\n# got  %s\n# want %s\n", i,
+                   phr_buf_cstr(&rec->text), want);
+            bad = 1;
+        }
+    }
+
+    ok(bad == 0, "3000 bodies that change at random");
+    phr_buf_free(&b);
+    end();
+}
+
+
 static void
 timing(void)
 {
@@ -594,6 +766,8 @@ main(void)
     metadata();
     churn();
     no_memory();
+    relabelled();
+    at_random();
     timing();
 
     return done_testing();
