@@ -12,12 +12,8 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-#include "core/buf.h"
-#include "core/err.h"
-#include "core/labels.h"
+#include "script/vm.h"
 
-
-typedef struct phr_vm_s  phr_vm_t;
 
 struct phr_vm_s {
     lua_State  *lua;
@@ -47,6 +43,40 @@ struct phr_vm_s {
  */
 int phr_state_call(phr_vm_t *vm, lua_CFunction fn, void *arg,
     phr_err_t *err);
+
+/* arguments and result of a call into the expander */
+typedef struct {
+    phr_vm_t                 *vm;
+    phr_vm_template_e         kind;
+    phr_str_t                 rule;
+    phr_str_t                 text;
+    const phr_rule_expand_t  *expand;
+    const phr_vm_file_t      *files;
+    size_t                    nfiles;
+    const phr_vm_conf_t      *conf;
+
+    const phr_notice_t       *notice;
+    phr_str_t                 external_url;
+    phr_labels_t              common_labels;
+    phr_labels_t              common_annotations;
+
+    phr_arena_t              *arena;
+    phr_buf_t                *out;
+    int                       ok;
+    phr_err_t                *err;
+} phr_state_call_t;
+
+/*
+ * Runs a function that calls a method and takes its result; code is what
+ * the failure of a template is to the caller.
+ */
+int phr_state_run(phr_state_call_t *c, lua_CFunction fn, int code);
+
+/* puts the method and its object on the stack */
+void phr_state_method(lua_State *L, phr_vm_t *vm, const char *name);
+
+/* "value" or "nil, message" as every method of the expander returns it */
+void phr_state_result(lua_State *L, phr_state_call_t *c);
 
 /* outside.c: pushes the table of functions that templates may call */
 void phr_outside_push(lua_State *L, phr_vm_t *vm);

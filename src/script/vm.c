@@ -23,37 +23,15 @@
 #define PHR_VM_QUERY_ARENA  (64 * 1024 * 1024)
 
 
-/* arguments and result of a call into the expander */
-typedef struct {
-    phr_vm_t                 *vm;
-    const char               *method;
-    phr_vm_template_e         kind;
-    phr_str_t                 rule;
-    phr_str_t                 text;
-    const phr_rule_expand_t  *expand;
-    const phr_vm_file_t      *files;
-    size_t                    nfiles;
-    const phr_vm_conf_t      *conf;
-
-    phr_arena_t              *arena;
-    phr_buf_t                *out;
-    int                       ok;
-    phr_err_t                *err;
-} phr_vm_call_t;
-
-
 static void *phr_vm_alloc(void *data, void *p, size_t old_size,
     size_t new_size);
 static void phr_vm_hook(lua_State *L, lua_Debug *ar);
 static int phr_vm_open(lua_State *L);
-static void phr_vm_result(lua_State *L, phr_vm_call_t *c);
 static int phr_vm_check(lua_State *L);
 static int phr_vm_expand(lua_State *L);
 static int phr_vm_query(lua_State *L);
 static int phr_vm_load(lua_State *L);
 static int phr_vm_forget(lua_State *L);
-static void phr_vm_method(lua_State *L, phr_vm_t *vm, const char *name);
-static int phr_vm_run(phr_vm_call_t *c, lua_CFunction fn, int code);
 
 
 int
@@ -62,7 +40,7 @@ phr_vm_create(const phr_vm_conf_t *conf, phr_vm_t **out, phr_err_t *err)
     int            rc;
     phr_vm_t      *vm;
     const char    *zone_path;
-    phr_vm_call_t  c;
+    phr_state_call_t  c;
 
     if (strpbrk(conf->lua_path, "?;") != NULL) {
         return phr_err_set(err, PHR_EINVAL,
@@ -128,7 +106,7 @@ int
 phr_vm_template_check(phr_vm_t *vm, phr_vm_template_e kind, phr_str_t rule,
     phr_str_t text, phr_err_t *err)
 {
-    phr_vm_call_t  c;
+    phr_state_call_t  c;
 
     memset(&c, 0, sizeof(c));
     c.vm = vm;
@@ -137,7 +115,7 @@ phr_vm_template_check(phr_vm_t *vm, phr_vm_template_e kind, phr_str_t rule,
     c.text = text;
     c.err = err;
 
-    return phr_vm_run(&c, phr_vm_check, PHR_EPARSE);
+    return phr_state_run(&c, phr_vm_check, PHR_EPARSE);
 }
 
 
@@ -146,7 +124,7 @@ phr_vm_expand_rule(phr_vm_t *vm, const phr_rule_expand_t *e, phr_buf_t *out,
     phr_err_t *err)
 {
     int            rc;
-    phr_vm_call_t  c;
+    phr_state_call_t  c;
 
     memset(&c, 0, sizeof(c));
     c.vm = vm;
@@ -154,7 +132,7 @@ phr_vm_expand_rule(phr_vm_t *vm, const phr_rule_expand_t *e, phr_buf_t *out,
     c.out = out;
     c.err = err;
 
-    rc = phr_vm_run(&c, phr_vm_expand, PHR_EEXEC);
+    rc = phr_state_run(&c, phr_vm_expand, PHR_EEXEC);
 
     /* a query may have been under way when Lua jumped out */
     phr_arena_destroy(c.arena);
@@ -183,7 +161,7 @@ int
 phr_vm_load_templates(phr_vm_t *vm, const phr_vm_file_t *files, size_t n,
     phr_err_t *err)
 {
-    phr_vm_call_t  c;
+    phr_state_call_t  c;
 
     memset(&c, 0, sizeof(c));
     c.vm = vm;
@@ -191,7 +169,7 @@ phr_vm_load_templates(phr_vm_t *vm, const phr_vm_file_t *files, size_t n,
     c.nfiles = n;
     c.err = err;
 
-    return phr_vm_run(&c, phr_vm_load, PHR_EPARSE);
+    return phr_state_run(&c, phr_vm_load, PHR_EPARSE);
 }
 
 
@@ -311,7 +289,7 @@ static int
 phr_vm_open(lua_State *L)
 {
     size_t          i;
-    phr_vm_call_t  *c;
+    phr_state_call_t  *c;
 
     static const luaL_Reg  libs[] = {
         { "", luaopen_base },
@@ -356,10 +334,8 @@ phr_vm_open(lua_State *L)
 }
 
 
-/* the method and its object on the stack */
-
-static void
-phr_vm_method(lua_State *L, phr_vm_t *vm, const char *name)
+void
+phr_state_method(lua_State *L, phr_vm_t *vm, const char *name)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, vm->expander);
     lua_getfield(L, -1, name);
@@ -367,10 +343,8 @@ phr_vm_method(lua_State *L, phr_vm_t *vm, const char *name)
 }
 
 
-/* "value" or "nil, message" as every method of the expander returns it */
-
-static void
-phr_vm_result(lua_State *L, phr_vm_call_t *c)
+void
+phr_state_result(lua_State *L, phr_state_call_t *c)
 {
     phr_str_t    s;
     const char  *message;
@@ -394,23 +368,23 @@ static int
 phr_vm_check(lua_State *L)
 {
     int             nargs;
-    phr_vm_call_t  *c;
+    phr_state_call_t  *c;
 
     c = lua_touserdata(L, 1);
     nargs = 2;
 
     if (c->kind == PHR_VM_RULE) {
-        phr_vm_method(L, c->vm, "check_rule");
+        phr_state_method(L, c->vm, "check_rule");
         phr_convert_str(L, c->rule);
         nargs = 3;
 
     } else {
-        phr_vm_method(L, c->vm, "check_notice");
+        phr_state_method(L, c->vm, "check_notice");
     }
 
     phr_convert_str(L, c->text);
     lua_call(L, nargs, 2);
-    phr_vm_result(L, c);
+    phr_state_result(L, c);
 
     return 0;
 }
@@ -419,13 +393,13 @@ phr_vm_check(lua_State *L)
 static int
 phr_vm_expand(lua_State *L)
 {
-    phr_vm_call_t            *c;
+    phr_state_call_t            *c;
     const phr_rule_expand_t  *e;
 
     c = lua_touserdata(L, 1);
     e = c->expand;
 
-    phr_vm_method(L, c->vm, "expand_rule");
+    phr_state_method(L, c->vm, "expand_rule");
 
     lua_createtable(L, 0, 8);
     phr_convert_field_str(L, "rule", e->name);
@@ -441,7 +415,7 @@ phr_vm_expand(lua_State *L)
     lua_setfield(L, -2, "query");
 
     lua_call(L, 2, 2);
-    phr_vm_result(L, c);
+    phr_state_result(L, c);
 
     return 0;
 }
@@ -455,7 +429,7 @@ phr_vm_query(lua_State *L)
     size_t                      i, n;
     phr_str_t                   expr;
     phr_err_t                   err;
-    phr_vm_call_t              *c;
+    phr_state_call_t              *c;
     const phr_rule_expand_t    *e;
     const phr_result_sample_t  *samples;
 
@@ -504,11 +478,11 @@ static int
 phr_vm_load(lua_State *L)
 {
     size_t          i;
-    phr_vm_call_t  *c;
+    phr_state_call_t  *c;
 
     c = lua_touserdata(L, 1);
 
-    phr_vm_method(L, c->vm, "load");
+    phr_state_method(L, c->vm, "load");
     lua_createtable(L, (int) c->nfiles, 0);
 
     for (i = 0; i < c->nfiles; i++) {
@@ -519,7 +493,7 @@ phr_vm_load(lua_State *L)
     }
 
     lua_call(L, 2, 2);
-    phr_vm_result(L, c);
+    phr_state_result(L, c);
 
     return 0;
 }
@@ -532,7 +506,7 @@ phr_vm_forget(lua_State *L)
 
     vm = lua_touserdata(L, 1);
 
-    phr_vm_method(L, vm, "forget");
+    phr_state_method(L, vm, "forget");
     lua_call(L, 1, 0);
     lua_gc(L, LUA_GCCOLLECT, 0);
 
@@ -540,10 +514,8 @@ phr_vm_forget(lua_State *L)
 }
 
 
-/* code is what the failure of a template is to the caller */
-
-static int
-phr_vm_run(phr_vm_call_t *c, lua_CFunction fn, int code)
+int
+phr_state_run(phr_state_call_t *c, lua_CFunction fn, int code)
 {
     int     rc;
     size_t  len;

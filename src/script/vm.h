@@ -18,6 +18,7 @@
 
 #include "core/buf.h"
 #include "core/err.h"
+#include "notify/notice.h"
 #include "rules/group.h"
 
 
@@ -83,6 +84,13 @@ typedef struct {
  */
 int phr_vm_load_templates(phr_vm_t *vm, const phr_vm_file_t *files,
     size_t n, phr_err_t *err);
+
+/*
+ * A field of a receiver: text is its template, which may call those loaded.
+ * Templates of the route's labels are rendered where they are asked for.
+ */
+int phr_vm_expand_notice(phr_vm_t *vm, const phr_notice_t *n,
+    phr_str_t external_url, phr_str_t text, phr_buf_t *out, phr_err_t *err);
 
 
 #endif /* PHR_VM_H_INCLUDED */

@@ -185,6 +185,80 @@ test_load(void)
 
 
 static void
+notice_gives(const char *text, const char *want)
+{
+    int                 rc;
+    phr_buf_t           out;
+    phr_err_t           err;
+    phr_notice_t        n;
+    phr_receiver_t      receiver;
+    phr_route_conf_t    route;
+    phr_notice_alert_t  alerts[2];
+
+    static phr_label_t  one[] = { { phr_str("alertname"), phr_str("A") },
+                                  { phr_str("x"), phr_str("1") } };
+    static phr_label_t  two[] = { { phr_str("alertname"), phr_str("A") },
+                                  { phr_str("x"), phr_str("2") } };
+    static phr_pair_t   labels[] = { { phr_str("team"),
+                                       phr_str("t-{{ .Status }}") } };
+
+    memset(&n, 0, sizeof(n));
+    memset(&receiver, 0, sizeof(receiver));
+    memset(&route, 0, sizeof(route));
+    memset(alerts, 0, sizeof(alerts));
+
+    receiver.name = phr_str_of("web");
+    route.labels.p = labels;
+    route.labels.n = 1;
+    alerts[0].labels.l = one;
+    alerts[0].labels.n = 2;
+    alerts[0].starts_ms = 1700000000000;
+    alerts[1].labels.l = two;
+    alerts[1].labels.n = 2;
+    alerts[1].starts_ms = 1700000000000;
+    alerts[1].ends_ms = 1700000060000;
+
+    n.receiver = &receiver;
+    n.route = &route;
+    n.reason = PHR_REASON_FIRST;
+    n.now_ms = 1700000120000;
+    n.group_labels.l = one;
+    n.group_labels.n = 1;
+    n.alerts = alerts;
+    n.nalerts = 2;
+
+    phr_buf_init(&out, 0);
+    phr_err_init(&err);
+
+    rc = phr_vm_expand_notice(vm, &n, phr_str_of("http://a"),
+                              phr_str_from_c(text), &out, &err);
+
+    is_str(rc == PHR_OK ? phr_buf_cstr(&out) : err.text, want, "%s", text);
+    phr_buf_free(&out);
+}
+
+
+static void
+test_notice(void)
+{
+    notice_gives("plain", "plain");
+    notice_gives("[{{ .Status | toUpper }}:{{ .Alerts.Firing | len }}] "
+                 "{{ .CommonLabels }} {{ .GroupLabels }} {{ .Receiver }}",
+                 "[FIRING:1] alertname=A alertname=A web");
+    notice_gives("{{ range .Alerts }}{{ .Status }} {{ .Labels.x }} "
+                 "{{ .EndsAt }} {{ since .StartsAt }};{{ end }}",
+                 "firing 1 0001-01-01 00:00:00 +0000 UTC 2m0s;"
+                 "resolved 2 2023-11-14 22:14:20 +0000 UTC 2m0s;");
+    notice_gives("{{ template \"a\" . }}", "x");
+    notice_gives("{{ routeLabels \"team\" }} {{ .NotificationReason }} "
+                 "{{ .ExternalURL }}", "t-firing first notification "
+                 "http://a");
+    notice_gives("{{ .Nope }}", "template: :1:3: executing \"\" at <.Nope>: "
+                 "can't evaluate field Nope in type *template.Data");
+}
+
+
+static void
 test_limits(void)
 {
     phr_vm_t       *small;
@@ -241,6 +315,7 @@ main(void)
     test_regex();
     test_check();
     test_load();
+    test_notice();
     test_limits();
 
     phr_vm_destroy(vm);
