@@ -31,17 +31,19 @@ NGINX_OPT  = --with-compat --with-threads --with-http_ssl_module \
 MODULE     = ngx_http_pharos_module.so
 
 
-# what "make start" runs, and where; RETENTION=0 keeps everything
+# where "make start" runs
 RUN      ?= run
 PORT     ?= 9090
 TLS_PORT ?= 8443
-export RUN PORT TLS_PORT PROMETHEUS_YML ALERTMANAGER_YML DASHBOARDS RETENTION
-
 JOBS     ?= $(shell nproc)
 PACKAGES  = packaging/install-packages
 LISTS     = packaging/packages-build.txt
 START     = MODULE=$(BUILD_DIR)/$(MODULE) PAGE=$(CURDIR)/html/dist \
-            LUA=$(CURDIR)/lua packaging/start
+            LUA=$(CURDIR)/lua RUN="$(RUN)" PORT="$(PORT)" \
+            TLS_PORT="$(TLS_PORT)" PROMETHEUS_YML="$(PROMETHEUS_YML)" \
+            ALERTMANAGER_YML="$(ALERTMANAGER_YML)" \
+            DASHBOARDS="$(DASHBOARDS)" RETENTION="$(RETENTION)" \
+            packaging/start
 
 
 .PHONY: help start stop status build packages install package test check \
@@ -130,7 +132,7 @@ page-check: $(MODULES)
 	cd html && npm run --silent test
 
 browser: build
-	RUN=$(BUILD)/browser $(START) try prove -e node t/browser/*.t
+	@$(START) try prove -e node t/browser/*.t
 
 #: make unit          C unit tests, plain and under ASan+UBSan
 #: make unit-plain    C unit tests alone; ONLY=store_chunk for one of them
