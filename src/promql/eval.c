@@ -261,8 +261,7 @@ static int
 phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g)
 {
-    size_t             i;
-    const phr_func_t  *func;
+    size_t  i;
 
     if (g->n > 1 && phr_plan_of(ev, node)->once) {
         return 0;
@@ -278,10 +277,8 @@ phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
         return 0;
     }
 
-    func = node->u.call.func;
-
-    for (i = 0; i < func->nargs; i++) {
-        if (func->args[i] == PHR_TYPE_MATRIX) {
+    for (i = 0; i < node->u.call.nargs; i++) {
+        if (node->u.call.args[i]->type == PHR_TYPE_MATRIX) {
             return 1;
         }
     }

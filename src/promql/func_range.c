@@ -93,8 +93,23 @@ phr_range_sum(phr_window_t *w)
 static double
 phr_range_avg(phr_window_t *w)
 {
+    double      sum, c, count;
     size_t      i;
     phr_mean_t  m;
+
+    sum = w->v[w->lo];
+    c = 0;
+    count = (double) (w->hi - w->lo);
+
+    for (i = w->lo + 1; i < w->hi; i++) {
+        phr_kahan_add(w->v[i], &sum, &c);
+    }
+
+    /* a sum that was infinite once does not become finite again */
+
+    if (isfinite(sum)) {
+        return sum / count + c / count;
+    }
 
     memset(&m, 0, sizeof(m));
 
