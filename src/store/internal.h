@@ -64,8 +64,7 @@ typedef struct {
     uint32_t       id;
     uint32_t       nrows;       /* appended since the last seal */
     uint32_t       threshold;   /* rows that are worth a seal */
-    uint32_t       piece;       /* where a seal in steps goes on */
-    int64_t        seal_to_ms;  /* last row of a seal in steps */
+    uint8_t        partial;     /* a seal in steps goes on */
     int64_t        arrival_ms;  /* of the oldest row, by the clock */
     uint64_t       clock;
     phr_layout_t  *current;     /* one of layouts, or NULL */
@@ -142,7 +141,6 @@ struct phr_store_s {
     uint32_t               seal_group;
     int64_t                cutoff_ms;   /* retention got so far */
     uint32_t               expire_group;
-    uint8_t                expire_due;
     uint8_t                drop_level;
     int64_t                check_ms;    /* of the readers */
 

@@ -1,0 +1,554 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * The store against a model: random batches of several sources, late and
+ * repeated samples, series that come and go, seals, retention and restarts
+ * at random moments; what is read must be what a plain table in memory says.
+ */
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "store/store.h"
+#include "store/verify.h"
+#include "tap.h"
+
+
+#define NSERIES    700
+#define NSOURCES   5
+#define NTIMES     600      /* slots of time of the model */
+#define STEP_MS    15000
+#define OOO_MS     (20 * STEP_MS)
+
+
+typedef struct {
+    uint8_t   is;
+    double    v;
+} cell_t;
+
+typedef struct {
+    phr_store_t       *st;
+    phr_store_conf_t   conf;
+    uint64_t           rand;
+    uint32_t           source[NSOURCES];
+    phr_sid_t          sid[NSERIES];
+    int                last[NSERIES];       /* slot, -1: none */
+    cell_t            *cell;                /* [NSERIES][NTIMES] */
+} model_t;
+
+
+static char  dir[] = "/tmp/phr-model-XXXXXX";
+static int   damage;
+
+
+static uint32_t
+rnd(model_t *m, uint32_t n)
+{
+    m->rand ^= m->rand << 13;
+    m->rand ^= m->rand >> 7;
+    m->rand ^= m->rand << 17;
+
+    return (uint32_t) (m->rand >> 11) % n;
+}
+
+
+static cell_t *
+cell(model_t *m, int series, int slot)
+{
+    return &m->cell[series * NTIMES + slot];
+}
+
+
+static void
+open_store(model_t *m)
+{
+    phr_err_t  err;
+
+    phr_err_init(&err);
+
+    if (phr_store_open(&m->conf, &m->st, &err) != PHR_OK) {
+        printf("Bail out! open: %s\n", err.text);
+        exit(1);
+    }
+}
+
+
+static double
+value(model_t *m)
+{
+    switch (rnd(m, 12)) {
+    case 0:
+        return phr_double_from_bits(PHR_STALE_NAN_BITS);
+    case 1:
+        return -0.0;
+    case 2:
+        return phr_double_from_bits(0x7ff8000000000abcULL);
+    case 3:
+        return rnd(m, 1000) / 100.0;
+    case 4:
+        return (double) rnd(m, 1000000) * 1e300;
+    default:
+        return rnd(m, 50);
+    }
+}
+
+
+static int
+series_id(model_t *m, int i, phr_err_t *err)
+{
+    char              name[32], inst[32];
+    phr_label_t       l[3];
+    phr_labels_t      ls;
+    phr_appender_t   *app;
+
+    snprintf(name, sizeof(name), "metric_%d", i % 50);
+    snprintf(inst, sizeof(inst), "i%d", i / 50);
+
+    l[0].name = phr_str_of("__name__");
+    l[0].value = phr_str_from_c(name);
+    l[1].name = phr_str_of("instance");
+    l[1].value = phr_str_from_c(inst);
+    ls.l = l;
+    ls.n = 2;
+
+    if (i % 3 == 0) {
+        l[2].name = phr_str_of("third");
+        l[2].value = phr_str_of("yes");
+        ls.n = 3;
+    }
+
+    app = phr_store_appender(m->st);
+
+    return app->ops->series(app, ls, &m->sid[i], err);
+}
+
+
+/* as append.c decides it, in the plainest way */
+static int
+model_append(model_t *m, int i, int slot, double v)
+{
+    cell_t  *c;
+
+    c = cell(m, i, slot);
+
+    if (c->is) {
+        return phr_double_bits(c->v) == phr_double_bits(v)
+               ? PHR_OK : PHR_EDUPLICATE;
+    }
+
+    if (slot < m->last[i]
+        && (int64_t) (m->last[i] - slot) * STEP_MS > OOO_MS)
+    {
+        return PHR_EORDER;
+    }
+
+    c->is = 1;
+    c->v = v;
+
+    if (slot > m->last[i]) {
+        m->last[i] = slot;
+    }
+
+    return PHR_OK;
+}
+
+
+/* one batch; returns the number of statuses that differ from the model's */
+static int
+batch(model_t *m, int slot)
+{
+    int              i, k, n, from, bad, each, src, idx[NSERIES], seen;
+    int8_t           status[NSERIES], want;
+    double           v[NSERIES];
+    int64_t          t[NSERIES];
+    phr_sid_t        sid[NSERIES];
+    phr_err_t        err;
+    phr_batch_t      b;
+    phr_appender_t  *app;
+
+    app = phr_store_appender(m->st);
+    phr_err_init(&err);
+
+    src = (int) rnd(m, NSOURCES);
+    each = (rnd(m, 4) == 0);
+    from = src * (NSERIES / NSOURCES);
+    n = 0;
+
+    for (i = from; i < from + NSERIES / NSOURCES + 20; i++) {
+        k = i % NSERIES;
+
+        /* some are missing now and then, and some only for a while */
+        if (rnd(m, 200) == 0 || (k % 17 == 0 && slot / 40 % 2)) {
+            continue;
+        }
+
+        if (series_id(m, k, &err) != PHR_OK) {
+            printf("# series: %s\n", err.text);
+            return 1;
+        }
+
+        idx[n] = k;
+        sid[n] = m->sid[k];
+        v[n] = value(m);
+        t[n] = (int64_t) slot * STEP_MS;
+
+        if (each) {
+            seen = slot - (int) rnd(m, 5);
+            t[n] = (int64_t) phr_max(seen, 0) * STEP_MS;
+        }
+
+        /* said again, or otherwise */
+        if (cell(m, k, (int) (t[n] / STEP_MS))->is && rnd(m, 2)) {
+            v[n] = cell(m, k, (int) (t[n] / STEP_MS))->v;
+        }
+
+        n++;
+    }
+
+    memset(&b, 0, sizeof(b));
+    b.source = m->source[src];
+    b.t_ms = (int64_t) slot * STEP_MS;
+    b.sid = sid;
+    b.v = v;
+    b.t_each = each ? t : NULL;
+    b.n = (size_t) n;
+    b.status = status;
+
+    if (app->ops->append(app, &b, &err) != PHR_OK) {
+        printf("# append: %s\n", err.text);
+        return 1;
+    }
+
+    bad = 0;
+
+    for (i = 0; i < n; i++) {
+        want = (int8_t) model_append(m, idx[i], (int) (t[i] / STEP_MS), v[i]);
+
+        if (want != status[i]) {
+            printf("# series %d slot %d: status %d, expected %d\n", idx[i],
+                   (int) (t[i] / STEP_MS), status[i], want);
+            bad++;
+        }
+    }
+
+    return bad;
+}
+
+
+static int
+number_in(phr_str_t s, size_t from)
+{
+    int  n;
+
+    for (n = 0; from < s.len; from++) {
+        n = n * 10 + (s.data[from] - '0');
+    }
+
+    return n;
+}
+
+
+static int
+series_of(phr_labels_t ls)
+{
+    return number_in(phr_labels_get(ls, phr_str_of("__name__")), 7)
+           + 50 * number_in(phr_labels_get(ls, phr_str_of("instance")), 1);
+}
+
+
+/* everything in a range of slots; returns the number of differences */
+static int
+compare(model_t *m, int from, int to)
+{
+    int                  rc, bad, i, s, slot;
+    size_t               k;
+    phr_err_t            err;
+    uint8_t              seen[NSERIES];
+    phr_arena_t         *arena;
+    phr_series_t         series;
+    phr_matcher_t        matcher;
+    phr_querier_t       *q;
+    phr_storage_t       *storage;
+    phr_series_set_t    *set;
+    phr_select_hints_t   hints;
+
+    memset(seen, 0, sizeof(seen));
+    memset(&hints, 0, sizeof(hints));
+    hints.sorted = rnd(m, 2);
+    phr_err_init(&err);
+    arena = phr_arena_create(0);
+    storage = phr_store_storage(m->st);
+    bad = 0;
+
+    if (storage->querier(storage, &q, &err) != PHR_OK) {
+        printf("# querier: %s\n", err.text);
+        return 1;
+    }
+
+    phr_matcher_init(&matcher, PHR_MATCH_RE, phr_str_of("__name__"),
+                     phr_str_of("metric_.*"), &err);
+
+    rc = q->ops->select(q, &matcher, 1, (int64_t) from * STEP_MS,
+                        (int64_t) to * STEP_MS, &hints, arena, &set, &err);
+
+    while (rc == PHR_OK && (rc = set->next(set, &series, &err)) == PHR_OK) {
+        s = series_of(series.labels);
+        seen[s] = 1;
+        k = 0;
+
+        for (slot = from; slot <= to; slot++) {
+            if (!cell(m, s, slot)->is) {
+                continue;
+            }
+
+            if (k < series.n && series.t_ms[k] == (int64_t) slot * STEP_MS
+                && phr_double_bits(series.v[k])
+                   == phr_double_bits(cell(m, s, slot)->v))
+            {
+                k++;
+                continue;
+            }
+
+            if (bad++ < 5) {
+                printf("# series %d slot %d (%d..%d): found %s %lld %g of "
+                       "%zu\n", s, slot, from, to,
+                       k < series.n ? "" : "none",
+                       k < series.n ? (long long) series.t_ms[k] / STEP_MS
+                                    : 0,
+                       k < series.n ? series.v[k] : 0, series.n);
+            }
+        }
+
+        if (k != series.n) {
+            printf("# series %d: %zu samples, %zu were expected\n", s,
+                   series.n, k);
+            bad++;
+        }
+    }
+
+    if (rc != PHR_DONE) {
+        printf("# select: %s\n", err.text);
+        bad++;
+    }
+
+    for (i = 0; i < NSERIES; i++) {
+        for (slot = from; slot <= to && !seen[i]; slot++) {
+            if (cell(m, i, slot)->is) {
+                printf("# series %d is missing\n", i);
+                bad++;
+                break;
+            }
+        }
+    }
+
+    phr_matcher_destroy(&matcher);
+    q->ops->close(q);
+    phr_arena_destroy(arena);
+
+    return bad;
+}
+
+
+static void
+on_damage(void *data, const char *text)
+{
+    printf("# damage: %s\n", text);
+    damage++;
+}
+
+
+static int
+verify(model_t *m)
+{
+    phr_err_t           err;
+    phr_store_damage_t  d;
+
+    damage = 0;
+    phr_err_init(&err);
+
+    if (phr_store_verify(m->st, on_damage, NULL, &d, &err) != PHR_OK) {
+        printf("# verify: %s\n", err.text);
+        return 1;
+    }
+
+    return damage;
+}
+
+
+static void
+run(uint64_t seed, int forked)
+{
+    int                i, slot, wrong, differ, s, broken;
+    pid_t              pid;
+    int64_t            now;
+    model_t            m;
+    phr_err_t          err;
+    char               name[32];
+    phr_appender_t    *app;
+    phr_store_stats_t  stats;
+
+    memset(&m, 0, sizeof(m));
+    m.rand = seed * 88172645463325252ULL;
+    m.cell = calloc(NSERIES * NTIMES, sizeof(cell_t));
+    m.conf.path = dir;
+    m.conf.map_size_bytes = 256 << 20;
+    m.conf.out_of_order_ms = OOO_MS;
+    phr_err_init(&err);
+
+    for (i = 0; i < NSERIES; i++) {
+        m.last[i] = -1;
+    }
+
+    open_store(&m);
+    wrong = 0;
+    differ = 0;
+    broken = 0;
+
+    for (slot = 0; slot < NTIMES; slot++) {
+        app = phr_store_appender(m.st);
+
+        for (i = 0; i < NSOURCES; i++) {
+            snprintf(name, sizeof(name), "source %d", i);
+
+            if (app->ops->source(app, phr_str_from_c(name), &m.source[i],
+                                 &err) != PHR_OK)
+            {
+                printf("# source: %s\n", err.text);
+                wrong++;
+            }
+        }
+
+        for (i = 0; i < NSOURCES; i++) {
+            s = slot;
+
+            if (rnd(&m, 10) == 0) {
+                s -= (int) rnd(&m, 40);
+            }
+
+            wrong += batch(&m, phr_max(s, 0));
+        }
+
+        now = (int64_t) slot * STEP_MS;
+
+        if (phr_store_commit(m.st, now, rnd(&m, 2), &err) != PHR_OK) {
+            printf("# commit: %s\n", err.text);
+            wrong++;
+        }
+
+        if (rnd(&m, 3) == 0) {
+            /* the clock runs fast at times, so that age is a reason, too */
+            now += rnd(&m, 3) == 0 ? 7300000 : 0;
+
+            for (i = (int) rnd(&m, 10); i > 0; i--) {
+                s = phr_store_seal(m.st, now, &err);
+
+                if (s < 0) {
+                    printf("# seal: %s\n", err.text);
+                    wrong++;
+                }
+
+                if (s != PHR_AGAIN) {
+                    break;
+                }
+            }
+        }
+
+        if (rnd(&m, 40) == 0) {
+            phr_store_close(m.st);
+            open_store(&m);
+        }
+
+        if (rnd(&m, 20) == 0) {
+            i = (int) rnd(&m, (uint32_t) slot + 1);
+            differ += compare(&m, i, slot);
+            i = (int) rnd(&m, (uint32_t) slot + 1);
+            differ += compare(&m, i, i);
+        }
+
+        if (rnd(&m, 150) == 0) {
+            broken += verify(&m);
+        }
+    }
+
+    is_int(wrong, 0, "seed %d: every sample is taken or refused as the "
+           "model says", (int) seed);
+    is_int(differ, 0, "seed %d: what is read is what was written",
+           (int) seed);
+
+    for (i = 0; i < 10000; i++) {
+        s = phr_store_seal(m.st, (int64_t) NTIMES * STEP_MS * 10, &err);
+        if (s != PHR_AGAIN) {
+            break;
+        }
+    }
+
+    is_int(s, PHR_OK, "seed %d: all is sealed", (int) seed);
+    is_int(compare(&m, 0, NTIMES - 1), 0, "seed %d: and the same",
+           (int) seed);
+
+    phr_store_stats(m.st, &stats);
+    is_int(stats.nrows, 0, "seed %d: no rows are left", (int) seed);
+    ok(stats.npacks > 100, "seed %d: %d packs", (int) seed,
+       (int) stats.npacks);
+    is_int(stats.nseries, NSERIES, "seed %d: all series are counted",
+           (int) seed);
+    is_int(stats.max_ms, (int64_t) (NTIMES - 1) * STEP_MS,
+           "seed %d: the newest sample's time", (int) seed);
+    is_int(broken + verify(&m), 0, "seed %d: nothing is damaged",
+           (int) seed);
+
+    if (forked) {
+        /* a process that ends without a word loses nothing committed */
+        phr_store_close(m.st);
+        m.st = NULL;
+        fflush(stdout);
+        pid = fork();
+
+        if (pid == 0) {
+            open_store(&m);
+            app = phr_store_appender(m.st);
+            (void) app->ops->source(app, phr_str_of("source 0"),
+                                    &m.source[0], &err);
+            batch(&m, NTIMES - 1);
+            (void) phr_store_commit(m.st, 0, 0, &err);
+            _exit(0);
+        }
+
+        waitpid(pid, &s, 0);
+
+        open_store(&m);
+        is_int(compare(&m, 0, NTIMES - 2), 0, "seed %d: a killed process "
+               "loses nothing", (int) seed);
+        is_int(verify(&m), 0, "seed %d: nor damages", (int) seed);
+    }
+
+    phr_store_close(m.st);
+    free(m.cell);
+}
+
+
+int
+main(void)
+{
+    char      path[64];
+    uint64_t  seed;
+
+    if (mkdtemp(dir) == NULL) {
+        printf("Bail out! mkdtemp()\n");
+        return 1;
+    }
+
+    for (seed = 1; seed <= 2; seed++) {
+        run(seed, seed == 1);
+
+        snprintf(path, sizeof(path), "%s/data.mdb", dir);
+        unlink(path);
+        snprintf(path, sizeof(path), "%s/lock.mdb", dir);
+        unlink(path);
+    }
+
+    rmdir(dir);
+
+    return done_testing();
+}
