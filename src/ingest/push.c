@@ -458,10 +458,23 @@ phr_push_do(phr_push_t *p, phr_appender_t *app, const phr_push_request_t *r,
 
     if (r->method == PHR_PUSH_DELETE) {
         answer->status = 202;
-        return g ? phr_push_delete(p, app, g, r->now_ms, err) : PHR_OK;
+
+        if (g == NULL || phr_labels_cmp(g->labels, labels) != 0) {
+            return PHR_OK;
+        }
+
+        return phr_push_delete(p, app, g, r->now_ms, err);
     }
 
     if (g != NULL) {
+
+        /* the same hash, which is to be expected of nobody but an attacker */
+
+        if (phr_labels_cmp(g->labels, labels) != 0) {
+            phr_err_set(&e, PHR_EINVAL, "grouping key collides with another");
+            return phr_push_refuse(answer, 400, &e);
+        }
+
         return phr_push_change(p, app, r, g, answer, err);
     }
 

@@ -7,7 +7,8 @@
  *
  * A push is a row of samples in the store at once, and its group is a small
  * record in the same commit; phr_push_tick() repeats the values as scraping
- * a Pushgateway would.  Process lifetime; the writer's thread only.
+ * a Pushgateway would.  Bodies are text, OpenMetrics or delimited protobuf.
+ * Process lifetime; the writer's thread only.
  */
 
 #ifndef PHR_PUSH_H_INCLUDED

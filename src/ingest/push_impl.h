@@ -158,6 +158,15 @@ const phr_push_family_t *phr_push_state_find(const phr_push_state_t *st,
 int phr_push_check(phr_push_t *p, phr_push_state_t *st,
     const phr_push_group_t *g, phr_err_t *err);
 
+/* push_protobuf.c */
+
+int phr_push_is_protobuf(phr_str_t content_type);
+
+/* as phr_push_state_parse() */
+int phr_push_protobuf_parse(phr_push_state_t *st,
+    const phr_push_request_t *r, const phr_push_options_t *o,
+    phr_labels_t grouping, phr_err_t *err);
+
 /* push_record.c */
 
 void phr_push_record_encode(phr_buf_t *b, const phr_push_group_t *g);

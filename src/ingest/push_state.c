@@ -237,6 +237,10 @@ phr_push_state_parse(phr_push_state_t *st, const phr_push_request_t *r,
     phr_expo_t    p;
     phr_arena_t  *tmp;
 
+    if (phr_push_is_protobuf(r->content_type)) {
+        return phr_push_protobuf_parse(st, r, o, grouping, err);
+    }
+
     tmp = phr_arena_create(PHR_PUSH_STATE_BYTES);
     if (tmp == NULL) {
         return phr_err_set(err, PHR_ENOMEM, "no memory for a push");

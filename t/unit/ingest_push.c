@@ -6,6 +6,7 @@
  */
 
 #include "core/alloc.h"
+#include "core/bytes.h"
 #include "ingest/push.h"
 
 #include "recapp.h"
@@ -384,6 +385,169 @@ formats(void)
 }
 
 
+/* the parts of a protobuf message */
+
+static void
+pb_bytes(phr_buf_t *b, unsigned field, const phr_buf_t *value)
+{
+    phr_buf_uvarint(b, field << 3 | 2);
+    phr_buf_uvarint(b, value->len);
+    phr_buf_append(b, value->data, value->len);
+}
+
+
+static void
+pb_text(phr_buf_t *b, unsigned field, const char *s)
+{
+    phr_buf_uvarint(b, field << 3 | 2);
+    phr_buf_uvarint(b, strlen(s));
+    phr_buf_puts(b, s);
+}
+
+
+static void
+pb_int(phr_buf_t *b, unsigned field, uint64_t v)
+{
+    phr_buf_uvarint(b, field << 3);
+    phr_buf_uvarint(b, v);
+}
+
+
+static void
+pb_double(phr_buf_t *b, unsigned field, double v)
+{
+    uint64_t  bits = phr_double_bits(v);
+
+    phr_buf_uvarint(b, field << 3 | 1);
+    phr_buf_append(b, &bits, 8);        /* this test runs on little-endian */
+}
+
+
+/* a family of one metric with a label x="1" and this value message */
+
+static void
+pb_family(phr_buf_t *b, const char *name, unsigned family_type,
+    unsigned field, const phr_buf_t *value)
+{
+    phr_buf_t  label, metric, family;
+
+    phr_buf_init(&label, 0);
+    phr_buf_init(&metric, 0);
+    phr_buf_init(&family, 0);
+
+    pb_text(&label, 1, "x");
+    pb_text(&label, 2, "1");
+    pb_bytes(&metric, 1, &label);
+    pb_bytes(&metric, field, value);
+    pb_text(&family, 1, name);
+    pb_text(&family, 2, "It.");
+    pb_int(&family, 3, family_type);
+    pb_bytes(&family, 4, &metric);
+
+    phr_buf_uvarint(b, family.len);
+    phr_buf_append(b, family.data, family.len);
+
+    phr_buf_free(&label);
+    phr_buf_free(&metric);
+    phr_buf_free(&family);
+}
+
+
+static int
+pb_request(phr_str_t body)
+{
+    phr_push_request_t  r;
+
+    memset(&r, 0, sizeof(r));
+    now += 1000;
+    r.path = phr_str_of("/metrics/job/j");
+    r.content_type = phr_str_of("application/vnd.google.protobuf; proto="
+                                "io.prometheus.client.MetricFamily; "
+                                "encoding=delimited");
+    r.body = body;
+    r.ttl_ms = -1;
+    r.now_ms = now;
+
+    if (phr_push_request(push, &rec->app, &r, &answer, &err) != PHR_OK) {
+        return -1;
+    }
+
+    return answer.status;
+}
+
+
+static void
+protobuf(void)
+{
+    size_t     i, n;
+    char      *exact;
+    phr_buf_t  b, v, part;
+
+    start();
+    phr_buf_init(&b, 0);
+    phr_buf_init(&v, 0);
+    phr_buf_init(&part, 0);
+
+    pb_double(&v, 1, 2.5);
+    pb_family(&b, "c", 0, 3, &v);
+    pb_family(&b, "g", 1, 2, &v);
+    pb_family(&b, "u", 3, 5, &v);
+
+    phr_buf_reset(&v);
+    pb_int(&v, 1, 300);
+    pb_double(&v, 2, 7);
+    pb_double(&part, 1, 0.5);
+    pb_double(&part, 2, 8);
+    pb_bytes(&v, 3, &part);
+    pb_family(&b, "s", 2, 4, &v);
+
+    phr_buf_reset(&v);
+    phr_buf_reset(&part);
+    pb_int(&v, 1, 4);
+    pb_double(&v, 2, 9);
+    pb_int(&part, 1, 3);
+    pb_double(&part, 2, 1);
+    pb_bytes(&v, 3, &part);
+    pb_family(&b, "h", 4, 7, &v);
+
+    is_int(pb_request(phr_buf_view(&b)), 200, "protobuf is taken");
+    is_str(recapp_take(rec, now, "push_"),
+           "c{job=\"j\", x=\"1\"} 2.5|g{job=\"j\", x=\"1\"} 2.5|"
+           "h_bucket{job=\"j\", le=\"+Inf\", x=\"1\"} 4|"
+           "h_bucket{job=\"j\", le=\"1\", x=\"1\"} 3|"
+           "h_count{job=\"j\", x=\"1\"} 4|h_sum{job=\"j\", x=\"1\"} 9|"
+           "s_count{job=\"j\", x=\"1\"} 300|"
+           "s_sum{job=\"j\", x=\"1\"} 7|"
+           "s{job=\"j\", quantile=\"0.5\", x=\"1\"} 8|"
+           "u{job=\"j\", x=\"1\"} 2.5|", "as text would be");
+    ok(strstr(exposed(), "# HELP c It.\n# TYPE c counter\n") != NULL,
+       "with help and type");
+
+    /* cut short anywhere but between families it is refused */
+
+    n = 0;
+
+    for (i = 0; i < b.len; i++) {
+        exact = malloc(i + 1);
+        memcpy(exact, b.data, i);
+        n += pb_request(phr_str_from(exact, i)) == 200;
+        free(exact);
+    }
+
+    is_int(n, 5, "what is cut short is refused");
+
+    phr_buf_reset(&b);
+    pb_family(&b, "w", 1, 3, &v);
+    is_int(pb_request(phr_buf_view(&b)), 400, "a value of another type");
+    ok(strstr(answer.text, "is not a gauge") != NULL, "says so");
+
+    phr_buf_free(&b);
+    phr_buf_free(&v);
+    phr_buf_free(&part);
+    end();
+}
+
+
 static void
 path(const char *in, const char *want)
 {
@@ -519,6 +683,7 @@ main(void)
     modes();
     endings();
     formats();
+    protobuf();
     paths();
     no_memory();
     damage();
