@@ -50,6 +50,7 @@ static void phr_target_escape(phr_buf_t *out, phr_str_t s, int query);
 static int phr_target_key(phr_target_t *t);
 static int phr_target_add(phr_array_t *targets, phr_map_t *seen,
     phr_target_t *t);
+static phr_str_t phr_target_map_key(const phr_target_t *t);
 static int phr_target_prefixed(phr_str_t name, const char *prefix);
 
 
@@ -151,6 +152,19 @@ phr_targets_create(const phr_scrape_conf_t *conf,
     }
 
     rc = PHR_OK;
+    list = targets->elts;
+
+    for (i = 0; i < targets->nelts; i++) {
+        if (list[i]->conf != conf || list[i]->dropped) {
+            continue;
+        }
+
+        rc = phr_map_set(seen, phr_target_map_key(list[i]), list[i]);
+        if (rc != PHR_OK) {
+            phr_err_set(err, rc, "no memory for targets");
+            goto done;
+        }
+    }
 
     for (i = 0; i < groups->n; i++) {
         g = groups->g[i];
@@ -258,6 +272,16 @@ phr_target_report(phr_target_t *t, int64_t t_ms, double duration_s,
     if (error != NULL) {
         phr_err_format(error, t->error, sizeof(t->error));
     }
+}
+
+
+void
+phr_target_inherit(phr_target_t *t, const phr_target_t *old)
+{
+    t->health = old->health;
+    t->scraped_ms = old->scraped_ms;
+    t->duration_s = old->duration_s;
+    memcpy(t->error, old->error, sizeof(t->error));
 }
 
 
@@ -646,18 +670,16 @@ phr_target_key(phr_target_t *t)
 static int
 phr_target_add(phr_array_t *targets, phr_map_t *seen, phr_target_t *t)
 {
-    phr_str_t       key;
     phr_target_t  **p;
 
     if (!t->dropped) {
-        key = phr_str_from((const char *) &t->key, sizeof(t->key));
 
-        if (phr_map_get(seen, key) != NULL) {
+        if (phr_map_get(seen, phr_target_map_key(t)) != NULL) {
             phr_target_destroy(t);
             return PHR_OK;
         }
 
-        if (phr_map_set(seen, key, t) != PHR_OK) {
+        if (phr_map_set(seen, phr_target_map_key(t), t) != PHR_OK) {
             phr_target_destroy(t);
             return PHR_ENOMEM;
         }
@@ -672,6 +694,13 @@ phr_target_add(phr_array_t *targets, phr_map_t *seen, phr_target_t *t)
     *p = t;
 
     return PHR_OK;
+}
+
+
+static phr_str_t
+phr_target_map_key(const phr_target_t *t)
+{
+    return phr_str_from((const char *) &t->key, sizeof(t->key));
 }
 
 

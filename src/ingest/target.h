@@ -66,7 +66,7 @@ void phr_target_destroy(phr_target_t *t);
 
 /*
  * All targets of groups, appended to an array of phr_target_t *; a target
- * that occurs twice is made once.  A faulty target is left out and told to
+ * that occurs twice, or is in the array already, is made once.  A faulty target is left out and told to
  * on_error (may be NULL).  PHR_ELIMIT if there are more than the
  * configuration's target_limit: they are in the array, and the caller lets
  * their scrapes fail, as Prometheus does.
@@ -93,6 +93,9 @@ int64_t phr_target_align(uint64_t key, int64_t interval_ms, int64_t now_ms);
 /* remembers how a scrape ended; error is NULL if it was good */
 void phr_target_report(phr_target_t *t, int64_t t_ms, double duration_s,
     const phr_err_t *error);
+
+/* the same target, made anew after a reload, goes on from what was known */
+void phr_target_inherit(phr_target_t *t, const phr_target_t *old);
 
 /* "unknown", "up", "down" */
 const char *phr_target_health_text(phr_target_health_e health);

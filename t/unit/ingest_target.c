@@ -276,6 +276,10 @@ groups(void)
     is_int(list.nelts, 2, "one is faulty, one is twice");
     is_int(errors, 1, "the faulty one is told");
 
+    is_int(phr_targets_create(&conf, &gs, &list, NULL, NULL, &err), PHR_OK,
+           "once more");
+    is_int(list.nelts, 2, "adds nothing");
+
     t = *phr_array_get(&list, phr_target_t *, 0);
     phr_scrape_options(&o, t);
     ok(o.key == t->key && o.timeout_ms == 10000, "options of a scrape");
@@ -284,6 +288,9 @@ groups(void)
     phr_target_report(t, 5, 0.5, &err);
     ok(t->health == PHR_TARGET_DOWN
        && strcmp(t->error, "connection refused") == 0, "down");
+    phr_target_inherit(*phr_array_get(&list, phr_target_t *, 1), t);
+    is_int((*phr_array_get(&list, phr_target_t *, 1))->health,
+           PHR_TARGET_DOWN, "inherited");
     phr_target_report(t, 5, 0.5, NULL);
     ok(t->health == PHR_TARGET_UP && t->error[0] == '\0', "up");
     phr_targets_destroy(&list);
