@@ -620,6 +620,48 @@ oom(void *data)
 }
 
 
+static int
+oom_eval(void *data)
+{
+    int        rc;
+    phr_err_t  err;
+
+    static const char  text[] =
+        "groups:\n"
+        "- name: g\n"
+        "  rules:\n"
+        "  - { record: r, expr: m }\n"
+        "  - { alert: A, expr: m > 1, annotations: { a: '{{ x }}' } }\n";
+
+    groups = NULL;
+
+    rc = load(text, &err);
+
+    if (rc == PHR_OK) {
+        rc = phr_rule_group_eval(phr_rule_groups_at(groups, 0), MIN, &env,
+                                 &err);
+    }
+
+    /* a rule that lacks memory is unhealthy; the group goes on */
+
+    if (rc == PHR_OK
+        && (rule(0, 0)->health != PHR_RULE_OK
+            || rule(0, 1)->health != PHR_RULE_OK))
+    {
+        rc = PHR_ENOMEM;
+    }
+
+    if (rc == PHR_OK) {
+        rc = load(text, &err);
+    }
+
+    phr_rule_groups_destroy(groups);
+    groups = NULL;
+
+    return rc;
+}
+
+
 int
 main(void)
 {
@@ -640,6 +682,11 @@ main(void)
     test_due();
 
     ok(phr_oom_run(oom, NULL) > 0, "loading survives a lack of memory");
+
+    sample("1", 1, 5);
+    env.notify = NULL;
+    ok(phr_oom_run(oom_eval, NULL) > 0, "and so does evaluation");
+    clear();
 
     phr_memstore_destroy(store);
     phr_buf_free(&told);
