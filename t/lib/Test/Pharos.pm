@@ -15,8 +15,8 @@ package Test::Pharos;
 #   is($t->get('/')->{status}, 200, 'answers');
 #   $t->done;
 #
-# Environment: PHAROS_MODULE, PHAROS_NGINX, PHAROS_KEEP=1 (keeps the run
-# directory).
+# Environment: PHAROS_MODULE (or "static", if nginx has it linked in),
+# PHAROS_NGINX, PHAROS_KEEP=1 (keeps the run directory).
 
 use strict;
 use warnings;
@@ -49,8 +49,9 @@ sub new {
         ports   => [],
         held    => [],
         nginx   => $ENV{PHAROS_NGINX} || '/usr/sbin/nginx',
-        module  => abs_path($ENV{PHAROS_MODULE}
-                            || "$root/build/ngx_http_pharos_module.so"),
+        module  => ($ENV{PHAROS_MODULE} || '') eq 'static' ? '/'
+                   : abs_path($ENV{PHAROS_MODULE}
+                              || "$root/build/ngx_http_pharos_module.so"),
         children => [],
         allowed => [],
         level   => $args{level} || 'notice',
@@ -138,6 +139,9 @@ sub conf {
     my $store = exists $args{store} ? $args{store} : 'pharos_store %%DIR%%/s;';
     my $dir = $self->{dir};
 
+    # nginx clears the environment, sanitizers read their options there
+    $main .= join '', map { "\nenv $_;" } grep { /^[A-Z]+SAN_OPTIONS$/ } keys %ENV;
+
     # as root, workers are somebody else, as they are in life
     my $user = '';
 
@@ -147,11 +151,13 @@ sub conf {
         $user = "user $name $group;";
     }
 
+    my $load = $self->{module} eq '/' ? '' : "load_module $self->{module};";
+
     my $paths = join "\n", map { "    ${_}_temp_path $dir/tmp_$_;" }
         qw(client_body proxy fastcgi uwsgi scgi);
 
     $self->write_file('nginx.conf', <<"END");
-load_module $self->{module};
+$load
 $user
 worker_processes $workers;
 pid $dir/nginx.pid;
