@@ -47,6 +47,7 @@ phr_promql_eval(const phr_query_t *query, phr_querier_t *querier,
     ev.querier = querier;
     ev.arena = query->arena;
     ev.err = err;
+    ev.func = phr_str_of("");
 
     rc = phr_eval_query(&ev, query, result);
 
@@ -165,7 +166,7 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     phr_value_t *out)
 {
     int          rc;
-    uint64_t     held;
+    uint64_t     n, held;
     phr_value_t  value;
 
     if (ev->depth > PHR_EVAL_MAX_DEPTH) {
@@ -206,12 +207,14 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     /* operands are still there while the result is made */
 
     if (node->kind != PHR_NODE_PAREN) {
-        rc = phr_eval_hold(ev, phr_value_count(&value, g->n));
+        n = phr_value_count(&value, g->n);
+
+        rc = phr_eval_hold(ev, n);
         if (rc < 0) {
             return rc;
         }
 
-        ev->held = held + phr_value_count(&value, g->n);
+        ev->held = held + n;
     }
 
     *out = value;

@@ -54,6 +54,7 @@ typedef struct {
     phr_annotations_t   notes;
     unsigned            depth;
     phr_sink_t         *sink;           /* for whoever makes columns next */
+    phr_str_t           func;           /* around the selector, for storage */
 
     uint64_t            held;           /* samples held now */
     uint64_t            peak;

@@ -243,7 +243,7 @@ phr_select_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     memset(&hints, 0, sizeof(hints));
     hints.step_ms = g->n > 1 ? g->step_ms : 0;
     hints.range_ms = range_ms;
-    hints.func = phr_str_of("");
+    hints.func = ev->func;
 
     return phr_eval_select(ev, node->u.selector.matchers,
                            node->u.selector.nmatchers, min, max, &hints, set);

@@ -194,7 +194,12 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
     held = 0;
     nalloc = 0;
 
+    if (w.range->kind == PHR_NODE_MATRIX) {
+        ev->func = phr_str_from_c(call->u.call.func->name);
+    }
+
     rc = phr_points_open(ev, w.range, g, &p);
+    ev->func = phr_str_of("");
 
     while (rc == PHR_OK) {
         rc = phr_points_next(ev, &p);
