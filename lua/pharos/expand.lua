@@ -13,6 +13,7 @@
 --
 
 local compile = require "pharos.template.compile"
+local html = require "pharos.template.html"
 local time = require "pharos.template.time"
 local types = require "pharos.template.types"
 
@@ -49,9 +50,18 @@ function Expander:compiled(dialect, name, text)
         return set
     end
 
-    set = compile.new_set(dialect, dialect == "notice" and self.notices)
+    if dialect == "rule" then
+        set = compile.new_set("rule")
+    else
+        set = compile.new_set("notice", self.notices)
+    end
 
     local ok, err = set:parse(name, text)
+
+    if ok and dialect == "html" then
+        set.document, err = html.prepare(set, name)
+        ok = set.document
+    end
 
     if not ok then
         return nil, err
@@ -89,6 +99,13 @@ end
 
 function Expander:check_notice(text)
     local set, err = self:compiled("notice", "", text)
+
+    return set and true, err
+end
+
+
+function Expander:check_html(text)
+    local set, err = self:compiled("html", "", text)
 
     return set and true, err
 end
@@ -243,10 +260,12 @@ end
 
 --
 -- The text of a field of a receiver.  data is of data_of(), so that many
--- fields of one notice share it.
+-- fields of one notice share it.  With as_html set the text is a document,
+-- and what is put into it is escaped.
 --
-function Expander:expand_notice(text, data, now_ms)
-    local set, err = self:compiled("notice", "", text)
+function Expander:expand_notice(text, data, now_ms, as_html)
+    local dialect = as_html and "html" or "notice"
+    local set, err = self:compiled(dialect, "", text)
 
     if not set then
         return nil, err
@@ -256,13 +275,13 @@ function Expander:expand_notice(text, data, now_ms)
 
     env.route_label = self:route_labels(data, env)
 
-    return set:execute("", data, env)
+    return set:execute(set.document or "", data, env)
 end
 
 
 -- the same for a notice in plain tables
-function Expander:expand_plain(text, notice, now_ms)
-    return self:expand_notice(text, M.data_of(notice), now_ms)
+function Expander:expand_plain(text, notice, now_ms, as_html)
+    return self:expand_notice(text, M.data_of(notice), now_ms, as_html)
 end
 
 

@@ -15,6 +15,9 @@
 #define PHR_NOTICE_ARENA  (16 * 1024 * 1024)
 
 
+static int phr_vm_expand_field(phr_vm_t *vm, phr_vm_template_e kind,
+    const phr_notice_t *n, phr_str_t external_url, phr_str_t text,
+    phr_buf_t *out, phr_err_t *err);
 static int phr_vm_notice(lua_State *L);
 static void phr_convert_notice(lua_State *L, const phr_state_call_t *c);
 static void phr_convert_alert(lua_State *L, const phr_notice_alert_t *a);
@@ -24,6 +27,25 @@ static void phr_convert_pairs(lua_State *L, const phr_pairs_t *pairs);
 int
 phr_vm_expand_notice(phr_vm_t *vm, const phr_notice_t *n,
     phr_str_t external_url, phr_str_t text, phr_buf_t *out, phr_err_t *err)
+{
+    return phr_vm_expand_field(vm, PHR_VM_NOTICE, n, external_url, text, out,
+                               err);
+}
+
+
+int
+phr_vm_expand_notice_html(phr_vm_t *vm, const phr_notice_t *n,
+    phr_str_t external_url, phr_str_t text, phr_buf_t *out, phr_err_t *err)
+{
+    return phr_vm_expand_field(vm, PHR_VM_HTML, n, external_url, text, out,
+                               err);
+}
+
+
+static int
+phr_vm_expand_field(phr_vm_t *vm, phr_vm_template_e kind,
+    const phr_notice_t *n, phr_str_t external_url, phr_str_t text,
+    phr_buf_t *out, phr_err_t *err)
 {
     int               rc;
     phr_state_call_t  c;
@@ -39,6 +61,7 @@ phr_vm_expand_notice(phr_vm_t *vm, const phr_notice_t *n,
 
     memset(&c, 0, sizeof(phr_state_call_t));
     c.vm = vm;
+    c.kind = kind;
     c.notice = n;
     c.external_url = external_url;
     c.text = text;
@@ -75,8 +98,9 @@ phr_vm_notice(lua_State *L)
     phr_convert_str(L, c->text);
     phr_convert_notice(L, c);
     lua_pushnumber(L, (double) c->notice->now_ms);
+    lua_pushboolean(L, c->kind == PHR_VM_HTML);
 
-    lua_call(L, 4, 2);
+    lua_call(L, 5, 2);
     phr_state_result(L, c);
 
     return 0;

@@ -379,7 +379,8 @@ phr_vm_check(lua_State *L)
         nargs = 3;
 
     } else {
-        phr_state_method(L, c->vm, "check_notice");
+        phr_state_method(L, c->vm, c->kind == PHR_VM_HTML ? "check_html"
+                                                          : "check_notice");
     }
 
     phr_convert_str(L, c->text);

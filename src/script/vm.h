@@ -43,6 +43,7 @@ typedef struct {
 typedef enum {
     PHR_VM_RULE = 0,                /* labels and annotations of rules */
     PHR_VM_NOTICE,                  /* fields of receivers */
+    PHR_VM_HTML,                    /* those that are HTML documents */
 } phr_vm_template_e;
 
 
@@ -90,6 +91,10 @@ int phr_vm_load_templates(phr_vm_t *vm, const phr_vm_file_t *files,
  * Templates of the route's labels are rendered where they are asked for.
  */
 int phr_vm_expand_notice(phr_vm_t *vm, const phr_notice_t *n,
+    phr_str_t external_url, phr_str_t text, phr_buf_t *out, phr_err_t *err);
+
+/* the same, the text being an HTML document: what is put in is escaped */
+int phr_vm_expand_notice_html(phr_vm_t *vm, const phr_notice_t *n,
     phr_str_t external_url, phr_str_t text, phr_buf_t *out, phr_err_t *err);
 
 

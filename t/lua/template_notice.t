@@ -130,6 +130,36 @@ ok(expander:expand_notice('{{ routeLabels "x" }}', data, 0) == nil
    "labels of routes that ask for each other")
 
 
+-- HTML documents, as amtool renders them with --template.type=html
+local function html(text, want)
+    local out, err = expander:expand_notice(text, data, 0, true)
+
+    is(out or err, want, text)
+end
+
+
+html('<a href="{{ .ExternalURL }}/x?z={{ "a b&c" }}">'
+     .. "{{ (index .Alerts 0).Annotations.summary }}</a>"
+     .. "<!-- {{ .Status }} -->z",
+     '<a href="http://am:9093/x?z=a%20b%26c">S &lt;b&gt;</a>z')
+html([[<a href="{{ "javascript:alert(1)" }}" title='{{ "a\"b'c+" }}' ]]
+     .. [[class={{ "a b" }}>{{ "<b>" | safeHtml }}{{ "<i>" }}</a>]],
+     [[<a href="#ZgotmplZ" title='a&#34;b&#39;c&#43;' class=a&#32;b>]]
+     .. "<b>&lt;i&gt;</a>")
+html([[<p style="color: {{ "red" }}; x: {{ "expression(1)" }}">]],
+     [[<p style="color: red; x: ZgotmplZ">]])
+html('{{ define "t" }}{{ "a&b" }}{{ end }}{{ template "t" }}'
+     .. '<a title="{{ template "t" }}" href="?q={{ template "t" }}">',
+     'a&amp;b<a title="a&amp;b" href="?q=a%26b">')
+html('<title>{{ "<x>" }}</title>a < b', "<title>&lt;x&gt;</title>a &lt; b")
+html('{{ if true }}<a href="{{ end }}x">',
+     "html/template:: {{if}} branches end in different contexts")
+html("<script>var x = {{ .Status }}</script>",
+     "html/template:: {{.Status}} appears in a script")
+html('{{ define "r" }}<b>{{ if . }}{{ template "r" false }}{{ end }}</b>'
+     .. '{{ end }}{{ template "r" true }}', "<b><b></b></b>")
+
+
 -- files of templates
 local loaded, err = expander:load {
     { name = "a.tmpl", text = '{{ define "x" }}[{{ .Status }}]{{ end }}' },

@@ -185,7 +185,7 @@ test_load(void)
 
 
 static void
-notice_gives(const char *text, const char *want)
+field_gives(int html, const char *text, const char *want)
 {
     int                 rc;
     phr_buf_t           out;
@@ -230,11 +230,25 @@ notice_gives(const char *text, const char *want)
     phr_buf_init(&out, 0);
     phr_err_init(&err);
 
-    rc = phr_vm_expand_notice(vm, &n, phr_str_of("http://a"),
-                              phr_str_from_c(text), &out, &err);
+    rc = (html ? phr_vm_expand_notice_html : phr_vm_expand_notice)
+         (vm, &n, phr_str_of("http://a"), phr_str_from_c(text), &out, &err);
 
     is_str(rc == PHR_OK ? phr_buf_cstr(&out) : err.text, want, "%s", text);
     phr_buf_free(&out);
+}
+
+
+static void
+notice_gives(const char *text, const char *want)
+{
+    field_gives(0, text, want);
+}
+
+
+static void
+html_gives(const char *text, const char *want)
+{
+    field_gives(1, text, want);
 }
 
 
@@ -253,6 +267,9 @@ test_notice(void)
     notice_gives("{{ routeLabels \"team\" }} {{ .NotificationReason }} "
                  "{{ .ExternalURL }}", "t-firing first notification "
                  "http://a");
+    html_gives("<a href=\"{{ .ExternalURL }}?q={{ .Status }}\">"
+               "{{ \"<b>\" }}</a>",
+               "<a href=\"http://a?q=firing\">&lt;b&gt;</a>");
     notice_gives("{{ .Nope }}", "template: :1:3: executing \"\" at <.Nope>: "
                  "can't evaluate field Nope in type *template.Data");
 }
