@@ -321,7 +321,7 @@ phr_push_pb_family_head(phr_push_pb_metric_t *m, phr_str_t message,
             break;
 
         case 4:
-            metrics++;
+            metrics += f.wire == PHR_PUSH_PB_BYTES;
             break;
         }
     }

@@ -536,6 +536,13 @@ protobuf(void)
 
     is_int(n, 5, "what is cut short is refused");
 
+    /* a family whose metrics are numbers has none */
+
+    is_int(pb_request(phr_str_of("\x07\x0a\x01" "1\x18\x00\x20\x13")), 200,
+           "a family without metrics");
+    is_int(phr_push_reload(push, &rec->app, &err), PHR_OK,
+           "leaves a good record");
+
     phr_buf_reset(&b);
     pb_family(&b, "w", 1, 3, &v);
     is_int(pb_request(phr_buf_view(&b)), 400, "a value of another type");
