@@ -66,10 +66,10 @@ void phr_target_destroy(phr_target_t *t);
 
 /*
  * All targets of groups, appended to an array of phr_target_t *; a target
- * that occurs twice, or is in the array already, is made once.  A faulty target is left out and told to
- * on_error (may be NULL).  PHR_ELIMIT if there are more than the
- * configuration's target_limit: they are in the array, and the caller lets
- * their scrapes fail, as Prometheus does.
+ * that occurs twice, or is in the array already, is made once.  A faulty
+ * target is left out and told to on_error (may be NULL).  PHR_ELIMIT if
+ * there are more than the configuration's target_limit: they are in the
+ * array, and the caller lets their scrapes fail, as Prometheus does.
  */
 int phr_targets_create(const phr_scrape_conf_t *conf,
     const phr_target_groups_t *groups, phr_array_t *targets,
