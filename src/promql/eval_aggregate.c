@@ -134,7 +134,7 @@ phr_aggregate_groups(phr_eval_t *ev, const phr_node_t *node,
     uint64_t      hash;
     phr_str_t    *names;
     phr_group_t  *list;
-    phr_index_t   index;
+    phr_slots_t   index;
     phr_labels_t  ls;
 
     without = node->u.aggregate.without;
@@ -142,7 +142,7 @@ phr_aggregate_groups(phr_eval_t *ev, const phr_node_t *node,
 
     rc = phr_eval_names(ev, &node->u.aggregate.grouping, &names, &nnames);
     if (rc == PHR_OK) {
-        rc = phr_index_init(&index, ev->arena, 16);
+        rc = phr_slots_init(&index, ev->arena, 16);
     }
 
     if (rc < 0) {
@@ -165,7 +165,7 @@ phr_aggregate_groups(phr_eval_t *ev, const phr_node_t *node,
         pos = SIZE_MAX;
 
         do {
-            id = phr_index_next(&index, hash, &pos);
+            id = phr_slots_next(&index, hash, &pos);
         } while (id != PHR_INDEX_NONE
                  && !(without
                       ? phr_labels_eq_ignoring(list[id].labels, ls, names,
@@ -176,7 +176,7 @@ phr_aggregate_groups(phr_eval_t *ev, const phr_node_t *node,
         if (id == PHR_INDEX_NONE) {
             id = n++;
 
-            rc = phr_index_add(&index, hash, id);
+            rc = phr_slots_add(&index, hash, id);
             if (rc == PHR_OK) {
                 rc = phr_eval_group_labels(ev, ls, without, names, nnames,
                                            &list[id].labels);

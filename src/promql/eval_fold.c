@@ -43,7 +43,7 @@ typedef struct {
     phr_value_t            *out;
     phr_fold_group_t       *groups;
     size_t                  nalloc;
-    phr_index_t             index;
+    phr_slots_t             index;
 } phr_fold_t;
 
 
@@ -89,7 +89,7 @@ phr_eval_fold(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
 
     rc = phr_eval_names(ev, &a->grouping, &f.names, &f.nnames);
     if (rc == PHR_OK) {
-        rc = phr_index_init(&f.index, ev->arena, 16);
+        rc = phr_slots_init(&f.index, ev->arena, 16);
     }
 
     if (rc == PHR_OK) {
@@ -176,7 +176,7 @@ phr_fold_find(phr_fold_t *f, phr_labels_t labels, uint32_t *id)
     pos = SIZE_MAX;
 
     do {
-        *id = phr_index_next(&f->index, hash, &pos);
+        *id = phr_slots_next(&f->index, hash, &pos);
 
         if (*id == PHR_INDEX_NONE) {
             return phr_fold_new(f, labels, hash, id);
@@ -243,7 +243,7 @@ phr_fold_new(phr_fold_t *f, phr_labels_t labels, uint64_t hash, uint32_t *id)
 
     *id = f->out->n - 1;
 
-    return phr_index_add(&f->index, hash, *id);
+    return phr_slots_add(&f->index, hash, *id);
 }
 
 

@@ -445,7 +445,7 @@ phr_join_check_labels(phr_join_t *j, uint32_t group, phr_labels_t one_labels,
     size_t            k, n, pos;
     uint32_t         *cols, id;
     uint64_t          hash;
-    phr_index_t       index;
+    phr_slots_t       index;
     phr_labels_t     *labels;
     phr_arena_mark_t  mark;
 
@@ -458,7 +458,7 @@ phr_join_check_labels(phr_join_t *j, uint32_t group, phr_labels_t one_labels,
         return phr_eval_nomem(j->ev);
     }
 
-    rc = phr_index_init(&index, j->ev->arena, n);
+    rc = phr_slots_init(&index, j->ev->arena, n);
 
     for (k = 0; rc == PHR_OK && k < n; k++) {
         rc = phr_join_labels(j, j->many->cols[cols[k]].labels, one_labels,
@@ -471,7 +471,7 @@ phr_join_check_labels(phr_join_t *j, uint32_t group, phr_labels_t one_labels,
         pos = SIZE_MAX;
 
         while (rc == PHR_OK
-               && (id = phr_index_next(&index, hash, &pos))
+               && (id = phr_slots_next(&index, hash, &pos))
                   != PHR_INDEX_NONE)
         {
             if (phr_labels_cmp(labels[id], labels[k]) == 0) {
@@ -482,7 +482,7 @@ phr_join_check_labels(phr_join_t *j, uint32_t group, phr_labels_t one_labels,
         }
 
         if (rc == PHR_OK) {
-            rc = phr_index_add(&index, hash, k);
+            rc = phr_slots_add(&index, hash, k);
         }
     }
 

@@ -23,7 +23,7 @@ typedef struct {
     phr_eval_t        *ev;
     const phr_grid_t  *g;
     phr_value_t       *out;
-    phr_index_t        index;       /* of the columns of out */
+    phr_slots_t        index;       /* of the columns of out */
     phr_str_t          label;       /* that takes the value */
     phr_str_t         *names;
     size_t             nnames;
@@ -385,7 +385,7 @@ phr_eval_count_values(phr_eval_t *ev, const phr_node_t *node,
 
     rc = phr_eval_names(ev, &a->grouping, &counts.names, &counts.nnames);
     if (rc == PHR_OK) {
-        rc = phr_index_init(&counts.index, ev->arena, 64);
+        rc = phr_slots_init(&counts.index, ev->arena, 64);
     }
 
     if (!a->without) {
@@ -474,7 +474,7 @@ phr_count_values_find(phr_counts_t *counts, phr_labels_t ls, double value,
     pos = SIZE_MAX;
 
     do {
-        *id = phr_index_next(&counts->index, hash, &pos);
+        *id = phr_slots_next(&counts->index, hash, &pos);
     } while (*id != PHR_INDEX_NONE
              && phr_labels_cmp(out->cols[*id].labels, ls) != 0);
 
@@ -489,5 +489,5 @@ phr_count_values_find(phr_counts_t *counts, phr_labels_t ls, double value,
         return phr_eval_nomem(counts->ev);
     }
 
-    return phr_index_add(&counts->index, hash, *id);
+    return phr_slots_add(&counts->index, hash, *id);
 }

@@ -10,7 +10,7 @@
 
 static int phr_match_side(phr_eval_t *ev, const phr_node_binary_t *b,
     const phr_str_t *names, size_t nnames, const phr_value_t *value,
-    phr_index_t *index, phr_labels_t *groups, size_t *ngroups,
+    phr_slots_t *index, phr_labels_t *groups, size_t *ngroups,
     uint32_t *numbers);
 static int phr_set_present(phr_eval_t *ev, const phr_grid_t *g,
     const phr_value_t *value, const uint32_t *group, size_t ngroups,
@@ -26,12 +26,12 @@ phr_eval_match(phr_eval_t *ev, const phr_node_binary_t *b,
     int            rc;
     size_t         nnames, ngroups;
     phr_str_t     *names;
-    phr_index_t    index;
+    phr_slots_t    index;
     phr_labels_t  *groups;
 
     rc = phr_eval_names(ev, &b->labels, &names, &nnames);
     if (rc == PHR_OK) {
-        rc = phr_index_init(&index, ev->arena, lhs->n + rhs->n);
+        rc = phr_slots_init(&index, ev->arena, lhs->n + rhs->n);
     }
 
     if (rc < 0) {
@@ -65,7 +65,7 @@ phr_eval_match(phr_eval_t *ev, const phr_node_binary_t *b,
 static int
 phr_match_side(phr_eval_t *ev, const phr_node_binary_t *b,
     const phr_str_t *names, size_t nnames, const phr_value_t *value,
-    phr_index_t *index, phr_labels_t *groups, size_t *ngroups,
+    phr_slots_t *index, phr_labels_t *groups, size_t *ngroups,
     uint32_t *numbers)
 {
     int           rc;
@@ -82,7 +82,7 @@ phr_match_side(phr_eval_t *ev, const phr_node_binary_t *b,
         pos = SIZE_MAX;
 
         do {
-            id = phr_index_next(index, hash, &pos);
+            id = phr_slots_next(index, hash, &pos);
         } while (id != PHR_INDEX_NONE
                  && !(b->on
                       ? phr_labels_eq_on(groups[id], ls, names, nnames)
@@ -93,7 +93,7 @@ phr_match_side(phr_eval_t *ev, const phr_node_binary_t *b,
             id = (*ngroups)++;
             groups[id] = ls;
 
-            rc = phr_index_add(index, hash, id);
+            rc = phr_slots_add(index, hash, id);
             if (rc < 0) {
                 return rc;
             }

@@ -359,11 +359,11 @@ phr_hist_bounds(phr_eval_t *ev, const phr_node_t *arg, phr_hists_t *h,
     size_t                i, pos;
     uint64_t              hash;
     phr_str_t             le;
-    phr_index_t           index;
+    phr_slots_t           index;
     phr_labels_t          labels;
     phr_labels_builder_t  b;
 
-    rc = phr_index_init(&index, ev->arena, 64);
+    rc = phr_slots_init(&index, ev->arena, 64);
     if (rc < 0) {
         return rc;
     }
@@ -395,7 +395,7 @@ phr_hist_bounds(phr_eval_t *ev, const phr_node_t *arg, phr_hists_t *h,
         pos = SIZE_MAX;
 
         do {
-            ids[i] = phr_index_next(&index, hash, &pos);
+            ids[i] = phr_slots_next(&index, hash, &pos);
         } while (ids[i] != PHR_INDEX_NONE
                  && phr_labels_cmp(h->hists[ids[i]].labels, labels) != 0);
 
@@ -403,7 +403,7 @@ phr_hist_bounds(phr_eval_t *ev, const phr_node_t *arg, phr_hists_t *h,
             ids[i] = h->n++;
             h->hists[ids[i]].labels = labels;
 
-            rc = phr_index_add(&index, hash, ids[i]);
+            rc = phr_slots_add(&index, hash, ids[i]);
             if (rc < 0) {
                 return rc;
             }

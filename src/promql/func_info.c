@@ -41,7 +41,7 @@ typedef struct {
     phr_info_series_t    *series;
     size_t                n;
     size_t                nalloc;
-    phr_index_t           index;    /* by the identifying labels */
+    phr_slots_t           index;    /* by the identifying labels */
 
     phr_matcher_t         own[4];   /* matchers whose regexes are ours */
     size_t                nown;
@@ -104,7 +104,7 @@ phr_fn_info(PHR_FN_PARAMS)
                                         in.cols[i].labels);
     }
 
-    rc = phr_index_init(&info.index, ev->arena, 64);
+    rc = phr_slots_init(&info.index, ev->arena, 64);
     if (rc == PHR_OK) {
         rc = phr_info_select(&info, &in, ignored);
     }
@@ -345,9 +345,9 @@ phr_info_identities(phr_info_t *info, const phr_value_t *in,
     uint32_t      id;
     uint64_t      hash;
     phr_str_t     value;
-    phr_index_t   seen;
+    phr_slots_t   seen;
 
-    rc = phr_index_init(&seen, info->ev->arena, 64);
+    rc = phr_slots_init(&seen, info->ev->arena, 64);
 
     for (i = 0; rc == PHR_OK && i < in->n; i++) {
         value = phr_labels_get(in->cols[i].labels, name);
@@ -360,7 +360,7 @@ phr_info_identities(phr_info_t *info, const phr_value_t *in,
         pos = SIZE_MAX;
 
         do {
-            id = phr_index_next(&seen, hash, &pos);
+            id = phr_slots_next(&seen, hash, &pos);
         } while (id != PHR_INDEX_NONE
                  && !phr_str_eq(value, phr_labels_get(in->cols[id].labels,
                                                       name)));
@@ -369,7 +369,7 @@ phr_info_identities(phr_info_t *info, const phr_value_t *in,
             continue;
         }
 
-        rc = phr_index_add(&seen, hash, i);
+        rc = phr_slots_add(&seen, hash, i);
 
         if (pattern->len != 0) {
             phr_buf_putc(pattern, '|');
@@ -435,7 +435,7 @@ phr_info_add(phr_info_t *info, const phr_series_t *s)
     info->series[info->n].labels = s->labels;
     info->series[info->n].t_ms = t;
 
-    return phr_index_add(&info->index,
+    return phr_slots_add(&info->index,
                          phr_labels_hash_on(s->labels, phr_info_identifying,
                                             PHR_INFO_NIDENTIFYING),
                          info->n++);
@@ -469,7 +469,7 @@ phr_info_series(phr_info_t *info, const phr_column_t *c)
     n = 0;
     pos = SIZE_MAX;
 
-    while ((id = phr_index_next(&info->index, hash, &pos)) != PHR_INDEX_NONE)
+    while ((id = phr_slots_next(&info->index, hash, &pos)) != PHR_INDEX_NONE)
     {
         if (phr_labels_eq_on(info->series[id].labels, c->labels,
                              phr_info_identifying, PHR_INFO_NIDENTIFYING))

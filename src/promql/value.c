@@ -133,7 +133,7 @@ phr_value_compact(phr_value_t *value, size_t nsteps)
 
 
 int
-phr_index_init(phr_index_t *x, phr_arena_t *a, size_t expected)
+phr_slots_init(phr_slots_t *x, phr_arena_t *a, size_t expected)
 {
     size_t  n;
 
@@ -145,21 +145,21 @@ phr_index_init(phr_index_t *x, phr_arena_t *a, size_t expected)
     x->arena = a;
     x->n = 0;
     x->mask = n - 1;
-    x->slots = phr_arena_calloc(a, n, sizeof(phr_index_slot_t));
+    x->slots = phr_arena_calloc(a, n, sizeof(phr_slots_slot_t));
 
     return x->slots == NULL ? phr_arena_rc(a) : PHR_OK;
 }
 
 
 int
-phr_index_add(phr_index_t *x, uint64_t hash, uint32_t id)
+phr_slots_add(phr_slots_t *x, uint64_t hash, uint32_t id)
 {
     int          rc;
     size_t       i;
-    phr_index_t  bigger;
+    phr_slots_t  bigger;
 
     if (x->n * 2 > x->mask) {
-        rc = phr_index_init(&bigger, x->arena, x->mask + 1);
+        rc = phr_slots_init(&bigger, x->arena, x->mask + 1);
         if (rc < 0) {
             return rc;
         }
@@ -176,7 +176,7 @@ phr_index_add(phr_index_t *x, uint64_t hash, uint32_t id)
                 continue;
             }
 
-            rc = phr_index_add(&bigger, x->slots[i].hash,
+            rc = phr_slots_add(&bigger, x->slots[i].hash,
                                x->slots[i].id - 1);
             if (rc < 0) {
                 return rc;
@@ -200,7 +200,7 @@ phr_index_add(phr_index_t *x, uint64_t hash, uint32_t id)
 
 
 uint32_t
-phr_index_next(const phr_index_t *x, uint64_t hash, size_t *pos)
+phr_slots_next(const phr_slots_t *x, uint64_t hash, size_t *pos)
 {
     size_t  i;
 
@@ -305,14 +305,14 @@ phr_value_merge(phr_value_t *value, phr_arena_t *a, size_t nsteps,
     size_t         i, n, pos;
     uint32_t       id;
     uint64_t       hash;
-    phr_index_t    index;
+    phr_slots_t    index;
     phr_column_t  *c;
 
     if (value->n < 2) {
         return PHR_OK;
     }
 
-    rc = phr_index_init(&index, a, value->n);
+    rc = phr_slots_init(&index, a, value->n);
     if (rc < 0) {
         return rc;
     }
@@ -325,7 +325,7 @@ phr_value_merge(phr_value_t *value, phr_arena_t *a, size_t nsteps,
         pos = SIZE_MAX;
 
         do {
-            id = phr_index_next(&index, hash, &pos);
+            id = phr_slots_next(&index, hash, &pos);
         } while (id != PHR_INDEX_NONE
                  && phr_labels_cmp(value->cols[id].labels, c->labels) != 0);
 
@@ -333,7 +333,7 @@ phr_value_merge(phr_value_t *value, phr_arena_t *a, size_t nsteps,
             rc = phr_col_join(value->cols[id].v, c->v, nsteps, err);
 
         } else {
-            rc = phr_index_add(&index, hash, n);
+            rc = phr_slots_add(&index, hash, n);
             value->cols[n++] = *c;
         }
 
@@ -404,7 +404,7 @@ phr_collect_init(phr_collect_t *c, phr_value_t *out, phr_arena_t *a,
     c->arena = a;
     c->nsteps = nsteps;
 
-    return phr_index_init(&c->index, a, expected);
+    return phr_slots_init(&c->index, a, expected);
 }
 
 
@@ -417,7 +417,7 @@ phr_collect_find(phr_collect_t *c, phr_labels_t labels, uint64_t hash)
     pos = SIZE_MAX;
 
     for ( ;; ) {
-        id = phr_index_next(&c->index, hash, &pos);
+        id = phr_slots_next(&c->index, hash, &pos);
 
         if (id == PHR_INDEX_NONE) {
             return NULL;
@@ -438,7 +438,7 @@ phr_collect_new(phr_collect_t *c, phr_labels_t labels, uint64_t hash,
         return phr_arena_rc(c->arena);
     }
 
-    return phr_index_add(&c->index, hash, c->out->n - 1);
+    return phr_slots_add(&c->index, hash, c->out->n - 1);
 }
 
 

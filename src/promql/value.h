@@ -102,31 +102,32 @@ void phr_value_compact(phr_value_t *value, size_t nsteps);
 
 
 /*
- * Index: finds entries by hash.  Entries are numbers that the caller gives
+ * Slots: find entries by hash.  Entries are numbers that the caller gives
  * a meaning to; the caller also tells whether two of one hash are equal.
  */
 typedef struct {
     uint64_t  hash;
     uint32_t  id;               /* 0: free, else the entry + 1 */
-} phr_index_slot_t;
+} phr_slots_slot_t;
 
 typedef struct {
     phr_arena_t       *arena;
-    phr_index_slot_t  *slots;
+    phr_slots_slot_t  *slots;
     size_t             mask;
     size_t             n;
-} phr_index_t;
+} phr_slots_t;
 
 #define PHR_INDEX_NONE  UINT32_MAX
 
-int phr_index_init(phr_index_t *x, phr_arena_t *a, size_t expected);
-int phr_index_add(phr_index_t *x, uint64_t hash, uint32_t id);
+int phr_slots_init(phr_slots_t *x, phr_arena_t *a, size_t expected);
+int phr_slots_add(phr_slots_t *x, uint64_t hash, uint32_t id);
 
 /*
  * Visits the entries of a hash, in the order in which they were added:
  * start with *pos = SIZE_MAX; PHR_INDEX_NONE at the end.
  */
-uint32_t phr_index_next(const phr_index_t *x, uint64_t hash, size_t *pos);
+uint32_t phr_slots_next(const phr_slots_t *x, uint64_t hash,
+    size_t *pos);
 
 
 /* the labels without __name__, __type__ and __unit__ */
@@ -156,7 +157,7 @@ int phr_value_drop_names(phr_value_t *value, phr_arena_t *a, size_t nsteps,
  */
 typedef struct {
     phr_value_t  *out;
-    phr_index_t   index;
+    phr_slots_t   index;
     phr_arena_t  *arena;
     size_t        nsteps;
 } phr_collect_t;
