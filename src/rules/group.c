@@ -97,6 +97,12 @@ phr_rule_group_eval(phr_rule_group_t *g, int64_t t_ms,
     phr_arena_t      *arena;
     phr_rule_eval_t   e;
 
+    /* a timer that is early by the clock asks for the same time again */
+
+    if (g->nevals > 0 && g->eval_ms == t_ms) {
+        return PHR_OK;
+    }
+
     arena = phr_arena_create(env->memory_bytes ? env->memory_bytes
                                                : PHR_GROUP_MEMORY);
     if (arena == NULL) {
@@ -233,9 +239,11 @@ static void
 phr_group_finish(phr_rule_eval_t *e, int rc, const phr_err_t *err,
     int64_t began_us)
 {
+    int          failed;
     phr_rule_t  *r;
 
     r = e->rule;
+    failed = r->health == PHR_RULE_ERR;
 
     phr_rule_group_lock(e->group);
 
@@ -254,6 +262,10 @@ phr_group_finish(phr_rule_eval_t *e, int rc, const phr_err_t *err,
     }
 
     phr_rule_group_unlock(e->group);
+
+    if (failed != (rc != PHR_OK) && e->env->health != NULL) {
+        e->env->health(e->env->data, e->group, r);
+    }
 }
 
 
@@ -320,7 +332,7 @@ phr_group_write(phr_rule_eval_t *e, phr_err_t *err)
 
     memset(&w, 0, sizeof(phr_rule_write_t));
 
-    w.source = e->group->source;
+    w.source = e->rule->source;
     w.t_ms = e->sample_ms;
     w.labels = e->labels;
     w.v = e->v;

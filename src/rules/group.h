@@ -52,7 +52,7 @@ typedef struct {
 
 /* what one rule writes */
 typedef struct {
-    phr_str_t                 source;   /* the group, stable over restarts */
+    phr_str_t                 source;   /* stable over restarts */
     int64_t                   t_ms;
     const phr_labels_t       *labels;
     const double             *v;
@@ -80,6 +80,13 @@ typedef struct {
     /* takes what is to be told; copies what it keeps */
     void          (*notify)(void *data, const phr_alert_msg_t *msgs,
                             size_t n);
+
+    /*
+     * Tells that the rule began to fail, or stopped to: its health and
+     * error may be read during the call.  May be NULL.
+     */
+    void          (*health)(void *data, const phr_rule_group_t *g,
+                            const phr_rule_t *r);
 
     /* a clock for durations, microseconds; NULL: durations are 0 */
     int64_t       (*clock_us)(void *data);
@@ -122,6 +129,7 @@ struct phr_rule_s {
     phr_labels_t            annotations;
     phr_str_t               generator_url;
     phr_str_t               identity;   /* what the record belongs to */
+    phr_str_t               source;     /* "rules;file;group;<hash>" */
     char                    key[18];    /* of the record; terminated */
 
     /* under lock */
@@ -195,7 +203,8 @@ void phr_rule_groups_restored(phr_rule_groups_t *gs, int64_t now_ms,
     void (*visit)(void *data, phr_str_t key), void *data);
 
 /*
- * Evaluates the rules in order at t_ms.  A rule that fails has its health
+ * Evaluates the rules in order at t_ms, once: a second call for the same
+ * time does nothing.  A rule that fails has its health
  * and error set and stops no other; the return value is PHR_OK, or the
  * reason why the evaluation ended early (env->stop, PHR_ENOMEM).
  */

@@ -482,7 +482,16 @@ phr_group_identify(phr_rule_group_t *g, size_t n)
                                                    b.len));
     phr_buf_free(&b);
 
-    return rc != PHR_OK || r->identity.data == NULL ? PHR_ENOMEM : PHR_OK;
+    r->source.data = phr_arena_printf(g->groups->arena, "%s;%.16s",
+                                      g->source.data, r->key);
+
+    if (rc != PHR_OK || r->identity.data == NULL || r->source.data == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    r->source.len = strlen(r->source.data);
+
+    return PHR_OK;
 }
 
 

@@ -31,6 +31,7 @@ static size_t              nrecords;
 static int                 refuse;      /* what write() returns */
 static int                 refused;     /* the status of each sample */
 static size_t              nwrites;
+static size_t              nhealth;     /* calls of health() */
 
 
 static int
@@ -139,6 +140,13 @@ notify(void *data, const phr_alert_msg_t *msgs, size_t n)
                        (long long) (msgs[i].starts_ms / MIN),
                        (long long) (msgs[i].ends_ms / MIN));
     }
+}
+
+
+static void
+health(void *data, const phr_rule_group_t *g, const phr_rule_t *r)
+{
+    nhealth++;
 }
 
 
@@ -355,14 +363,21 @@ test_stale(void)
     holds(1, "r", "r{i=\"2\"} 6;", "a series that ends is marked stale");
     is_int(rule(0, 0)->nseries, 1, "one is left");
 
+    nwrites = 0;
+    (void) eval(1);
+    is_int(nwrites, 0, "the same time is evaluated once");
+
     refuse = PHR_ENOSPC;
+    nhealth = 0;
     sample("2", 2, 0);
     (void) eval(2);
+    is_int(nhealth, 1, "that a rule fails is told");
     is_int(rule(0, 0)->health, PHR_RULE_ERR, "a failed write is seen");
     is_str(rule(0, 0)->error.text, "disk is full", "with its reason");
     refuse = 0;
     (void) eval(3);
     holds(3, "r", "", "and made up for");
+    is_int(nhealth, 2, "and that it fails no more");
 
     sample("1", 4, 5);
     refused = PHR_EORDER;
@@ -672,6 +687,7 @@ main(void)
     env.write = write_samples;
     env.expand = expand;
     env.notify = notify;
+    env.health = health;
 
     test_recording();
     test_stale();
