@@ -185,6 +185,10 @@ phr_match_re_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
 
         rc = phr_matcher_init(&m, PHR_MATCH_RE, name,
                               phr_str_from_c(anchored), &err);
+        if (rc == PHR_ENOMEM) {
+            return phr_schema_nomem(ctx);
+        }
+
         if (rc != PHR_OK) {
             return phr_schema_error(ctx, re, "%s", err.text);
         }
@@ -218,6 +222,10 @@ phr_matchers_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
         phr_err_init(&err);
 
         rc = phr_matchers_parse(ctx->arena, lines.s[i], &ms, &err);
+
+        if (rc == PHR_ENOMEM) {
+            return phr_schema_nomem(ctx);
+        }
 
         if (rc != PHR_OK) {
             return phr_schema_error(ctx, node->type == PHR_YAML_SEQUENCE

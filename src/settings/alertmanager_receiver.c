@@ -221,7 +221,7 @@ static const phr_schema_t  phr_receiver_attachment_schema = {
 
 static const phr_option_t  phr_receiver_webhook_options[] = {
     PHR_RECEIVER_COMMON,
-    { .name = "url", .type = PHR_OPT_CUSTOM,
+    { .name = "url", .type = PHR_OPT_CUSTOM, .flags = PHR_OPT_HIDDEN,
       .offset = offsetof(phr_receiver_any_t, webhook.url),
       .set = phr_receiver_url_set },
     PHR_OPTION(phr_receiver_any_t, webhook.url_file, "url_file",

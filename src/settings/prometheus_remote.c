@@ -28,7 +28,8 @@ static int phr_headers_check(phr_schema_ctx_t *ctx,
     const phr_yaml_node_t *headers);
 
 
-static const char *const  phr_api_versions[] = { "v2", NULL };
+/* v1 is what old versions took, and means the same here */
+static const char *const  phr_api_versions[] = { "v2", "v1", NULL };
 
 static const phr_option_t  phr_sigv4_options[] = {
     PHR_CHECK("region", PHR_OPT_STR, 0),

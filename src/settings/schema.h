@@ -76,6 +76,9 @@ typedef enum {
 /* NODE: a list of mappings */
 #define PHR_OPT_MANY      0x20
 
+/* CUSTOM: the value is a secret */
+#define PHR_OPT_HIDDEN    0x40
+
 /* the value is checked, but kept nowhere */
 #define PHR_OPT_NOWHERE   ((size_t) -1)
 

@@ -155,12 +155,16 @@ phr_schema_number(phr_schema_ctx_t *ctx, const phr_option_t *opt,
         return PHR_OK;
     }
 
-    return phr_schema_error(ctx, node, "\"%s\" must be %s, not %s", opt->name,
-                            opt->type == PHR_OPT_DOUBLE ? "a number"
-                            : opt->type == PHR_OPT_UINT
-                              ? "a whole number of at least 0"
-                              : "a whole number",
-                            phr_yaml_type_text(node->type));
+    return phr_schema_error(ctx, node, "\"%s\" must be %s, not %.*s",
+                            opt->name, opt->type == PHR_OPT_DOUBLE
+                            ? "a number" : opt->type == PHR_OPT_UINT
+                            ? "a whole number of at least 0"
+                            : "a whole number",
+                            (int) (node->type == PHR_YAML_INT
+                                   ? node->value.len : 16),
+                            node->type == PHR_YAML_INT
+                            ? node->value.data
+                            : phr_yaml_type_text(node->type));
 }
 
 

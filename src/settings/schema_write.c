@@ -446,7 +446,8 @@ phr_schema_write_value(phr_schema_writer_t *w, const phr_option_t *opt,
     schema = opt ? opt->schema : NULL;
     secret = (opt != NULL && (opt->type == PHR_OPT_SECRET
                               || opt->type == PHR_OPT_SECRETS
-                              || opt->type == PHR_OPT_SECRET_URL));
+                              || opt->type == PHR_OPT_SECRET_URL
+                              || (opt->flags & PHR_OPT_HIDDEN)));
 
     switch (node->type) {
     case PHR_YAML_MAPPING:
