@@ -19,8 +19,6 @@ export interface Answer<T> {
   infos: string[]
 }
 
-type Params = Record<string, string | undefined>
-
 interface Envelope {
   status?: unknown
   data?: unknown
@@ -44,7 +42,15 @@ async function readEnvelope(response: Response): Promise<Envelope> {
   throw new ApiError(response.status, 'network', `the server answered ${String(response.status)} ${response.statusText}`)
 }
 
-export async function call<T>(path: string, params: Params = {}, signal?: AbortSignal, post = false): Promise<Answer<T>> {
+export interface CallOptions {
+  params?: Record<string, string | undefined>
+  signal?: AbortSignal | undefined
+  // in the body, for what may be longer than an address
+  post?: boolean
+}
+
+export async function call<T>(path: string, parse: (data: unknown) => T, options: CallOptions = {}): Promise<Answer<T>> {
+  const { params = {}, signal, post = false } = options
   const init: RequestInit = { headers: { Accept: 'application/json' }, credentials: 'same-origin' }
   if (signal) init.signal = signal
   if (post) {
@@ -53,12 +59,21 @@ export async function call<T>(path: string, params: Params = {}, signal?: AbortS
     init.method = 'POST'
     init.body = body
   }
-  const response = await fetch(apiUrl(document.baseURI, path, post ? {} : params), init)
+  const response = await fetchAny(apiUrl(document.baseURI, path, post ? {} : params), init)
   const envelope = await readEnvelope(response)
   if (envelope.status !== 'success') {
     throw new ApiError(response.status, String(envelope.errorType ?? 'unknown'), String(envelope.error ?? response.statusText))
   }
-  return { data: envelope.data as T, warnings: strings(envelope.warnings), infos: strings(envelope.infos) }
+  return { data: parse(envelope.data), warnings: strings(envelope.warnings), infos: strings(envelope.infos) }
+}
+
+async function fetchAny(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init)
+  } catch (error) {
+    if (isAbort(error)) throw error
+    throw new ApiError(0, 'network', 'the server does not answer')
+  }
 }
 
 export function isAbort(error: unknown): boolean {

@@ -17,6 +17,15 @@ describe('parseView', () => {
   it('leaves out what is empty', () => {
     expect(formatView('alerts', { q: '', state: undefined })).toBe('#/alerts')
   })
+
+  it('keeps lists in order', () => {
+    const view = parseView(formatView('explore', { expr: ['up', 'a + b', ''] }))
+    expect(view.params.getAll('expr')).toEqual(['up', 'a + b'])
+  })
+
+  it('takes a broken escape for what it is', () => {
+    expect(parseView('#/%zz').name).toBe('%zz')
+  })
 })
 
 describe('apiUrl', () => {

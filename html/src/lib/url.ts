@@ -6,20 +6,33 @@ export interface View {
   params: URLSearchParams
 }
 
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 export function parseView(hash: string): View {
   const text = hash.replace(/^#\/?/, '')
   const mark = text.indexOf('?')
   const name = mark < 0 ? text : text.slice(0, mark)
   return {
-    name: name === '' ? 'overview' : decodeURIComponent(name),
+    name: name === '' ? 'overview' : decode(name),
     params: new URLSearchParams(mark < 0 ? '' : text.slice(mark + 1)),
   }
 }
 
-export function formatView(name: string, params: Record<string, string | undefined> = {}): string {
+// A list becomes a parameter that is there several times.
+export type ViewParams = Record<string, string | string[] | undefined>
+
+export function formatView(name: string, params: ViewParams = {}): string {
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(params)) {
-    if (value !== undefined && value !== '') search.set(key, value)
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== '') search.append(key, one)
+    }
   }
   const query = search.toString()
   return '#/' + encodeURIComponent(name) + (query === '' ? '' : '?' + query)

@@ -1,0 +1,82 @@
+// A number and how it came about: the panels of the overview.
+
+import { Chart } from '../chart/chart'
+import type { ChartData, Column } from '../chart/data'
+import { fill, h, styled } from '../lib/dom'
+import { formatUnit, type Unit } from '../lib/number'
+
+export interface PanelOptions {
+  title: string
+  unit: Unit
+  href: string
+  stacked: boolean
+  // the large number is the sum of the lines, not the first
+  total: boolean
+}
+
+export function lastValue(column: Column): number | undefined {
+  for (let i = column.length - 1; i >= 0 && i >= column.length - 12; i--) {
+    const v = column[i]
+    if (v !== null && v !== undefined) return v
+  }
+  return undefined
+}
+
+export class Panel {
+  readonly el: HTMLElement
+  private readonly chart: Chart
+  private readonly value = h('div', { class: 'panel-value' }, '…')
+  private readonly parts = h('div', { class: 'panel-parts' })
+  private readonly note = h('div', { class: 'panel-note muted', hidden: true })
+
+  constructor(private readonly options: PanelOptions) {
+    const { title, unit, stacked } = options
+    this.chart = new Chart({ height: 120, unit, label: `${title} over time`, stacked, filled: true, fromZero: unit !== 'bytes' })
+    this.el = h(
+      'section', { class: 'card panel', 'aria-label': title },
+      h('div', { class: 'panel-head' }, h('h2', {}, h('a', { href: options.href, title: 'Open in Explore' }, title)), this.parts),
+      this.value, this.chart.el, this.note,
+    )
+  }
+
+  show(data: ChartData): void {
+    const drawn = data.lines.filter((l) => l.values.some((v) => v !== null))
+    if (drawn.length === 0) {
+      this.say('No samples in this time')
+      return
+    }
+    this.note.hidden = true
+    this.chart.el.hidden = false
+    this.chart.show({ times: data.times, lines: drawn })
+    const last = drawn.map((l) => lastValue(l.values))
+    const first = this.options.total ? last.reduce<number>((sum, v) => sum + (v ?? 0), 0) : last[0]
+    this.value.textContent = first === undefined ? '–' : formatUnit(first, this.options.unit)
+    fill(this.parts, ...(drawn.length > 1 ? drawn : []).map((line, i) => {
+      const v = last[i]
+      return h('span', { class: 'panel-part' }, styled(h('span', { class: 'swatch' }), { background: line.color }),
+        `${line.label} `, h('b', {}, v === undefined ? '–' : formatUnit(v, this.options.unit)))
+    }))
+  }
+
+  say(text: string): void {
+    this.value.textContent = '–'
+    this.parts.replaceChildren()
+    this.chart.el.hidden = true
+    this.note.hidden = false
+    this.note.textContent = text
+  }
+
+  // a number that is known though there is no chart yet
+  showValue(value: number, note: string): void {
+    this.say(note)
+    this.value.textContent = formatUnit(value, this.options.unit)
+  }
+
+  rebuild(): void {
+    this.chart.rebuild()
+  }
+
+  destroy(): void {
+    this.chart.destroy()
+  }
+}
