@@ -11,7 +11,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx/ngx_http_pharos.h"
+#include "ngx/ngx_http_pharos_files.h"
 
 
 /* no worker has this number: all of them leave the socket alone */
@@ -501,6 +501,10 @@ ngx_http_pharos_conf_finish(ngx_conf_t *cf)
     }
 
     if (ngx_http_pharos_guard_locations(cf, pmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_pharos_files_check(cf, pmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 

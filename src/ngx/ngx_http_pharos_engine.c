@@ -15,12 +15,14 @@
 #include <ngx_event.h>
 
 #include "ngx/ngx_http_pharos_outbound.h"
+#include "ngx/ngx_http_pharos_parts.h"
 #include "ngx/ngx_http_pharos_task.h"
 
 
 #define NGX_HTTP_PHAROS_FUTURE_MS      (10 * 60 * 1000)
 #define NGX_HTTP_PHAROS_LOOKBACK_MS    (5 * 60 * 1000)
 #define NGX_HTTP_PHAROS_MAX_POINTS     11000
+#define NGX_HTTP_PHAROS_MAX_ANSWER     1000000
 
 /* rows are looked through for what is due to be packed or dropped */
 #define NGX_HTTP_PHAROS_SEAL_MS        5000
@@ -59,15 +61,28 @@ static int ngx_http_pharos_engine_idle(void *data);
 static void ngx_http_pharos_engine_finish(void *data);
 static int ngx_http_pharos_engine_outcome(int rc, const phr_err_t *err,
     char *action);
+static void ngx_http_pharos_engine_page(void);
 static void ngx_http_pharos_engine_live(void *data, phr_buf_t *out);
+static int ngx_http_pharos_engine_metadata(void *data, phr_str_t metric,
+    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
+                 phr_str_t unit), void *arg);
 static void ngx_http_pharos_engine_pools(phr_buf_t *out);
+static void ngx_http_pharos_engine_store(phr_buf_t *out);
 static int64_t ngx_http_pharos_engine_now_ms(void);
 
 
 static ngx_http_pharos_engine_t  engine;
 
 static const phr_api_live_t  ngx_http_pharos_engine_api_live = {
-    .metrics = ngx_http_pharos_engine_live
+    .targets = ngx_http_pharos_scrape_targets,
+    .config = ngx_http_pharos_settings_config,
+    .flags = ngx_http_pharos_flags,
+    .rules = ngx_http_pharos_rules_hold,
+    .rules_done = ngx_http_pharos_rules_release,
+    .metadata = ngx_http_pharos_engine_metadata,
+    .reload_state = ngx_http_pharos_settings_state,
+    .metrics = ngx_http_pharos_engine_live,
+    .page = ngx_http_pharos_page_find
 };
 
 
@@ -92,12 +107,15 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->limits.query_memory_bytes = pmcf->query_memory;
     api->limits.query_max_points = NGX_HTTP_PHAROS_MAX_POINTS;
     api->limits.max_body_bytes = pmcf->max_body;
+    api->limits.max_series = NGX_HTTP_PHAROS_MAX_ANSWER;
     api->live = &ngx_http_pharos_engine_api_live;
     api->live_data = &engine;
     api->start_ms = ngx_http_pharos_engine_now_ms();
     api->version = NGX_HTTP_PHAROS_VERSION;
     api->server_version = NGINX_VERSION;
     api->retention_ms = (int64_t) pmcf->retention * 1000;
+    api->external_url = phr_str_from((char *) pmcf->external_url.data,
+                                     pmcf->external_url.len);
 
     writer.data = &engine;
     writer.commit = ngx_http_pharos_engine_commit;
@@ -150,6 +168,30 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
 
     engine.api.store = engine.store;
     engine.api.storage = phr_store_storage(engine.store);
+
+    if (ngx_http_pharos_self_push(&engine.api, &engine.err) != PHR_OK) {
+        phr_store_close(engine.store);
+        engine.store = NULL;
+        return;
+    }
+
+    ngx_http_pharos_engine_page();
+}
+
+
+static void
+ngx_http_pharos_engine_page(void)
+{
+    phr_err_t  err;
+
+    phr_err_init(&err);
+
+    if (ngx_http_pharos_page_load((char *) engine.pmcf->page.data, &err)
+        != PHR_OK)
+    {
+        ngx_http_pharos_log_err(NGX_LOG_NOTICE, engine.log, &err,
+                                "reading the page");
+    }
 }
 
 
@@ -164,6 +206,17 @@ ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t)
     }
 
     engine.opened = 1;
+
+    if (ngx_http_pharos_rules_start(engine.pmcf, &engine.api, engine.log)
+        != NGX_OK
+        || ngx_http_pharos_self_start(&engine.api, engine.log) != NGX_OK
+        || ngx_http_pharos_settings_start(engine.pmcf, &engine.api,
+                                          engine.log)
+           != NGX_OK)
+    {
+        ngx_http_pharos_helper_failed();
+        return;
+    }
 
     ngx_http_pharos_helper_ready();
 }
@@ -194,6 +247,11 @@ ngx_http_pharos_engine_commit(void *data, int durable)
 
     if (rc < 0) {
         engine.nfailed++;
+
+        /* the groups in memory say what was not written */
+        if (engine.api.push) {
+            (void) ngx_http_pharos_self_push(&engine.api, NULL);
+        }
     }
 
     rc = ngx_http_pharos_engine_outcome(rc, &err, "committing to the store");
@@ -298,6 +356,12 @@ ngx_http_pharos_engine_outcome(int rc, const phr_err_t *err, char *action)
 void
 ngx_http_pharos_engine_drain(void)
 {
+    ngx_http_pharos_settings_stop();
+    ngx_http_pharos_scrape_stop();
+    ngx_http_pharos_rules_stop();
+    ngx_http_pharos_notify_stop();
+    ngx_http_pharos_self_stop();
+
     ngx_http_pharos_task_close_writer();
 }
 
@@ -312,6 +376,13 @@ ngx_http_pharos_engine_stop(ngx_msec_t ms)
     }
 
     engine.opened = 0;
+
+    ngx_http_pharos_notify_free();
+    ngx_http_pharos_rules_free();
+    ngx_http_pharos_scrape_free();
+    ngx_http_pharos_self_free();
+    ngx_http_pharos_settings_free();
+    ngx_http_pharos_page_free();
 
     if (engine.store) {
         phr_store_close(engine.store);
@@ -333,6 +404,25 @@ static void
 ngx_http_pharos_engine_live(void *data, phr_buf_t *out)
 {
     ngx_http_pharos_engine_metrics(out);
+}
+
+
+/* in the writer thread */
+
+static int
+ngx_http_pharos_engine_metadata(void *data, phr_str_t metric,
+    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
+                 phr_str_t unit), void *arg)
+{
+    int  rc;
+
+    rc = ngx_http_pharos_scrape_metadata(data, metric, visit, arg);
+
+    if (rc == PHR_OK) {
+        rc = ngx_http_pharos_self_metadata(data, metric, visit, arg);
+    }
+
+    return rc;
 }
 
 
@@ -364,6 +454,7 @@ ngx_http_pharos_engine_metrics(phr_buf_t *out)
         (double) engine.commit_us / 1000000);
 
     ngx_http_pharos_engine_pools(out);
+    ngx_http_pharos_engine_store(out);
 
     ngx_http_pharos_traffic_write(sh, out);
 }
@@ -415,6 +506,43 @@ ngx_http_pharos_engine_pools(phr_buf_t *out)
             phr_buf_printf(out, "%s{pool=\"%s\"} %.17g\n", metrics[m].name,
                            pools[i], values[m]);
         }
+    }
+}
+
+
+static void
+ngx_http_pharos_engine_store(phr_buf_t *out)
+{
+    size_t             i;
+    phr_store_stats_t  st;
+
+    if (engine.store == NULL) {
+        return;
+    }
+
+    phr_store_stats(engine.store, &st);
+
+    const struct {
+        const char  *name;
+        const char  *type;
+        uint64_t     value;
+    } metrics[] = {
+        { "pharos_store_series", "gauge", st.nseries },
+        { "pharos_store_samples_appended_total", "counter",
+          st.nsamples_appended },
+        { "pharos_store_samples_refused_total", "counter",
+          st.nsamples_refused },
+        { "pharos_store_rows", "gauge", st.nrows },
+        { "pharos_store_packs", "gauge", st.npacks },
+        { "pharos_store_file_bytes", "gauge", st.file_bytes },
+        { "pharos_store_used_bytes", "gauge", st.used_bytes },
+        { "pharos_store_map_bytes", "gauge", st.map_bytes },
+    };
+
+    for (i = 0; i < phr_nelems(metrics); i++) {
+        phr_buf_printf(out, "# TYPE %s %s\n%s %llu\n", metrics[i].name,
+                       metrics[i].type, metrics[i].name,
+                       (unsigned long long) metrics[i].value);
     }
 }
 

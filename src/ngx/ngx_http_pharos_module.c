@@ -12,6 +12,10 @@
 #include "ngx/ngx_http_pharos.h"
 
 
+/* where "make install" puts the page and the Lua modules */
+#define NGX_HTTP_PHAROS_SHARE  "/usr/share/pharos"
+
+
 static ngx_int_t ngx_http_pharos_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_pharos_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_pharos_init_process(ngx_cycle_t *cycle);
@@ -142,6 +146,48 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_pharos_main_conf_t, nice),
       &ngx_http_pharos_nice_bounds },
+
+    { ngx_string("pharos_prometheus"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, prometheus),
+      NULL },
+
+    { ngx_string("pharos_alertmanager"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, alertmanager),
+      NULL },
+
+    { ngx_string("pharos_path_map"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_pharos_conf_path_map,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pharos_page"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, page),
+      NULL },
+
+    { ngx_string("pharos_lua"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, lua),
+      NULL },
+
+    { ngx_string("pharos_external_url"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, external_url),
+      NULL },
 
     /* in the text that pharos_store generates, refused elsewhere */
 
@@ -292,6 +338,12 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
      *     pmcf->upstream = 0;
      *     pmcf->listening = NULL;
      *     pmcf->generating = 0;
+     *     pmcf->prometheus = { 0, NULL };
+     *     pmcf->alertmanager = { 0, NULL };
+     *     pmcf->page = { 0, NULL };
+     *     pmcf->lua = { 0, NULL };
+     *     pmcf->external_url = { 0, NULL };
+     *     pmcf->path_maps = NULL;
      */
 
     if (ngx_array_init(&pmcf->locations, cf->pool, 4,
@@ -341,6 +393,14 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(pmcf->write_queue, 4096);
     ngx_conf_init_size_value(pmcf->memory, 1024 * 1024 * 1024);
     ngx_conf_init_value(pmcf->nice, 10);
+
+    if (pmcf->page.len == 0) {
+        ngx_str_set(&pmcf->page, NGX_HTTP_PHAROS_SHARE "/html");
+    }
+
+    if (pmcf->lua.len == 0) {
+        ngx_str_set(&pmcf->lua, NGX_HTTP_PHAROS_SHARE "/lua");
+    }
 
     return NGX_CONF_OK;
 }

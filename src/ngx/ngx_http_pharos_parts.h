@@ -12,6 +12,7 @@
 
 
 #include "ngx/ngx_http_pharos.h"
+#include "ngx/ngx_http_pharos_task.h"
 #include "rules/group.h"
 #include "settings/alertmanager_yml.h"
 #include "settings/prometheus_yml.h"
@@ -69,8 +70,24 @@ int ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
 
 /* ngx_http_pharos_self.c: our own metrics and pushes, as if scraped */
 ngx_int_t ngx_http_pharos_self_start(phr_api_t *api, ngx_log_t *log);
+int ngx_http_pharos_self_push(phr_api_t *api, phr_err_t *err);
+int ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
+    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
+                 phr_str_t unit), void *arg);
 void ngx_http_pharos_self_stop(void);
 void ngx_http_pharos_self_free(void);
+
+
+/* ngx_http_pharos_flags.c: the directives in force; any thread */
+int ngx_http_pharos_flags(void *data,
+    int (*visit)(void *arg, const phr_api_flag_t *f), void *arg);
+
+
+/* ngx_http_pharos_page.c */
+int ngx_http_pharos_page_load(const char *folder, phr_err_t *err);
+void ngx_http_pharos_page_free(void);
+int ngx_http_pharos_page_find(void *data, phr_str_t path, phr_str_t *content,
+    phr_str_t *type, phr_str_t *etag);                      /* any thread */
 
 
 /* ngx_http_pharos_rules.c */

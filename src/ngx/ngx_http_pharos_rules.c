@@ -1,0 +1,687 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Rules: a timer for each group, and a task of the query threads when it is
+ * due.  What a rule writes goes to the writer thread, and the query thread
+ * waits until it is committed: the next rule sees it.
+ *
+ * Groups are replaced only when none is under evaluation; the API looks at
+ * them in other threads and holds the read lock meanwhile.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include <pthread.h>
+
+#include "core/alloc.h"
+#include "ngx/ngx_http_pharos_parts.h"
+#include "script/vm.h"
+
+
+#define NGX_HTTP_PHAROS_RULE_TIMEOUT_MS  120000
+#define NGX_HTTP_PHAROS_SWEEP_MS         30000
+
+
+typedef struct {
+    phr_rule_group_t             *group;
+    ngx_event_t                   timer;     /* when it is due */
+    ngx_event_t                   timeout;   /* of an evaluation */
+    ngx_http_pharos_task_t        task;
+    int64_t                       t_ms;
+    unsigned                      busy:1;
+} ngx_http_pharos_group_t;
+
+/* a write of one rule, under way to the writer and back */
+typedef struct {
+    ngx_http_pharos_task_t        task;
+    phr_rule_write_t             *w;
+    phr_err_t                    *err;
+    int                           rc;
+    pthread_mutex_t               mutex;
+    pthread_cond_t                cond;
+    int                           done;
+} ngx_http_pharos_rule_write_t;
+
+
+static void ngx_http_pharos_rules_arm(ngx_http_pharos_group_t *g);
+static void ngx_http_pharos_rules_timer(ngx_event_t *ev);
+static void ngx_http_pharos_rules_timeout(ngx_event_t *ev);
+static void ngx_http_pharos_rules_run(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_rules_done(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_rules_idle(void);
+static void ngx_http_pharos_rules_sweep_timer(ngx_event_t *ev);
+static void ngx_http_pharos_rules_sweep_run(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_rules_sweep_done(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_rules_env(phr_rule_env_t *env,
+    const volatile int *stop);
+static phr_vm_t *ngx_http_pharos_rules_vm(phr_err_t *err);
+static int ngx_http_pharos_rules_expand(void *data,
+    const phr_rule_expand_t *e, phr_buf_t *out, phr_err_t *err);
+static int ngx_http_pharos_rules_write(void *data, phr_rule_write_t *w,
+    phr_err_t *err);
+static void ngx_http_pharos_rules_append(ngx_http_pharos_task_t *t);
+static int ngx_http_pharos_rules_samples(phr_appender_t *app,
+    phr_rule_write_t *w, phr_err_t *err);
+static int ngx_http_pharos_rules_records(phr_appender_t *app,
+    phr_rule_write_t *w, phr_err_t *err);
+static void ngx_http_pharos_rules_written(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_rules_notify(void *data,
+    const phr_alert_msg_t *msgs, size_t n);
+static int64_t ngx_http_pharos_rules_clock_us(void *data);
+static int64_t ngx_http_pharos_rules_now_ms(void);
+
+
+static phr_rule_groups_t            *groups;
+static ngx_http_pharos_group_t      *list;
+static size_t                        nlist;
+static size_t                        nbusy;
+static pthread_rwlock_t              groups_lock = PTHREAD_RWLOCK_INITIALIZER;
+
+static ngx_http_pharos_main_conf_t  *rules_conf;
+static phr_api_t                    *rules_api;
+static ngx_log_t                    *rules_log;
+static ngx_uint_t                    rules_paused;
+static ngx_uint_t                    rules_stopped;
+static void                        (*rules_ready)(void *data);
+static void                         *rules_ready_data;
+
+static ngx_event_t                   sweep_timer;
+static ngx_http_pharos_task_t        sweep_task;
+
+/* one Lua state for each query thread, made when it is needed */
+static pthread_key_t                 rules_vm_key;
+
+
+ngx_int_t
+ngx_http_pharos_rules_start(ngx_http_pharos_main_conf_t *pmcf,
+    phr_api_t *api, ngx_log_t *log)
+{
+    rules_conf = pmcf;
+    rules_api = api;
+    rules_log = log;
+    rules_paused = 0;
+    rules_stopped = 0;
+
+    if (pthread_key_create(&rules_vm_key, (void (*)(void *)) phr_vm_destroy)
+        != 0)
+    {
+        ngx_log_error(NGX_LOG_ALERT, log, 0, "pthread_key_create() failed");
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&sweep_timer, sizeof(ngx_event_t));
+    ngx_memzero(&sweep_task, sizeof(ngx_http_pharos_task_t));
+
+    sweep_timer.handler = ngx_http_pharos_rules_sweep_timer;
+    sweep_timer.log = log;
+    sweep_timer.cancelable = 1;
+
+    sweep_task.run = ngx_http_pharos_rules_sweep_run;
+    sweep_task.done = ngx_http_pharos_rules_sweep_done;
+
+    ngx_add_timer(&sweep_timer, NGX_HTTP_PHAROS_SWEEP_MS);
+
+    return NGX_OK;
+}
+
+
+phr_rule_groups_t *
+ngx_http_pharos_rules_groups(void)
+{
+    return groups;
+}
+
+
+void
+ngx_http_pharos_rules_pause(void (*ready)(void *data), void *data)
+{
+    size_t  i;
+
+    rules_paused = 1;
+    rules_ready = ready;
+    rules_ready_data = data;
+
+    for (i = 0; i < nlist; i++) {
+        if (list[i].timer.timer_set) {
+            ngx_del_timer(&list[i].timer);
+        }
+    }
+
+    ngx_http_pharos_rules_idle();
+}
+
+
+static void
+ngx_http_pharos_rules_idle(void)
+{
+    void  (*ready)(void *data);
+
+    if (nbusy != 0 || rules_ready == NULL) {
+        return;
+    }
+
+    ready = rules_ready;
+    rules_ready = NULL;
+
+    ready(rules_ready_data);
+}
+
+
+/* NULL: the same groups go on */
+
+void
+ngx_http_pharos_rules_resume(phr_rule_groups_t *new_groups)
+{
+    size_t                    i, n;
+    phr_rule_groups_t        *old;
+    ngx_http_pharos_group_t  *g;
+
+    rules_paused = 0;
+    rules_ready = NULL;
+
+    if (new_groups) {
+
+        n = phr_rule_groups_count(new_groups);
+        g = ngx_calloc((n + 1) * sizeof(ngx_http_pharos_group_t), rules_log);
+
+        if (g == NULL) {
+            phr_rule_groups_destroy(new_groups);
+
+        } else {
+            (void) pthread_rwlock_wrlock(&groups_lock);
+            old = groups;
+            groups = new_groups;
+            (void) pthread_rwlock_unlock(&groups_lock);
+
+            phr_rule_groups_destroy(old);
+
+            ngx_free(list);
+            list = g;
+            nlist = n;
+        }
+    }
+
+    for (i = 0; i < nlist; i++) {
+
+        g = &list[i];
+
+        if (g->group == NULL) {
+            g->group = phr_rule_groups_at(groups, i);
+
+            g->timer.handler = ngx_http_pharos_rules_timer;
+            g->timer.data = g;
+            g->timer.log = rules_log;
+            g->timer.cancelable = 1;
+
+            g->timeout.handler = ngx_http_pharos_rules_timeout;
+            g->timeout.data = g;
+            g->timeout.log = rules_log;
+            g->timeout.cancelable = 1;
+
+            g->task.run = ngx_http_pharos_rules_run;
+            g->task.done = ngx_http_pharos_rules_done;
+            g->task.data = g;
+        }
+
+        ngx_http_pharos_rules_arm(g);
+    }
+}
+
+
+static void
+ngx_http_pharos_rules_arm(ngx_http_pharos_group_t *g)
+{
+    int64_t  now_ms, next_ms;
+
+    if (rules_paused || rules_stopped) {
+        return;
+    }
+
+    now_ms = ngx_http_pharos_rules_now_ms();
+    next_ms = phr_rule_group_due(g->group, now_ms) + g->group->interval_ms;
+
+    ngx_add_timer(&g->timer, (ngx_msec_t) (next_ms - now_ms));
+}
+
+
+static void
+ngx_http_pharos_rules_timer(ngx_event_t *ev)
+{
+    ngx_http_pharos_group_t  *g;
+
+    g = ev->data;
+
+    ngx_http_pharos_rules_arm(g);
+
+    if (g->busy || rules_paused || rules_stopped) {
+        return;
+    }
+
+    g->t_ms = phr_rule_group_due(g->group, ngx_http_pharos_rules_now_ms());
+    g->task.stop = 0;
+
+    if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_QUERY, &g->task)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_WARN, rules_log, 0,
+                      "rule group \"%*s\" was not evaluated, too many "
+                      "queries are waiting", g->group->name.len,
+                      g->group->name.data);
+        return;
+    }
+
+    g->busy = 1;
+    nbusy++;
+
+    ngx_add_timer(&g->timeout, NGX_HTTP_PHAROS_RULE_TIMEOUT_MS);
+}
+
+
+static void
+ngx_http_pharos_rules_timeout(ngx_event_t *ev)
+{
+    ngx_http_pharos_group_t  *g;
+
+    g = ev->data;
+
+    ngx_http_pharos_task_cancel(&g->task, PHR_ETIMEOUT);
+}
+
+
+/* in a query thread */
+
+static void
+ngx_http_pharos_rules_run(ngx_http_pharos_task_t *t)
+{
+    phr_err_t                 err;
+    phr_rule_env_t            env;
+    ngx_http_pharos_group_t  *g;
+
+    g = t->data;
+
+    phr_err_init(&err);
+    ngx_http_pharos_rules_env(&env, &t->stop);
+
+    if (phr_rule_group_eval(g->group, g->t_ms, &env, &err) != PHR_OK
+        && err.code != PHR_ECANCELED)
+    {
+        ngx_http_pharos_log_err(NGX_LOG_ERR, rules_log, &err,
+                                "evaluating rules");
+    }
+}
+
+
+static void
+ngx_http_pharos_rules_done(ngx_http_pharos_task_t *t)
+{
+    ngx_http_pharos_group_t  *g;
+
+    g = t->data;
+    g->busy = 0;
+    nbusy--;
+
+    if (g->timeout.timer_set) {
+        ngx_del_timer(&g->timeout);
+    }
+
+    ngx_http_pharos_rules_idle();
+}
+
+
+/* series of groups that are no more are ended a while after that */
+
+static void
+ngx_http_pharos_rules_sweep_timer(ngx_event_t *ev)
+{
+    if (rules_stopped) {
+        return;
+    }
+
+    ngx_add_timer(&sweep_timer, NGX_HTTP_PHAROS_SWEEP_MS);
+
+    if (rules_paused || groups == NULL || sweep_task.data) {
+        return;
+    }
+
+    sweep_task.stop = 0;
+
+    if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_QUERY, &sweep_task)
+        == NGX_OK)
+    {
+        sweep_task.data = groups;
+        nbusy++;
+    }
+}
+
+
+static void
+ngx_http_pharos_rules_sweep_run(ngx_http_pharos_task_t *t)
+{
+    phr_err_t       err;
+    phr_rule_env_t  env;
+
+    phr_err_init(&err);
+    ngx_http_pharos_rules_env(&env, &t->stop);
+
+    (void) phr_rule_groups_sweep(groups, ngx_http_pharos_rules_now_ms(),
+                                 &env, &err);
+}
+
+
+static void
+ngx_http_pharos_rules_sweep_done(ngx_http_pharos_task_t *t)
+{
+    t->data = NULL;
+    nbusy--;
+
+    ngx_http_pharos_rules_idle();
+}
+
+
+static void
+ngx_http_pharos_rules_env(phr_rule_env_t *env, const volatile int *stop)
+{
+    ngx_memzero(env, sizeof(phr_rule_env_t));
+
+    env->storage = rules_api->storage;
+    env->write = ngx_http_pharos_rules_write;
+    env->expand = ngx_http_pharos_rules_expand;
+    env->notify = ngx_http_pharos_rules_notify;
+    env->clock_us = ngx_http_pharos_rules_clock_us;
+    env->lookback_ms = rules_api->limits.lookback_ms;
+    env->max_samples = rules_api->limits.query_max_samples;
+    env->memory_bytes = rules_api->limits.query_memory_bytes;
+    env->stop = stop;
+}
+
+
+static phr_vm_t *
+ngx_http_pharos_rules_vm(phr_err_t *err)
+{
+    phr_vm_t       *vm;
+    phr_vm_conf_t   conf;
+
+    vm = pthread_getspecific(rules_vm_key);
+    if (vm != NULL) {
+        return vm;
+    }
+
+    ngx_memzero(&conf, sizeof(phr_vm_conf_t));
+    conf.lua_path = (char *) rules_conf->lua.data;
+
+    if (phr_vm_create(&conf, &vm, err) != PHR_OK) {
+        return NULL;
+    }
+
+    (void) pthread_setspecific(rules_vm_key, vm);
+
+    return vm;
+}
+
+
+static int
+ngx_http_pharos_rules_expand(void *data, const phr_rule_expand_t *e,
+    phr_buf_t *out, phr_err_t *err)
+{
+    phr_vm_t  *vm;
+
+    vm = ngx_http_pharos_rules_vm(err);
+    if (vm == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    return phr_vm_expand_rule(vm, e, out, err);
+}
+
+
+/* in a query thread, which waits here for the commit */
+
+static int
+ngx_http_pharos_rules_write(void *data, phr_rule_write_t *w, phr_err_t *err)
+{
+    ngx_http_pharos_rule_write_t  rw;
+
+    ngx_memzero(&rw, sizeof(ngx_http_pharos_rule_write_t));
+
+    rw.w = w;
+    rw.err = err;
+    rw.task.run = ngx_http_pharos_rules_append;
+    rw.task.done = ngx_http_pharos_rules_written;
+    rw.task.data = &rw;
+
+    (void) pthread_mutex_init(&rw.mutex, NULL);
+    (void) pthread_cond_init(&rw.cond, NULL);
+
+    if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_WRITE, &rw.task)
+        != NGX_OK)
+    {
+        rw.rc = phr_err_set(err, PHR_EUNAVAIL,
+                            "the store takes no writes now");
+
+    } else {
+        (void) pthread_mutex_lock(&rw.mutex);
+
+        while (!rw.done) {
+            (void) pthread_cond_wait(&rw.cond, &rw.mutex);
+        }
+
+        (void) pthread_mutex_unlock(&rw.mutex);
+    }
+
+    (void) pthread_mutex_destroy(&rw.mutex);
+    (void) pthread_cond_destroy(&rw.cond);
+
+    return rw.rc;
+}
+
+
+/* in the writer thread */
+
+static void
+ngx_http_pharos_rules_append(ngx_http_pharos_task_t *t)
+{
+    phr_appender_t                *app;
+    ngx_http_pharos_rule_write_t  *rw;
+
+    rw = t->data;
+    app = phr_store_appender(rules_api->store);
+
+    rw->rc = ngx_http_pharos_rules_samples(app, rw->w, rw->err);
+
+    if (rw->rc == PHR_OK) {
+        rw->rc = ngx_http_pharos_rules_records(app, rw->w, rw->err);
+    }
+
+    /* the state of an alert is what a restart goes on from */
+    t->durable = (rw->w->nrecords != 0);
+}
+
+
+static int
+ngx_http_pharos_rules_samples(phr_appender_t *app, phr_rule_write_t *w,
+    phr_err_t *err)
+{
+    int           rc;
+    size_t        i;
+    uint32_t      source;
+    phr_sid_t    *sid;
+    phr_batch_t   batch;
+
+    if (w->n == 0) {
+        return PHR_OK;
+    }
+
+    rc = app->ops->source(app, w->source, &source, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    sid = phr_malloc(w->n * sizeof(phr_sid_t));
+    if (sid == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "out of memory");
+    }
+
+    for (i = 0; rc == PHR_OK && i < w->n; i++) {
+        rc = app->ops->series(app, w->labels[i], &sid[i], err);
+    }
+
+    if (rc == PHR_OK) {
+        ngx_memzero(&batch, sizeof(phr_batch_t));
+        batch.source = source;
+        batch.t_ms = w->t_ms;
+        batch.sid = sid;
+        batch.v = w->v;
+        batch.n = w->n;
+        batch.status = w->status;
+
+        rc = app->ops->append(app, &batch, err);
+    }
+
+    phr_free(sid);
+
+    return rc;
+}
+
+
+static int
+ngx_http_pharos_rules_records(phr_appender_t *app, phr_rule_write_t *w,
+    phr_err_t *err)
+{
+    int     rc;
+    size_t  i;
+
+    for (i = 0; i < w->nrecords; i++) {
+
+        if (w->records[i].value.len == 0) {
+            rc = app->ops->del(app, PHR_KV_RULES, w->records[i].key, err);
+
+        } else {
+            rc = app->ops->put(app, PHR_KV_RULES, w->records[i].key,
+                               w->records[i].value, err);
+        }
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* on the loop */
+
+static void
+ngx_http_pharos_rules_written(ngx_http_pharos_task_t *t)
+{
+    ngx_http_pharos_rule_write_t  *rw;
+
+    rw = t->data;
+
+    (void) pthread_mutex_lock(&rw->mutex);
+
+    if (rw->rc == PHR_OK && t->rc < 0) {
+        rw->rc = phr_err_set(rw->err, t->rc, "samples were not stored");
+    }
+
+    rw->done = 1;
+    (void) pthread_cond_signal(&rw->cond);
+    (void) pthread_mutex_unlock(&rw->mutex);
+}
+
+
+static void
+ngx_http_pharos_rules_notify(void *data, const phr_alert_msg_t *msgs,
+    size_t n)
+{
+    ngx_http_pharos_notify_alerts(msgs, n);
+}
+
+
+static int64_t
+ngx_http_pharos_rules_clock_us(void *data)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+void
+ngx_http_pharos_rules_stop(void)
+{
+    size_t  i;
+
+    rules_stopped = 1;
+
+    if (sweep_timer.timer_set) {
+        ngx_del_timer(&sweep_timer);
+    }
+
+    for (i = 0; i < nlist; i++) {
+
+        if (list[i].timer.timer_set) {
+            ngx_del_timer(&list[i].timer);
+        }
+
+        if (list[i].busy) {
+            ngx_http_pharos_task_cancel(&list[i].task, PHR_ECANCELED);
+        }
+    }
+}
+
+
+/* the threads have ended */
+
+void
+ngx_http_pharos_rules_free(void)
+{
+    size_t  i;
+
+    for (i = 0; i < nlist; i++) {
+        if (list[i].timeout.timer_set) {
+            ngx_del_timer(&list[i].timeout);
+        }
+    }
+
+    ngx_free(list);
+    list = NULL;
+    nlist = 0;
+    nbusy = 0;
+
+    phr_rule_groups_destroy(groups);
+    groups = NULL;
+
+    (void) pthread_key_delete(rules_vm_key);
+}
+
+
+phr_rule_groups_t *
+ngx_http_pharos_rules_hold(void *data)
+{
+    (void) pthread_rwlock_rdlock(&groups_lock);
+
+    return groups;
+}
+
+
+void
+ngx_http_pharos_rules_release(void *data)
+{
+    (void) pthread_rwlock_unlock(&groups_lock);
+}
+
+
+static int64_t
+ngx_http_pharos_rules_now_ms(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}

@@ -1,0 +1,292 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Self: the metrics of this nginx and of the module, stored as if they had
+ * been scraped, without a request; and the pushed groups, whose values are
+ * repeated as scraping a Pushgateway would.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ingest/append.h"
+#include "ingest/push.h"
+#include "ngx/ngx_http_pharos_parts.h"
+
+
+/* fine enough for an overview that is live */
+#define NGX_HTTP_PHAROS_SELF_MS       5000
+#define NGX_HTTP_PHAROS_PUSH_MS       15000
+
+#define NGX_HTTP_PHAROS_PUSH_GROUPS   10000
+#define NGX_HTTP_PHAROS_PUSH_SERIES   10000
+#define NGX_HTTP_PHAROS_PUSH_IDS      4096
+
+#define NGX_HTTP_PHAROS_SELF_JOB      "nginx"
+
+
+static void ngx_http_pharos_self_timer(ngx_event_t *ev);
+static void ngx_http_pharos_self_run(ngx_http_pharos_task_t *t);
+static int ngx_http_pharos_self_scrape(int64_t now_ms, phr_err_t *err);
+static int ngx_http_pharos_self_create(phr_err_t *err);
+static void ngx_http_pharos_self_done(ngx_http_pharos_task_t *t);
+
+
+static ngx_event_t              self_timer;
+static ngx_http_pharos_task_t   self_task;
+static phr_api_t               *self_api;
+static ngx_log_t               *self_log;
+static ngx_uint_t               self_busy;
+
+/* the writer thread's */
+static phr_scrape_t            *self_scrape;
+static int64_t                  self_push_ms;
+static ngx_uint_t               self_forget;
+
+
+ngx_int_t
+ngx_http_pharos_self_start(phr_api_t *api, ngx_log_t *log)
+{
+    self_api = api;
+    self_log = log;
+    self_busy = 0;
+    self_push_ms = 0;
+    self_forget = 0;
+
+    ngx_memzero(&self_timer, sizeof(ngx_event_t));
+    ngx_memzero(&self_task, sizeof(ngx_http_pharos_task_t));
+
+    self_timer.handler = ngx_http_pharos_self_timer;
+    self_timer.log = log;
+    self_timer.cancelable = 1;
+
+    self_task.run = ngx_http_pharos_self_run;
+    self_task.done = ngx_http_pharos_self_done;
+
+    ngx_add_timer(&self_timer, 1);
+
+    return NGX_OK;
+}
+
+
+/* in the writer thread, when the store is open; after a failed commit, too */
+
+int
+ngx_http_pharos_self_push(phr_api_t *api, phr_err_t *err)
+{
+    phr_push_t          *push;
+    phr_appender_t      *app;
+    phr_push_options_t   options;
+
+    app = phr_store_appender(api->store);
+
+    if (api->push) {
+        return phr_push_reload(api->push, app, err);
+    }
+
+    ngx_memzero(&options, sizeof(phr_push_options_t));
+    options.max_groups = NGX_HTTP_PHAROS_PUSH_GROUPS;
+    options.max_series = NGX_HTTP_PHAROS_PUSH_SERIES;
+    options.max_body_bytes = api->limits.max_body_bytes;
+    options.max_ids = NGX_HTTP_PHAROS_PUSH_IDS;
+    options.mode = PHR_PUSH_REPLACE;
+
+    if (phr_push_create(&options, app, &push, err) != PHR_OK) {
+        return err->code;
+    }
+
+    api->push = push;
+
+    return PHR_OK;
+}
+
+
+static void
+ngx_http_pharos_self_timer(ngx_event_t *ev)
+{
+    ngx_add_timer(&self_timer, NGX_HTTP_PHAROS_SELF_MS);
+
+    if (!self_busy
+        && ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_WRITE, &self_task)
+           == NGX_OK)
+    {
+        self_busy = 1;
+    }
+}
+
+
+/* in the writer thread */
+
+static void
+ngx_http_pharos_self_run(ngx_http_pharos_task_t *t)
+{
+    int64_t          now_ms;
+    phr_err_t        err;
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+    now_ms = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+
+    phr_err_init(&err);
+
+    if (ngx_http_pharos_self_scrape(now_ms, &err) != PHR_OK) {
+        ngx_http_pharos_log_err(NGX_LOG_ERR, self_log, &err,
+                                "storing our own metrics");
+    }
+
+    if (now_ms - self_push_ms < NGX_HTTP_PHAROS_PUSH_MS
+        && now_ms >= self_push_ms)
+    {
+        return;
+    }
+
+    self_push_ms = now_ms;
+
+    if (phr_push_tick(self_api->push, phr_store_appender(self_api->store),
+                      now_ms, &err)
+        != PHR_OK)
+    {
+        ngx_http_pharos_log_err(NGX_LOG_ERR, self_log, &err,
+                                "repeating pushed metrics");
+    }
+}
+
+
+static int
+ngx_http_pharos_self_scrape(int64_t now_ms, phr_err_t *err)
+{
+    int                   rc;
+    phr_buf_t             text;
+    phr_scrape_report_t   report;
+
+    if (self_scrape == NULL) {
+        rc = ngx_http_pharos_self_create(err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    if (self_forget) {
+        phr_scrape_forget(self_scrape);
+        self_forget = 0;
+    }
+
+    phr_buf_init(&text, 0);
+    ngx_http_pharos_engine_metrics(&text);
+
+    rc = text.failed;
+
+    if (rc == PHR_OK) {
+        rc = phr_scrape_body(self_scrape,
+                             phr_store_appender(self_api->store), now_ms, 0,
+                             phr_buf_view(&text), phr_str_of("text/plain"),
+                             &report, err);
+    }
+
+    if (rc == PHR_OK && !report.up) {
+        rc = err->code;
+    }
+
+    phr_buf_free(&text);
+
+    return rc;
+}
+
+
+static int
+ngx_http_pharos_self_create(phr_err_t *err)
+{
+    phr_label_t           labels[2];
+    phr_scrape_options_t  options;
+
+    labels[0].name = phr_str_of("instance");
+    labels[0].value = phr_str_from((char *) ngx_cycle->hostname.data,
+                                   ngx_cycle->hostname.len);
+    labels[1].name = phr_str_of("job");
+    labels[1].value = phr_str_of(NGX_HTTP_PHAROS_SELF_JOB);
+
+    ngx_memzero(&options, sizeof(phr_scrape_options_t));
+    options.job = labels[1].value;
+    options.labels.l = labels;
+    options.labels.n = 2;
+
+    return phr_scrape_create(&options, &self_scrape, err);
+}
+
+
+static void
+ngx_http_pharos_self_done(ngx_http_pharos_task_t *t)
+{
+    self_busy = 0;
+
+    if (t->rc < 0) {
+        self_forget = 1;
+    }
+}
+
+
+/* in the writer thread */
+
+int
+ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
+    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
+                 phr_str_t unit), void *arg)
+{
+    int                 rc;
+    size_t              pos;
+    phr_str_t           name, help;
+    phr_metadata_t      md;
+    phr_metric_type_e   type;
+
+    rc = PHR_OK;
+    pos = 0;
+
+    while (self_scrape && rc == PHR_OK
+           && phr_scrape_metadata(self_scrape, &pos, &md))
+    {
+        if (metric.len == 0 || phr_str_eq(metric, md.metric)) {
+            rc = visit(arg, md.metric,
+                       phr_str_from_c(phr_metric_type_text(md.type)),
+                       md.help, md.unit);
+        }
+    }
+
+    pos = 0;
+
+    while (rc == PHR_OK
+           && phr_push_metadata(self_api->push, &pos, &name, &type, &help))
+    {
+        if (metric.len == 0 || phr_str_eq(metric, name)) {
+            rc = visit(arg, name,
+                       phr_str_from_c(phr_metric_type_text(type)), help,
+                       phr_str_of(""));
+        }
+    }
+
+    return rc;
+}
+
+
+void
+ngx_http_pharos_self_stop(void)
+{
+    if (self_timer.timer_set) {
+        ngx_del_timer(&self_timer);
+    }
+}
+
+
+/* the threads have ended */
+
+void
+ngx_http_pharos_self_free(void)
+{
+    phr_scrape_destroy(self_scrape);
+    self_scrape = NULL;
+
+    if (self_api) {
+        phr_push_destroy(self_api->push);
+        self_api->push = NULL;
+    }
+}

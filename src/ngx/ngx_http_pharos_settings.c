@@ -1,0 +1,418 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Settings: the files in force, and the way from old ones to new ones: read
+ * in a thread, rules paused, groups made in a thread, everything swapped on
+ * the loop.  Whatever fails on the way leaves the old ones running.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include <pthread.h>
+
+#include "ngx/ngx_http_pharos_files.h"
+#include "ngx/ngx_http_pharos_parts.h"
+
+
+typedef struct {
+    ngx_http_pharos_main_conf_t   *pmcf;
+    phr_api_t                     *api;
+    ngx_log_t                     *log;
+
+    /* of a load under way; the task's, while it runs */
+    ngx_http_pharos_task_t         task;
+    ngx_http_pharos_files_t        files;
+    phr_rule_groups_t             *groups;
+    phr_err_t                      err;
+    int                            rc;
+    void                         (*done)(void *data, const phr_err_t *err);
+    void                          *data;
+    unsigned                       busy:1;
+    unsigned                       stopped:1;
+    unsigned                       restored:1;   /* states of alerts are */
+
+    /* under the mutex, for other threads */
+    ngx_http_pharos_settings_t    *current;
+    int                            ok;
+    int64_t                        at_ms;
+} ngx_http_pharos_load_t;
+
+
+static ngx_int_t ngx_http_pharos_settings_post(
+    void (*run)(ngx_http_pharos_task_t *t),
+    void (*done)(ngx_http_pharos_task_t *t), ngx_http_pharos_pool_e pool);
+static void ngx_http_pharos_settings_read(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_settings_was_read(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_settings_idle(void *data);
+static void ngx_http_pharos_settings_build(ngx_http_pharos_task_t *t);
+static int ngx_http_pharos_settings_visit(void *data, phr_str_t key,
+    phr_str_t value);
+static void ngx_http_pharos_settings_was_built(ngx_http_pharos_task_t *t);
+static ngx_int_t ngx_http_pharos_settings_apply(void);
+static void ngx_http_pharos_settings_finish(void);
+static void ngx_http_pharos_settings_warn(
+    ngx_http_pharos_settings_t *settings);
+static int64_t ngx_http_pharos_settings_now_ms(void);
+
+
+static ngx_http_pharos_load_t   load;
+static pthread_mutex_t          load_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+
+ngx_int_t
+ngx_http_pharos_settings_start(ngx_http_pharos_main_conf_t *pmcf,
+    phr_api_t *api, ngx_log_t *log)
+{
+    ngx_memzero(&load, sizeof(ngx_http_pharos_load_t));
+
+    load.pmcf = pmcf;
+    load.api = api;
+    load.log = log;
+
+    return ngx_http_pharos_settings_reload(NULL, NULL);
+}
+
+
+ngx_int_t
+ngx_http_pharos_settings_reload(
+    void (*done)(void *data, const phr_err_t *err), void *data)
+{
+    if (load.busy || load.stopped) {
+        return NGX_BUSY;
+    }
+
+    load.done = done;
+    load.data = data;
+    load.groups = NULL;
+    load.rc = PHR_OK;
+
+    phr_err_init(&load.err);
+
+    return ngx_http_pharos_settings_post(ngx_http_pharos_settings_read,
+                                         ngx_http_pharos_settings_was_read,
+                                         NGX_HTTP_PHAROS_POOL_READ);
+}
+
+
+static ngx_int_t
+ngx_http_pharos_settings_post(void (*run)(ngx_http_pharos_task_t *t),
+    void (*done)(ngx_http_pharos_task_t *t), ngx_http_pharos_pool_e pool)
+{
+    ngx_memzero(&load.task, sizeof(ngx_http_pharos_task_t));
+
+    load.task.run = run;
+    load.task.done = done;
+
+    if (ngx_http_pharos_task_post(pool, &load.task) != NGX_OK) {
+        return NGX_BUSY;
+    }
+
+    load.busy = 1;
+
+    return NGX_OK;
+}
+
+
+/* in the reader thread */
+
+static void
+ngx_http_pharos_settings_read(ngx_http_pharos_task_t *t)
+{
+    load.rc = ngx_http_pharos_files_read(load.pmcf, &load.files, &load.err);
+}
+
+
+static void
+ngx_http_pharos_settings_was_read(ngx_http_pharos_task_t *t)
+{
+    load.busy = 0;
+
+    if (t->rc != PHR_OK) {
+        load.rc = phr_err_set(&load.err, t->rc, "shutting down");
+    }
+
+    if (load.rc != PHR_OK) {
+        ngx_http_pharos_settings_finish();
+        return;
+    }
+
+    load.busy = 1;
+    ngx_http_pharos_rules_pause(ngx_http_pharos_settings_idle, NULL);
+}
+
+
+/* no group is under evaluation: their states can go over to new ones */
+
+static void
+ngx_http_pharos_settings_idle(void *data)
+{
+    /* the writer thread has the records of an earlier process */
+
+    if (ngx_http_pharos_settings_post(ngx_http_pharos_settings_build,
+                                      ngx_http_pharos_settings_was_built,
+                                      NGX_HTTP_PHAROS_POOL_WRITE)
+        != NGX_OK)
+    {
+        load.rc = phr_err_set(&load.err, PHR_EUNAVAIL, "shutting down");
+        load.busy = 0;
+        ngx_http_pharos_files_free(&load.files);
+        ngx_http_pharos_rules_resume(NULL);
+        ngx_http_pharos_settings_finish();
+    }
+}
+
+
+/* in the writer thread */
+
+static void
+ngx_http_pharos_settings_build(ngx_http_pharos_task_t *t)
+{
+    phr_err_t        err;
+    phr_appender_t  *app;
+
+    load.rc = ngx_http_pharos_files_groups(&load.files,
+                                           ngx_http_pharos_rules_groups(),
+                                           &load.groups, &load.err);
+
+    if (load.rc != PHR_OK || load.restored) {
+        return;
+    }
+
+    app = phr_store_appender(load.api->store);
+    phr_err_init(&err);
+
+    if (app->ops->each(app, PHR_KV_RULES, phr_str_of(""),
+                       ngx_http_pharos_settings_visit, load.groups, &err)
+        != PHR_OK)
+    {
+        ngx_http_pharos_log_err(NGX_LOG_ERR, load.log, &err,
+                                "reading the states of alerts");
+    }
+
+    phr_rule_groups_restored(load.groups, ngx_http_pharos_settings_now_ms(),
+                             NULL, NULL);
+    load.restored = 1;
+}
+
+
+static int
+ngx_http_pharos_settings_visit(void *data, phr_str_t key, phr_str_t value)
+{
+    phr_err_t  err;
+
+    phr_err_init(&err);
+
+    (void) phr_rule_groups_restore(data, key, value, &err);
+
+    return PHR_OK;
+}
+
+
+static void
+ngx_http_pharos_settings_was_built(ngx_http_pharos_task_t *t)
+{
+    load.busy = 0;
+
+    if (load.rc == PHR_OK && load.groups == NULL) {
+        load.rc = phr_err_set(&load.err, PHR_EUNAVAIL, "shutting down");
+    }
+
+    if (load.rc == PHR_OK && load.stopped) {
+        phr_rule_groups_destroy(load.groups);
+        load.groups = NULL;
+        load.rc = phr_err_set(&load.err, PHR_EUNAVAIL, "shutting down");
+    }
+
+    if (load.rc != PHR_OK) {
+        ngx_http_pharos_files_free(&load.files);
+        ngx_http_pharos_rules_resume(NULL);
+
+    } else if (ngx_http_pharos_settings_apply() != NGX_OK) {
+        load.rc = phr_err_set(&load.err, PHR_ENOMEM, "out of memory");
+    }
+
+    ngx_http_pharos_settings_finish();
+}
+
+
+static ngx_int_t
+ngx_http_pharos_settings_apply(void)
+{
+    ngx_http_pharos_settings_t  *settings, *old;
+
+    settings = ngx_calloc(sizeof(ngx_http_pharos_settings_t), load.log);
+    if (settings == NULL) {
+        phr_rule_groups_destroy(load.groups);
+        ngx_http_pharos_files_free(&load.files);
+        ngx_http_pharos_rules_resume(NULL);
+        return NGX_ERROR;
+    }
+
+    settings->refs = 1;
+    settings->prometheus = load.files.prometheus;
+    settings->alertmanager = load.files.alertmanager;
+
+    load.files.prometheus = NULL;
+    load.files.alertmanager = NULL;
+    ngx_http_pharos_files_free(&load.files);
+
+    ngx_http_pharos_settings_warn(settings);
+
+    (void) pthread_mutex_lock(&load_mutex);
+    old = load.current;
+    load.current = settings;
+    (void) pthread_mutex_unlock(&load_mutex);
+
+    ngx_http_pharos_rules_resume(load.groups);
+
+    if (ngx_http_pharos_scrape_apply(settings, load.api, load.log) != NGX_OK
+        || ngx_http_pharos_notify_apply(settings, load.api, load.log)
+           != NGX_OK)
+    {
+        if (old) {
+            ngx_http_pharos_settings_drop(old);
+        }
+        return NGX_ERROR;
+    }
+
+    if (old) {
+        ngx_http_pharos_settings_drop(old);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_pharos_settings_warn(ngx_http_pharos_settings_t *settings)
+{
+    size_t                   i;
+    phr_prometheus_yml_t    *p;
+    phr_alertmanager_yml_t  *a;
+
+    p = settings->prometheus;
+
+    for (i = 0; i < p->nwarnings; i++) {
+        ngx_log_error(NGX_LOG_WARN, load.log, 0, "%*s:%ud: %*s",
+                      p->warnings[i].file.len, p->warnings[i].file.data,
+                      p->warnings[i].line, p->warnings[i].text.len,
+                      p->warnings[i].text.data);
+    }
+
+    a = settings->alertmanager;
+
+    for (i = 0; a && i < a->nwarnings; i++) {
+        ngx_log_error(NGX_LOG_WARN, load.log, 0, "%*s:%ud: %*s",
+                      a->warnings[i].file.len, a->warnings[i].file.data,
+                      a->warnings[i].line, a->warnings[i].text.len,
+                      a->warnings[i].text.data);
+    }
+}
+
+
+static void
+ngx_http_pharos_settings_finish(void)
+{
+    void  (*done)(void *data, const phr_err_t *err);
+
+    (void) pthread_mutex_lock(&load_mutex);
+
+    load.ok = (load.rc == PHR_OK);
+
+    if (load.ok) {
+        load.at_ms = ngx_http_pharos_settings_now_ms();
+    }
+
+    (void) pthread_mutex_unlock(&load_mutex);
+
+    if (!load.ok && !load.stopped) {
+        ngx_http_pharos_log_err(NGX_LOG_ERR, load.log, &load.err,
+                                load.current
+                                ? "reading the settings, the old ones stay,"
+                                : "reading the settings");
+    }
+
+    done = load.done;
+    load.done = NULL;
+
+    if (done) {
+        done(load.data, load.ok ? NULL : &load.err);
+    }
+}
+
+
+void
+ngx_http_pharos_settings_hold(ngx_http_pharos_settings_t *s)
+{
+    s->refs++;
+}
+
+
+void
+ngx_http_pharos_settings_drop(ngx_http_pharos_settings_t *s)
+{
+    if (--s->refs != 0) {
+        return;
+    }
+
+    phr_prometheus_yml_destroy(s->prometheus);
+    phr_alertmanager_yml_destroy(s->alertmanager);
+    ngx_free(s);
+}
+
+
+void
+ngx_http_pharos_settings_stop(void)
+{
+    load.stopped = 1;
+}
+
+
+/* the threads have ended, and all who held settings have dropped them */
+
+void
+ngx_http_pharos_settings_free(void)
+{
+    if (load.current) {
+        ngx_http_pharos_settings_drop(load.current);
+        load.current = NULL;
+    }
+}
+
+
+/* any thread */
+
+void
+ngx_http_pharos_settings_config(void *data, phr_buf_t *out)
+{
+    (void) pthread_mutex_lock(&load_mutex);
+
+    if (load.current) {
+        phr_prometheus_yml_dump(load.current->prometheus, out);
+    }
+
+    (void) pthread_mutex_unlock(&load_mutex);
+}
+
+
+void
+ngx_http_pharos_settings_state(void *data, int *ok, int64_t *at_ms)
+{
+    (void) pthread_mutex_lock(&load_mutex);
+    *ok = load.ok;
+    *at_ms = load.at_ms;
+    (void) pthread_mutex_unlock(&load_mutex);
+}
+
+
+static int64_t
+ngx_http_pharos_settings_now_ms(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
