@@ -256,8 +256,9 @@ phr_aggregate_param(phr_eval_t *ev, const phr_node_t *node,
 
 
 static int
-phr_aggregate_quantile(phr_eval_t *ev, const phr_grid_t *g, const phr_value_t *in,
-    const phr_group_t *group, const double *param, double *v)
+phr_aggregate_quantile(phr_eval_t *ev, const phr_grid_t *g,
+    const phr_value_t *in, const phr_group_t *group, const double *param,
+    double *v)
 {
     int                  rc;
     size_t               i, k, n;

@@ -17,12 +17,14 @@ static int phr_fn_scalars(phr_eval_t *ev, const phr_node_t *call,
 static int phr_fn_modifier(phr_window_t *w, const phr_range_fn_t *fn);
 static int phr_fn_series(phr_window_t *w, const phr_points_t *p,
     const phr_grid_t *g, const phr_range_fn_t *fn, double *args[2],
-    double *v);
+    double **v, size_t *n);
+static int phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
+    const phr_range_fn_t *fn, double *args[2], double *v);
 static int phr_fn_emit(phr_eval_t *ev, phr_sink_t *sink, phr_value_t *out,
     phr_labels_t labels, double **v, int drop_name);
 static void phr_fn_bounds(phr_window_t *w, const phr_grid_t *g, size_t step,
     size_t n);
-static int phr_fn_find_resets(phr_window_t *w, size_t n, size_t *nalloc);
+static int phr_fn_find_resets(phr_window_t *w, size_t n);
 static int phr_fn_not_counter(phr_window_t *w);
 
 
@@ -167,7 +169,7 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
 {
     int            rc;
     double        *args[2], *v;
-    size_t         n, nalloc;
+    size_t         n;
     uint64_t       held;
     phr_sink_t    *sink;
     phr_points_t   p;
@@ -192,7 +194,6 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
     phr_value_init(out);
     v = NULL;
     held = 0;
-    nalloc = 0;
 
     if (w.range->kind == PHR_NODE_MATRIX) {
         ev->func = phr_str_from_c(call->u.call.func->name);
@@ -207,44 +208,9 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
             break;
         }
 
-        if (p.n == 0) {
+        rc = phr_fn_series(&w, &p, g, fn, args, &v, &n);
+        if (rc < 0 || n == 0) {
             continue;
-        }
-
-        if (v == NULL) {
-            v = phr_col_create(ev->arena, g->n);
-            if (v == NULL) {
-                rc = phr_eval_nomem(ev);
-                break;
-            }
-        }
-
-        w.labels = p.labels;
-        w.t_ms = p.t_ms;
-        w.v = p.v;
-
-        if (fn->resets) {
-            rc = phr_fn_find_resets(&w, p.n, &nalloc);
-            if (rc < 0) {
-                break;
-            }
-        }
-
-        rc = phr_fn_series(&w, &p, g, fn, args, v);
-        if (rc < 0) {
-            break;
-        }
-
-        n = phr_col_count(v, g->n);
-        if (n == 0) {
-            continue;
-        }
-
-        if (fn->counter) {
-            rc = phr_fn_not_counter(&w);
-            if (rc < 0) {
-                break;
-            }
         }
 
         held += n;
@@ -292,9 +258,48 @@ phr_fn_emit(phr_eval_t *ev, phr_sink_t *sink, phr_value_t *out,
 }
 
 
-/* one series: slides a window over its samples, step by step */
+/* the column of one series, made in *v, and how many samples it has */
 static int
 phr_fn_series(phr_window_t *w, const phr_points_t *p, const phr_grid_t *g,
+    const phr_range_fn_t *fn, double *args[2], double **v, size_t *n)
+{
+    int  rc;
+
+    *n = 0;
+
+    if (p->n == 0) {
+        return PHR_OK;
+    }
+
+    if (*v == NULL) {
+        *v = phr_col_create(w->ev->arena, g->n);
+        if (*v == NULL) {
+            return phr_eval_nomem(w->ev);
+        }
+    }
+
+    w->labels = p->labels;
+    w->t_ms = p->t_ms;
+    w->v = p->v;
+
+    rc = fn->resets ? phr_fn_find_resets(w, p->n) : PHR_OK;
+    if (rc == PHR_OK) {
+        rc = phr_fn_slide(w, p->n, g, fn, args, *v);
+    }
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    *n = phr_col_count(*v, g->n);
+
+    return *n != 0 && fn->counter ? phr_fn_not_counter(w) : PHR_OK;
+}
+
+
+/* slides a window over the n samples of a series, step by step */
+static int
+phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
     const phr_range_fn_t *fn, double *args[2], double *v)
 {
     int     rc;
@@ -308,7 +313,7 @@ phr_fn_series(phr_window_t *w, const phr_points_t *p, const phr_grid_t *g,
     for (i = 0; i < g->n; i++) {
         v[i] = phr_no_sample();
 
-        phr_fn_bounds(w, g, i, p->n);
+        phr_fn_bounds(w, g, i, n);
 
         if (w->lo >= w->hi) {
             continue;
@@ -376,7 +381,7 @@ phr_fn_bounds(phr_window_t *w, const phr_grid_t *g, size_t step, size_t n)
 
 
 static int
-phr_fn_find_resets(phr_window_t *w, size_t n, size_t *nalloc)
+phr_fn_find_resets(phr_window_t *w, size_t n)
 {
     size_t  i, *resets;
 
@@ -387,15 +392,15 @@ phr_fn_find_resets(phr_window_t *w, size_t n, size_t *nalloc)
             continue;
         }
 
-        if (w->nresets == *nalloc) {
+        if (w->nresets == w->nalloc) {
             resets = phr_realloc(w->resets,
-                                 (*nalloc * 2 + 16) * sizeof(size_t));
+                                 (w->nalloc * 2 + 16) * sizeof(size_t));
             if (resets == NULL) {
                 return PHR_ENOMEM;
             }
 
             w->resets = resets;
-            *nalloc = *nalloc * 2 + 16;
+            w->nalloc = w->nalloc * 2 + 16;
         }
 
         w->resets[w->nresets++] = i;

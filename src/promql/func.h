@@ -76,6 +76,7 @@ typedef struct {
     /* places where a counter is lower than before, in the whole series */
     size_t            *resets;
     size_t             nresets;
+    size_t             nalloc;
     size_t             reset;       /* the first above lo */
 
     double            *sorted;      /* room for all samples of a window */
