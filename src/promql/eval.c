@@ -259,7 +259,7 @@ phr_eval_stream(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
 }
 
 
-/* selectors, and functions of a range */
+/* selectors, functions of a range, and operators with a scalar */
 static int
 phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g)
@@ -272,6 +272,12 @@ phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
 
     if (node->kind == PHR_NODE_SELECTOR) {
         return 1;
+    }
+
+    if (node->kind == PHR_NODE_BINARY) {
+        return !phr_binary_trims(node->u.binary.op)
+               && (node->u.binary.lhs->type == PHR_TYPE_SCALAR)
+                  != (node->u.binary.rhs->type == PHR_TYPE_SCALAR);
     }
 
     if (node->kind != PHR_NODE_CALL

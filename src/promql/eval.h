@@ -178,7 +178,8 @@ int phr_eval_binary(phr_eval_t *ev, const phr_node_t *node,
 /* the value of l op r; of comparisons, whether it holds, and l */
 int phr_binary_op(phr_token_e op, double l, double r, double *v);
 
-/* an operator that has no meaning for floats */
+/* cuts buckets off histograms, which has no meaning for floats */
+int phr_binary_trims(phr_token_e op);
 int phr_binary_incompatible(phr_eval_t *ev, const phr_node_t *node);
 
 

@@ -10,10 +10,25 @@
 #include <math.h>
 
 
+/* an operator between a vector and a scalar, as a sink for the vector */
+typedef struct {
+    phr_sink_t                sink;         /* first: the sink is this */
+    phr_sink_t               *next;
+    const phr_node_binary_t  *b;
+    const phr_grid_t         *g;
+    double                   *scalar;
+    int                       scalar_left;
+} phr_mixed_t;
+
+
 static int phr_binary_scalars(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
 static int phr_binary_mixed(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
+static int phr_mixed_column(phr_sink_t *s, phr_labels_t labels, double *v,
+    int drop_name);
+static size_t phr_mixed_apply(const phr_mixed_t *m, double *v,
+    int *drop_name);
 
 
 int
@@ -56,7 +71,7 @@ phr_binary_scalars(phr_eval_t *ev, const phr_node_t *node,
         return rc;
     }
 
-    if (op == PHR_TOK_TRIM_UPPER || op == PHR_TOK_TRIM_LOWER) {
+    if (phr_binary_trims(op)) {
         return phr_err_set(ev->err, PHR_EEXEC, "operator \"%s\" not allowed "
                            "for Scalar operations", phr_token_text(op));
     }
@@ -74,73 +89,54 @@ phr_binary_scalars(phr_eval_t *ev, const phr_node_t *node,
 }
 
 
+/*
+ * The scalar comes first: then the columns of the vector can be worked on,
+ * and handed on to a sink, one by one.
+ */
 static int
 phr_binary_mixed(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     phr_value_t *out)
 {
-    int                       rc, scalar_left, compare, keep;
-    double                   *s, v;
-    size_t                    i, k;
-    phr_column_t             *c;
+    int                       rc, drop_name;
+    size_t                    i;
+    phr_mixed_t               m;
+    const phr_node_t         *vector;
     const phr_node_binary_t  *b;
 
     b = &node->u.binary;
-    compare = phr_token_is_comparison(b->op);
-    scalar_left = b->lhs->type == PHR_TYPE_SCALAR;
 
-    if (scalar_left) {
-        rc = phr_eval_scalar(ev, b->lhs, g, &s);
-        if (rc == PHR_OK) {
-            rc = phr_eval_node(ev, b->rhs, g, out);
-        }
+    m.sink.column = phr_mixed_column;
+    m.next = phr_eval_take_sink(ev);
+    m.b = b;
+    m.g = g;
+    m.scalar_left = b->lhs->type == PHR_TYPE_SCALAR;
 
-    } else {
-        rc = phr_eval_node(ev, b->lhs, g, out);
-        if (rc == PHR_OK) {
-            rc = phr_eval_scalar(ev, b->rhs, g, &s);
-        }
-    }
+    vector = m.scalar_left ? b->rhs : b->lhs;
 
+    rc = phr_eval_scalar(ev, m.scalar_left ? b->lhs : b->rhs, g, &m.scalar);
     if (rc < 0) {
         return rc;
     }
 
-    if (out->n != 0 && (b->op == PHR_TOK_TRIM_UPPER
-                        || b->op == PHR_TOK_TRIM_LOWER))
-    {
+    if (m.next != NULL) {
+        return phr_eval_stream(ev, vector, g, &m.sink);
+    }
+
+    rc = phr_eval_node(ev, vector, g, out);
+    if (rc < 0) {
+        return rc;
+    }
+
+    if (out->n != 0 && phr_binary_trims(b->op)) {
         out->n = 0;
         return phr_binary_incompatible(ev, node);
     }
 
-    for (k = 0; k < out->n; k++) {
-        c = &out->cols[k];
+    for (i = 0; i < out->n; i++) {
+        drop_name = out->cols[i].drop_name;
 
-        for (i = 0; i < g->n; i++) {
-            if (!phr_col_has(c, i)) {
-                continue;
-            }
-
-            if (scalar_left) {
-                keep = phr_binary_op(b->op, s[i], c->v[i], &v);
-
-            } else {
-                keep = phr_binary_op(b->op, c->v[i], s[i], &v);
-            }
-
-            if (!compare) {
-                c->v[i] = v;
-
-            } else if (b->is_bool) {
-                c->v[i] = keep;
-
-            } else if (!keep) {
-                phr_col_clear(c, i);
-            }
-        }
-
-        if (!compare || b->is_bool) {
-            c->drop_name = 1;
-        }
+        phr_mixed_apply(&m, out->cols[i].v, &drop_name);
+        out->cols[i].drop_name = drop_name ? 1 : 0;
 
         rc = phr_eval_poll(ev);
         if (rc < 0) {
@@ -148,11 +144,80 @@ phr_binary_mixed(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         }
     }
 
-    if (compare && !b->is_bool) {
+    if (phr_token_is_comparison(b->op) && !b->is_bool) {
         phr_value_compact(out, g->n);
     }
 
     return PHR_OK;
+}
+
+
+static int
+phr_mixed_column(phr_sink_t *s, phr_labels_t labels, double *v,
+    int drop_name)
+{
+    phr_mixed_t  *m;
+
+    m = (phr_mixed_t *) s;
+
+    if (phr_mixed_apply(m, v, &drop_name) == 0) {
+        return PHR_AGAIN;
+    }
+
+    return m->next->column(m->next, labels, v, drop_name);
+}
+
+
+/* how many samples are left */
+static size_t
+phr_mixed_apply(const phr_mixed_t *m, double *v, int *drop_name)
+{
+    int          compare, keep;
+    double       r;
+    size_t       i, n;
+    phr_token_e  op;
+
+    op = m->b->op;
+    compare = phr_token_is_comparison(op);
+    n = 0;
+
+    for (i = 0; i < m->g->n; i++) {
+        if (phr_is_stale(v[i])) {
+            continue;
+        }
+
+        if (m->scalar_left) {
+            keep = phr_binary_op(op, m->scalar[i], v[i], &r);
+
+        } else {
+            keep = phr_binary_op(op, v[i], m->scalar[i], &r);
+        }
+
+        if (!compare) {
+            v[i] = r;
+
+        } else if (m->b->is_bool) {
+            v[i] = keep;
+
+        } else if (!keep) {
+            /* what is kept is always the vector's sample */
+            v[i] = phr_no_sample();
+            continue;
+        }
+
+        n++;
+    }
+
+    *drop_name |= !compare || m->b->is_bool;
+
+    return n;
+}
+
+
+int
+phr_binary_trims(phr_token_e op)
+{
+    return op == PHR_TOK_TRIM_UPPER || op == PHR_TOK_TRIM_LOWER;
 }
 
 

@@ -336,7 +336,7 @@ phr_join_check_many(phr_join_t *j)
 
     static const phr_labels_t  none;
 
-    if (j->b->op == PHR_TOK_TRIM_UPPER || j->b->op == PHR_TOK_TRIM_LOWER) {
+    if (phr_binary_trims(j->b->op)) {
         return PHR_OK;
     }
 
@@ -670,8 +670,7 @@ phr_join_sample(phr_join_t *j, double many, double one, double *v)
 
     if (!keep) {
         *v = phr_no_sample();
-        j->incompatible |= j->b->op == PHR_TOK_TRIM_UPPER
-                           || j->b->op == PHR_TOK_TRIM_LOWER;
+        j->incompatible |= phr_binary_trims(j->b->op);
         return 0;
     }
 
