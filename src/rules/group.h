@@ -129,7 +129,7 @@ struct phr_rule_s {
     phr_labels_t            annotations;
     phr_str_t               generator_url;
     phr_str_t               identity;   /* what the record belongs to */
-    phr_str_t               source;     /* "rules;file;group;<hash>" */
+    phr_str_t               source;     /* the group's;<hash> */
     char                    key[18];    /* of the record; terminated */
 
     /* under lock */
@@ -151,7 +151,7 @@ struct phr_rule_group_s {
     phr_rule_groups_t            *groups;
     phr_str_t                     name;
     phr_str_t                     file;
-    phr_str_t                     source;   /* "rules;file;name" */
+    phr_str_t                     source;   /* "rules;file;name;<hash>" */
     int64_t                       interval_ms;
     int64_t                       query_offset_ms;
     phr_rule_t                   *rules;

@@ -16,7 +16,10 @@
 
 
 /* trees of expressions and names: far more than any rule file needs */
-#define PHR_GROUP_ARENA  (512 * 1024 * 1024)
+#define PHR_GROUP_ARENA        (512 * 1024 * 1024)
+
+/* bytes of a file's and a group's name in that of a source */
+#define PHR_GROUP_SOURCE_PART  100
 
 
 static int phr_group_build(phr_rule_groups_t *gs,
@@ -24,6 +27,7 @@ static int phr_group_build(phr_rule_groups_t *gs,
 static int phr_group_init(phr_rule_groups_t *gs, phr_rule_group_t *g,
     const phr_rule_group_conf_t *gc, const phr_rule_groups_conf_t *conf,
     phr_err_t *err);
+static char *phr_group_source(phr_arena_t *arena, const phr_rule_group_t *g);
 static int phr_group_init_rule(phr_rule_group_t *g, size_t n,
     const phr_rule_groups_conf_t *conf, phr_err_t *err);
 static int phr_group_parse(phr_rule_group_t *g, size_t n, unsigned flags,
@@ -201,9 +205,7 @@ phr_group_init(phr_rule_groups_t *gs, phr_rule_group_t *g,
     g->query_offset_ms = gc->query_offset_ms >= 0 ? gc->query_offset_ms
                                                   : conf->query_offset_ms;
 
-    g->source.data = phr_arena_printf(gs->arena, "rules;%.*s;%.*s",
-                                      (int) gc->file.len, gc->file.data,
-                                      (int) gc->name.len, gc->name.data);
+    g->source.data = phr_group_source(gs->arena, g);
     g->rules = phr_calloc(gc->nrules + 1, sizeof(phr_rule_t));
     g->lock = phr_calloc(1, sizeof(struct phr_rule_lock_s));
 
@@ -224,6 +226,40 @@ phr_group_init(phr_rule_groups_t *gs, phr_rule_group_t *g,
     }
 
     return PHR_OK;
+}
+
+
+/*
+ * A name for people, of bounded length, and a hash for what was cut: storage
+ * takes no name of any length.
+ */
+
+static char *
+phr_group_source(phr_arena_t *arena, const phr_rule_group_t *g)
+{
+    size_t     file, group;
+    uint64_t   hash;
+    phr_buf_t  b;
+
+    phr_buf_init(&b, 0);
+    phr_buf_uvarint(&b, g->file.len);
+    phr_buf_str(&b, g->file);
+    phr_buf_str(&b, g->name);
+
+    if (b.failed) {
+        phr_buf_free(&b);
+        return NULL;
+    }
+
+    hash = phr_xxh64(b.data, b.len);
+    phr_buf_free(&b);
+
+    file = phr_min(g->file.len, PHR_GROUP_SOURCE_PART);
+    group = phr_min(g->name.len, PHR_GROUP_SOURCE_PART);
+
+    return phr_arena_printf(arena, "rules;%.*s;%.*s;%016llx", (int) file,
+                            g->file.data + g->file.len - file, (int) group,
+                            g->name.data, (unsigned long long) hash);
 }
 
 
