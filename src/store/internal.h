@@ -142,6 +142,7 @@ struct phr_store_s {
     int64_t                cutoff_ms;   /* retention got so far */
     uint32_t               expire_group;
     uint8_t                drop_level;
+    uint8_t                nudged;      /* after a seal in a full map */
     int64_t                check_ms;    /* of the readers */
 
     uint64_t               nappended;   /* in the pending transaction */

@@ -54,6 +54,7 @@ typedef struct {
 } phr_seal_t;
 
 
+static int phr_store_nudge(phr_store_t *st);
 static int phr_seal_due_source(phr_store_t *st, phr_source_t **src,
     int64_t now_ms);
 static int phr_seal_due_group(phr_store_t *st, uint32_t *number,
@@ -132,15 +133,43 @@ phr_store_seal(phr_store_t *st, int64_t now_ms, phr_err_t *err)
 
     rc = phr_store_end(st, rc, err);
 
+    if (rc == PHR_ENOSPC && !st->nudged && phr_store_nudge(st) == PHR_OK) {
+        return PHR_AGAIN;
+    }
+
     if (rc != PHR_OK) {
         return rc;
     }
+
+    st->nudged = 0;
 
     pthread_mutex_lock(&st->mutex);
     st->stats.nseals++;
     pthread_mutex_unlock(&st->mutex);
 
     return PHR_AGAIN;
+}
+
+
+/*
+ * Pages that a transaction gave back serve the one after the next.  In a
+ * full map nothing else may ever commit, so a transaction of almost nothing
+ * is made for that; once, until a step succeeds.
+ */
+static int
+phr_store_nudge(phr_store_t *st)
+{
+    int  rc;
+
+    st->nudged = 1;
+
+    rc = phr_txn_begin(st->env, 1, &st->txn, NULL);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    /* writes the counters, which are never the same after a failure */
+    return phr_store_end(st, PHR_OK, NULL);
 }
 
 

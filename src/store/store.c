@@ -27,9 +27,10 @@
 
 /*
  * Ingest stops when so little of the map is free, so that packing and
- * dropping, which make room, have some to work with.
+ * dropping, which make room, have some to work with: a step of packing may
+ * need 2 MB before it gives back as much.
  */
-#define PHR_STORE_RESERVE   (64ULL << 20)
+#define PHR_STORE_RESERVE   (16ULL << 20)
 
 
 static int phr_store_check_version(phr_store_t *st, phr_err_t *err);
@@ -371,7 +372,7 @@ phr_store_has_room(phr_store_t *st, phr_err_t *err)
         return rc;
     }
 
-    reserve = phr_min(stat.map_bytes / 16, PHR_STORE_RESERVE);
+    reserve = phr_min(stat.map_bytes / 4, PHR_STORE_RESERVE);
 
     if (stat.used_bytes + reserve > stat.map_bytes) {
         return phr_err_set(err, PHR_ENOSPC, "the store is full: %llu of "
