@@ -11,8 +11,7 @@ local types = require "pharos.template.types"
 
 local getmetatable, ipairs, tonumber, type = getmetatable, ipairs, tonumber,
                                              type
-local find, gsub, lower, match = string.find, string.gsub, string.lower,
-                                 string.match
+local find, lower, match = string.find, string.lower, string.match
 local abs, floor, huge = math.abs, math.floor, math.huge
 
 local M = {}
@@ -26,22 +25,54 @@ local SPECIAL = {
 }
 
 
+-- the place behind the digits from pos on, and whether there are any
+local function digits(s, pos, set)
+    local after = match(s, "^" .. set .. "+()", pos)
+
+    return after or pos, after ~= nil
+end
+
+
+-- 12.5e3 or 0x1.8p3, piece by piece: one pattern for all could take cubic
+-- time to see that a long text is no number
+local function is_number(s)
+    local hex = find(s, "^0x")
+    local set = hex and "%x" or "%d"
+    local pos, before, behind, any
+
+    pos, before = digits(s, hex and 3 or 1, set)
+
+    if find(s, "^%.", pos) then
+        pos, behind = digits(s, pos + 1, set)
+    end
+
+    if not before and not behind then
+        return false
+    end
+
+    if find(s, hex and "^p" or "^e", pos) then
+        pos = match(s, "^[+-]()", pos + 1) or pos + 1
+        pos, any = digits(s, pos, "%d")
+        return any and pos == #s + 1
+    end
+
+    return not hex and pos == #s + 1
+end
+
+
 -- strconv.ParseFloat(); nil if the text is no number
 local function parse_float(s)
     local sign, word = match(lower(s), "^([+-]?)(.*)$")
 
     if SPECIAL[word] then
         return sign == "-" and -SPECIAL[word] or SPECIAL[word]
-    end
-
-    if not find(word, "^%d[%d_]*%.?%d*[e]?[+-]?%d*$")
-       and not find(word, "^%.%d+[e]?[+-]?%d*$")
-       and not find(word, "^0x[%x%.]+p[+-]?%d+$")
-    then
+    elseif not is_number(word) then
         return nil
     end
 
-    return tonumber((gsub(s, "^%+", "")))
+    local v = tonumber(word)
+
+    return v and (sign == "-" and -v or v)
 end
 
 

@@ -121,8 +121,20 @@ function M.title(s)
 end
 
 
+-- by hand: a pattern for both ends takes quadratic time on long spaces
 function M.trim(s)
-    return match(s, "^[ \t\n\v\f\r]*(.-)[ \t\n\v\f\r]*$")
+    local first = find(s, "[^ \t\n\v\f\r]")
+    local last = #s
+
+    if not first then
+        return ""
+    end
+
+    while find(s, "^[ \t\n\v\f\r]", last) do
+        last = last - 1
+    end
+
+    return sub(s, first, last)
 end
 
 

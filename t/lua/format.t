@@ -12,6 +12,7 @@ local humanize = require "pharos.humanize"
 local literal = require "pharos.template.literal"
 local time = require "pharos.template.time"
 local types = require "pharos.template.types"
+local words = require "pharos.text"
 
 local is = tap.is
 
@@ -110,6 +111,21 @@ is(humanize.si("1e3"), "1k", "a number as a string")
 is(select(2, humanize.si("1e")), 'strconv.ParseFloat: parsing "1e": '
    .. "invalid syntax", "a string that is no number")
 is(humanize.parse_duration("1d2h"), 93600, "a duration")
+
+for text, want in pairs {
+    [".5"] = 0.5, ["5."] = 5, ["-1e3"] = -1000, ["+0x1p4"] = 16,
+    ["-Inf"] = -math.huge, ["1E-2"] = 0.01, ["0010"] = 10,
+} do
+    is(humanize.to_float(text), want, text .. " is a number")
+end
+
+for _, text in ipairs { "", ".", "1e", "0x1", "1 ", "--1", "1.2.3", "e5" } do
+    is(humanize.to_float(text), nil, "'" .. text .. "' is none")
+end
+
+-- what a careless pattern would take hours for
+is(humanize.to_float(("1"):rep(100000) .. "x"), nil, "a long number")
+is(#words.trim("a" .. (" "):rep(200000) .. "b "), 200002, "long spaces")
 
 -- times
 local t = time.of_ms(1709210096007)
