@@ -12,6 +12,7 @@
 
 #include "core/number.h"
 #include "promql/bucket.h"
+#include "promql/stats.h"
 
 
 typedef struct {
@@ -275,16 +276,15 @@ phr_fn_histogram_stdvar(PHR_FN_PARAMS)
 static int
 phr_bound_cmp(const void *one, const void *two)
 {
+    int                 rc;
     const phr_bound_t  *a, *b;
 
     a = one;
     b = two;
 
-    if (a->upper != b->upper) {
-        return a->upper < b->upper ? -1 : 1;
-    }
+    rc = phr_double_cmp(&a->upper, &b->upper);
 
-    return a->col < b->col ? -1 : 1;
+    return rc != 0 ? rc : a->col < b->col ? -1 : 1;
 }
 
 

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 
 
+static void phr_select_rank(double *values, size_t n, size_t rank);
+
+
 void
 phr_mean_add(phr_mean_t *m, double v)
 {
@@ -61,6 +64,7 @@ double
 phr_quantile(double q, double *values, size_t n)
 {
     double  rank, lower, upper, weight;
+    size_t  i, k;
 
     if (n == 0 || isnan(q)) {
         return NAN;
@@ -74,15 +78,101 @@ phr_quantile(double q, double *values, size_t n)
         return INFINITY;
     }
 
-    qsort(values, n, sizeof(double), phr_double_cmp);
-
     rank = q * (double) (n - 1);
-    lower = floor(rank);
-    upper = phr_min((double) (n - 1), lower + 1);
-    weight = rank - lower;
+    k = (size_t) rank;
+    weight = rank - floor(rank);
 
-    return values[(size_t) lower] * (1 - weight)
-           + values[(size_t) upper] * weight;
+    phr_select_rank(values, n, k);
+
+    lower = values[k];
+    upper = lower;
+
+    if (k + 1 < n) {
+        upper = values[k + 1];
+
+        for (i = k + 2; i < n; i++) {
+            if (phr_double_cmp(&values[i], &upper) < 0) {
+                upper = values[i];
+            }
+        }
+    }
+
+    return lower * (1 - weight) + upper * weight;
+}
+
+
+static int
+phr_double_less(double a, double b)
+{
+    return isnan(a) ? !isnan(b) : a < b;
+}
+
+
+/*
+ * Puts the value of a rank, from 0, in its place, with none that is greater
+ * before it and none that is less behind it: Hoare's selection, sorting the
+ * rest where the pivots were chosen badly.
+ */
+static void
+phr_select_rank(double *values, size_t n, size_t rank)
+{
+    double    pivot, v;
+    size_t    lo, hi, i, j;
+    unsigned  rounds;
+
+    lo = 0;
+    hi = n - 1;
+
+    for (rounds = 0; lo < hi; rounds++) {
+
+        if (rounds == 64) {
+            qsort(&values[lo], hi - lo + 1, sizeof(double), phr_double_cmp);
+            return;
+        }
+
+        pivot = values[lo + (hi - lo) / 2];
+        i = lo;
+        j = hi;
+
+        for ( ;; ) {
+            while (phr_double_less(values[i], pivot)) {
+                i++;
+            }
+
+            while (phr_double_less(pivot, values[j])) {
+                j--;
+            }
+
+            if (i >= j) {
+                break;
+            }
+
+            v = values[i];
+            values[i++] = values[j];
+            values[j--] = v;
+        }
+
+        /* values[lo .. j] are not above, values[j + 1 .. hi] not below */
+
+        if (i == j) {
+            if (rank == i) {
+                return;
+            }
+
+            if (rank < i) {
+                hi = i - 1;
+
+            } else {
+                lo = i + 1;
+            }
+
+        } else if (rank <= j) {
+            hi = j;
+
+        } else {
+            lo = i;
+        }
+    }
 }
 
 

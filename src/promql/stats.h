@@ -51,7 +51,10 @@ typedef struct {
 void phr_mean_add(phr_mean_t *m, double v);
 double phr_mean_get(const phr_mean_t *m);
 
-/* sorts values, NaN first; NaN for no values or q NaN, infinities outside */
+/*
+ * Changes the order of the values; NaN is the least of them.  NaN for no
+ * values or if q is NaN, an infinity for q outside of 0 .. 1.
+ */
 double phr_quantile(double q, double *values, size_t n);
 
 /* ascending with NaN first, for qsort() */

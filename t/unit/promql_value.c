@@ -158,6 +158,43 @@ test_collect(void)
 }
 
 
+/* of random values with many repetitions, against sorting */
+static int
+test_quantiles(void)
+{
+    double    v[200], sorted[200], rank, want, got;
+    size_t    n, i, round;
+    uint64_t  seed;
+
+    seed = 42;
+
+    for (round = 0; round < 5000; round++) {
+        n = round % 200 + 1;
+
+        for (i = 0; i < n; i++) {
+            seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+            v[i] = (double) ((seed >> 33) % (round % 7 == 0 ? 3 : 1000));
+        }
+
+        memcpy(sorted, v, n * sizeof(double));
+        qsort(sorted, n, sizeof(double), phr_double_cmp);
+
+        rank = (double) (round % 11) / 10 * (double) (n - 1);
+        i = (size_t) rank;
+        want = sorted[i] * (1 - (rank - floor(rank)))
+               + sorted[phr_min(i + 1, n - 1)] * (rank - floor(rank));
+        got = phr_quantile((double) (round % 11) / 10, v, n);
+
+        if (got != want) {
+            printf("# round %d: %g, not %g\n", (int) round, got, want);
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static void
 test_stats(void)
 {
@@ -166,8 +203,10 @@ test_stats(void)
     phr_monotonic_t  mono;
     phr_bucket_t     b[] = { { 1, 2 }, { 1, 2 }, { 2, 3 }, { INFINITY, 8 } };
 
-    ok(phr_quantile(1, a, 4) == 3 && isnan(a[0]), "NaN sorts first");
-    ok(phr_quantile(0.5, a + 1, 3) == 2, "median");
+    ok(phr_quantile(1, a, 4) == 3, "the highest");
+    ok(isnan(phr_quantile(0, a, 4)), "NaN is the lowest");
+    ok(phr_quantile(2.0 / 3, a, 4) == 2, "in between");
+    ok(test_quantiles(), "equal to those of sorted values");
     ok(isnan(phr_quantile(0.5, a, 0)), "of nothing");
     ok(phr_quantile(-0.1, a, 4) == -INFINITY, "below 0");
 
