@@ -4,10 +4,12 @@
  * HTTP client: the tables of its options, and what may not stand together.
  */
 
-#include "settings/http_client_schema.h"
+#include "settings/http_client.h"
 
 #include <stddef.h>
 #include <strings.h>
+
+#include "settings/http_client_schema.h"
 
 
 #define PHR_JWT_BEARER  "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -46,6 +46,10 @@ static const struct {
 static void phr_relabel_init(void *object);
 static int phr_relabel_read(phr_schema_ctx_t *ctx, void *object,
     const phr_yaml_node_t *node);
+static int phr_relabel_regex_set(phr_schema_ctx_t *ctx,
+    const phr_option_t *opt, void *member, const phr_yaml_node_t *node);
+static void phr_relabel_regex_write(phr_buf_t *b, const phr_option_t *opt,
+    const void *member, unsigned indent);
 static int phr_relabel_action_set(phr_schema_ctx_t *ctx,
     const phr_option_t *opt, void *member, const phr_yaml_node_t *node);
 static void phr_relabel_action_write(phr_buf_t *b, const phr_option_t *opt,
@@ -63,7 +67,9 @@ static const phr_option_t  phr_relabel_options[] = {
                PHR_OPT_STRS, PHR_OPT_FLOW),
     PHR_OPTION(phr_relabel_conf_t, separator, "separator", PHR_OPT_STR,
                PHR_OPT_KEEP),
-    PHR_OPTION(phr_relabel_conf_t, regex, "regex", PHR_OPT_STR, 0),
+    { .name = "regex", .type = PHR_OPT_CUSTOM,
+      .offset = offsetof(phr_relabel_conf_t, regex),
+      .set = phr_relabel_regex_set, .write = phr_relabel_regex_write },
     PHR_OPTION(phr_relabel_conf_t, modulus, "modulus", PHR_OPT_UINT, 0),
     PHR_OPTION(phr_relabel_conf_t, target_label, "target_label",
                PHR_OPT_STR, 0),
@@ -151,6 +157,36 @@ phr_relabel_read(phr_schema_ctx_t *ctx, void *object,
 
     return phr_schema_regex(ctx, phr_yaml_get(node, "regex"), r->regex,
                             &r->re);
+}
+
+
+static int
+phr_relabel_regex_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
+    void *member, const phr_yaml_node_t *node)
+{
+    if (phr_yaml_text(node, member) != PHR_OK) {
+        return phr_schema_error(ctx, node, "\"regex\" must be a string, not "
+                                "%s", phr_yaml_type_text(node->type));
+    }
+
+    return PHR_OK;
+}
+
+
+/* the default is left out: actions that take no regex refuse it */
+static void
+phr_relabel_regex_write(phr_buf_t *b, const phr_option_t *opt,
+    const void *member, unsigned indent)
+{
+    const phr_str_t  *regex;
+
+    regex = member;
+
+    if (!phr_relabel_is(*regex, "(.*)")) {
+        phr_buf_printf(b, "%*sregex: ", (int) indent, "");
+        phr_yaml_write_scalar(b, *regex);
+        phr_buf_putc(b, '\n');
+    }
 }
 
 

@@ -33,6 +33,7 @@ static void phr_schema_write_scalar(phr_schema_writer_t *w,
     const phr_option_t *opt, const char *member);
 static void phr_schema_write_strs(phr_schema_writer_t *w,
     const phr_option_t *opt, const phr_strs_t *strs);
+static int phr_schema_flow_plain(phr_str_t s);
 static void phr_schema_write_pairs(phr_schema_writer_t *w,
     const phr_option_t *opt, const phr_pairs_t *pairs);
 static void phr_schema_write_items(phr_schema_writer_t *w,
@@ -311,7 +312,13 @@ phr_schema_write_strs(phr_schema_writer_t *w, const phr_option_t *opt,
 
         for (i = 0; i < strs->n; i++) {
             phr_buf_puts(w->buf, i ? ", " : "");
-            phr_yaml_write_scalar(w->buf, strs->s[i]);
+
+            if (phr_schema_flow_plain(strs->s[i])) {
+                phr_yaml_write_scalar(w->buf, strs->s[i]);
+
+            } else {
+                phr_yaml_write_quoted(w->buf, strs->s[i]);
+            }
         }
 
         phr_buf_puts(w->buf, "]\n");
@@ -332,6 +339,22 @@ phr_schema_write_strs(phr_schema_writer_t *w, const phr_option_t *opt,
         phr_yaml_write_scalar(w->buf, s);
         phr_buf_putc(w->buf, '\n');
     }
+}
+
+
+/* within [ and ] these characters end an entry */
+static int
+phr_schema_flow_plain(phr_str_t s)
+{
+    size_t  i;
+
+    for (i = 0; i < s.len; i++) {
+        if (strchr(",[]{}", s.data[i]) != NULL) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

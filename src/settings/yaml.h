@@ -84,6 +84,9 @@ phr_yaml_type_e phr_yaml_resolve(phr_str_t s);
 /* a scalar as YAML, quoted where it would be read as something else */
 void phr_yaml_write_scalar(phr_buf_t *b, phr_str_t s);
 
+/* in double quotes, whatever it is */
+void phr_yaml_write_quoted(phr_buf_t *b, phr_str_t s);
+
 /* "a mapping", "a string" ... */
 const char *phr_yaml_type_text(phr_yaml_type_e type);
 

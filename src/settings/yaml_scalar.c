@@ -200,8 +200,18 @@ phr_yaml_write_scalar(phr_buf_t *b, phr_str_t s)
 
     if (printable && plain) {
         phr_buf_str(b, s);
-        return;
+
+    } else {
+        phr_yaml_write_quoted(b, s);
     }
+}
+
+
+void
+phr_yaml_write_quoted(phr_buf_t *b, phr_str_t s)
+{
+    size_t         i;
+    unsigned char  c;
 
     phr_buf_putc(b, '"');
 

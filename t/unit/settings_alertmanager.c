@@ -273,7 +273,8 @@ main(void)
 
     c = parse("route: {receiver: r}\n"
               "global: {slack_api_url: 'https://s/hidden'}\n"
-              "receivers: [{name: r, webhook_configs: [{url: 'http://hidden/',\n"
+              "receivers: [{name: r, webhook_configs: [\n"
+              "  {url: 'http://hidden/',\n"
               "  http_config: {bearer_token: hidden}}]}]\n");
     phr_buf_init(&b, 0);
     phr_alertmanager_yml_dump(c, &b);

@@ -203,7 +203,7 @@ test_dump(void)
     ok(strstr(phr_buf_cstr(&b), "  scrape_interval: 1m\n") != NULL,
        "defaults are written");
     ok(strstr(phr_buf_cstr(&b), "  - source_labels: [a, b]\n"
-              "    separator: ;\n    regex: (.*)\n    target_label: c\n"
+              "    separator: ;\n    target_label: c\n"
               "    replacement: $1\n    action: replace\n") != NULL,
        "relabel rules as the genuine program writes them");
 
