@@ -118,10 +118,12 @@ phr_select_rank(double *values, size_t n, size_t rank)
 {
     double    pivot, v;
     size_t    lo, hi, i, j;
+    uint64_t  seed;
     unsigned  rounds;
 
     lo = 0;
     hi = n - 1;
+    seed = n;
 
     for (rounds = 0; lo < hi; rounds++) {
 
@@ -130,7 +132,9 @@ phr_select_rank(double *values, size_t n, size_t rank)
             return;
         }
 
-        pivot = values[lo + (hi - lo) / 2];
+        /* samples are often sorted in part: any fixed place may be bad */
+        seed = seed * UINT64_C(6364136223846793005) + 1;
+        pivot = values[lo + (size_t) (seed >> 33) % (hi - lo + 1)];
         i = lo;
         j = hi;
 
