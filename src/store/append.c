@@ -17,6 +17,7 @@
 #include "store/index.h"
 #include "store/kv.h"
 #include "store/reader.h"
+#include "store/loose.h"
 #include "store/row.h"
 #include "store/series.h"
 

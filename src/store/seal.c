@@ -15,6 +15,7 @@
 
 #include "store/bits.h"
 #include "store/block.h"
+#include "store/loose.h"
 #include "store/row.h"
 #include "store/series.h"
 

@@ -12,7 +12,8 @@
 
 #include "core/alloc.h"
 #include "store/index.h"
-#include "store/row.h"
+#include "store/loose.h"
+#include "store/source.h"
 
 
 #define PHR_SERIES_PIECE   (PHR_VALUE_MAX - PHR_CRC_SIZE)

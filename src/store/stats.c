@@ -7,6 +7,7 @@
 #include "store/block.h"
 #include "store/index.h"
 #include "store/internal.h"
+#include "store/loose.h"
 #include "store/row.h"
 
 

@@ -17,7 +17,8 @@
 #include "store/index.h"
 #include "store/internal.h"
 #include "store/kv.h"
-#include "store/row.h"
+#include "store/loose.h"
+#include "store/source.h"
 #include "store/select.h"
 #include "store/series.h"
 

@@ -13,6 +13,7 @@
 #include "store/index.h"
 #include "store/internal.h"
 #include "store/postings.h"
+#include "store/loose.h"
 #include "store/row.h"
 #include "store/series.h"
 

@@ -1,0 +1,113 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Collect: what the reader knows of a batch of series, and the passes over
+ * packs, rows and loose samples that find it out.  Included by reader.c and
+ * collect.c alone.
+ */
+
+#ifndef PHR_COLLECT_H_INCLUDED
+#define PHR_COLLECT_H_INCLUDED
+
+
+#include "store/block.h"
+#include "store/loose.h"
+#include "store/reader.h"
+
+
+/* the end of a list */
+#define PHR_NOWHERE             UINT32_MAX
+
+
+/* a chunk of a series, in a list of them */
+typedef struct {
+    phr_chunk_ref_t  ref;
+    int64_t          t_ms;      /* of its first sample */
+    uint32_t         next;
+} phr_reader_ref_t;
+
+
+/* the wanted columns of one piece of a layout */
+typedef struct {
+    uint32_t         layout;
+    uint16_t         piece;
+    uint16_t         ncols;
+    uint16_t        *col;
+    uint32_t        *slot;
+    size_t           nrows;
+    size_t           nalloc;
+    int64_t         *t_ms;
+    const uint8_t  **row;       /* values of the piece, in the map */
+    double          *v;         /* ncols columns of nrows */
+} phr_reader_unit_t;
+
+/* a column of a unit, in a list of a series' */
+typedef struct {
+    const phr_reader_unit_t  *unit;
+    uint32_t                  col;
+    uint32_t                  next;
+} phr_reader_column_t;
+
+
+typedef struct {
+    int64_t   t_ms;
+    double    v;
+    uint32_t  at;
+} phr_reader_sample_t;
+
+
+/* a column of times that stands decoded in the output already */
+typedef struct {
+    const uint8_t  *t;
+    uint16_t        t_len;
+    uint16_t        n;
+} phr_reader_times_t;
+
+
+struct phr_reader_s {
+    phr_txn_t             *txn;
+    const phr_sid_t       *order;
+    size_t                 n;
+    size_t                 pos;         /* of the batch, in order */
+    size_t                 batch;       /* its size; 0: none yet */
+    size_t                 batch_max;
+    size_t                 at;          /* next in the batch */
+    int64_t                min_ms, max_ms;
+
+    /* of the batch, in mem but for the first two, which are kept */
+    phr_sid_t             *sid;         /* sorted */
+    uint32_t              *slot;        /* place in order -> in sid */
+    phr_arena_t           *mem;
+    uint32_t              *chunks;      /* by slot: list in refs */
+    uint32_t              *columns;     /* by slot: list in cols */
+    phr_array_t            refs;        /* of phr_reader_ref_t */
+    phr_array_t            cols;        /* of phr_reader_column_t */
+    phr_array_t            loose;       /* of phr_loose_t */
+    phr_array_t            units;       /* of phr_reader_unit_t *, a source */
+
+    /* of the series returned last */
+    int64_t               *t_ms;
+    double                *v;
+    size_t                 nalloc;
+    size_t                 nsamples;
+    int                    unsorted;
+    phr_array_t            times;       /* of phr_reader_times_t */
+    phr_array_t            chain;       /* of phr_reader_ref_t * */
+    phr_array_t            merge;       /* of phr_reader_sample_t */
+    int64_t               *merged_t;
+    double                *merged_v;
+    size_t                 merged_nalloc;
+};
+
+
+/* notes where the chunks of the batch are */
+int phr_reader_packs(phr_reader_t *r, phr_err_t *err);
+
+/* copies the wanted columns out of the rows */
+int phr_reader_heads(phr_reader_t *r, phr_err_t *err);
+
+/* copies the loose samples, sorted by series and time */
+int phr_reader_loose(phr_reader_t *r, phr_err_t *err);
+
+
+#endif /* PHR_COLLECT_H_INCLUDED */

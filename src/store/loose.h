@@ -1,0 +1,49 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Loose: samples that came with a time each, of push and remote write.  They
+ * are kept by group of series until they are sealed into packs.
+ */
+
+#ifndef PHR_LOOSE_H_INCLUDED
+#define PHR_LOOSE_H_INCLUDED
+
+
+#include "store/internal.h"
+
+
+typedef struct {
+    phr_sid_t  sid;
+    uint32_t   at;          /* place in the batch: keeps the order stable */
+    int64_t    t_ms;
+    double     v;
+} phr_loose_t;
+
+/* sorts by sid and time and writes them */
+int phr_loose_append(phr_store_t *st, phr_loose_t *s, size_t n,
+    phr_err_t *err);
+
+/* a record of loose samples of a group: bounds, then the samples */
+typedef struct {
+    uint16_t  n;
+    uint16_t  first, last;      /* sids, from the start of the group */
+    int64_t   min_ms, max_ms;
+} phr_loose_head_t;
+
+/* samples most a record can hold */
+#define PHR_LOOSE_MAX     420
+
+int phr_loose_head(phr_str_t body, phr_loose_head_t *h);
+
+/* s has room for PHR_LOOSE_MAX; at is not set */
+int phr_loose_decode(uint32_t group, phr_str_t body, phr_loose_t *s,
+    size_t *n);
+
+/* newest times and number of the loose samples of a group */
+int phr_loose_load(phr_store_t *st, uint32_t group, phr_group_t *g,
+    phr_err_t *err);
+
+void phr_loose_sort(phr_loose_t *s, size_t n);
+
+
+#endif /* PHR_LOOSE_H_INCLUDED */
