@@ -75,6 +75,9 @@ void phr_dispatch_result(phr_dispatch_t *d, uint64_t id, int rc,
 int phr_dispatch_changes(phr_dispatch_t *d,
     int (*visit)(void *data, phr_str_t key, phr_str_t value), void *data);
 
+/* what was told by changes() could not be kept: all is told again */
+void phr_dispatch_keep_again(phr_dispatch_t *d);
+
 /* takes a record back, before the first configure; PHR_ECORRUPT */
 int phr_dispatch_restore(phr_dispatch_t *d, phr_str_t key, phr_str_t value,
     int64_t now_ms, phr_err_t *err);

@@ -109,6 +109,23 @@ phr_dispatch_changes(phr_dispatch_t *d,
 }
 
 
+void
+phr_dispatch_keep_again(phr_dispatch_t *d)
+{
+    void       *value;
+    size_t      pos;
+    phr_str_t   key;
+
+    for (pos = 0; phr_map_next(d->alerts, &pos, &key, &value); ) {
+        ((phr_known_t *) value)->dirty = 1;
+    }
+
+    for (pos = 0; phr_map_next(d->log, &pos, &key, &value); ) {
+        ((phr_log_t *) value)->dirty = 1;
+    }
+}
+
+
 int
 phr_dispatch_restore(phr_dispatch_t *d, phr_str_t key, phr_str_t value,
     int64_t now_ms, phr_err_t *err)

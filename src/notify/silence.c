@@ -335,6 +335,17 @@ phr_silences_changes(phr_silences_t *ss,
 }
 
 
+void
+phr_silences_keep_again(phr_silences_t *ss)
+{
+    size_t  i;
+
+    for (i = 0; i < ss->nodes.nelts; i++) {
+        (*phr_array_get(&ss->nodes, phr_silence_node_t *, i))->dirty = 1;
+    }
+}
+
+
 int
 phr_silences_restore(phr_silences_t *ss, phr_str_t key, phr_str_t value,
     phr_err_t *err)

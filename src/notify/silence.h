@@ -94,6 +94,9 @@ void phr_silences_clean(phr_silences_t *ss, int64_t now_ms);
 int phr_silences_changes(phr_silences_t *ss,
     int (*visit)(void *data, phr_str_t key, phr_str_t value), void *data);
 
+/* what was told by changes() could not be kept: all is told again */
+void phr_silences_keep_again(phr_silences_t *ss);
+
 /* takes a record back; PHR_ECORRUPT */
 int phr_silences_restore(phr_silences_t *ss, phr_str_t key, phr_str_t value,
     phr_err_t *err);

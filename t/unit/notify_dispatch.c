@@ -163,6 +163,13 @@ keep(void *data, phr_str_t key, phr_str_t value)
 }
 
 
+static int
+lose(void *data, phr_str_t key, phr_str_t value)
+{
+    return PHR_OK;
+}
+
+
 /* what was kept is all that a new process knows */
 static void
 die_and_restart(int64_t now_ms)
@@ -346,6 +353,12 @@ test_death(void)
     die_and_restart(1250 * S);
     is_int(run(1300 * S), 0, "and nothing remains");
     is_int(phr_map_count(records), 1, "but the entry of the log");
+
+    put("alertname=A,job=x", 1300 * S, 9000 * S, 1300 * S);
+    phr_dispatch_changes(d, lose, NULL);
+    phr_dispatch_keep_again(d);
+    phr_dispatch_changes(d, keep, NULL);
+    is_int(phr_map_count(records), 2, "what could not be kept comes again");
 
     stop();
 }
