@@ -528,7 +528,11 @@ phr_record_check(phr_db_e db, phr_str_t key, phr_str_t value,
     crc = 0;
     found = 0;
 
-    if (value.len >= PHR_CRC_SIZE) {
+    /* a length that no record has is damage of the tree itself */
+
+    if (value.len >= PHR_CRC_SIZE && value.len <= PHR_VALUE_MAX
+        && key.len <= PHR_KEY_MAX)
+    {
         crc = phr_crc32c(0, key.data, key.len);
         crc = phr_crc32c(crc, value.data + PHR_CRC_SIZE,
                          value.len - PHR_CRC_SIZE);
@@ -541,7 +545,7 @@ phr_record_check(phr_db_e db, phr_str_t key, phr_str_t value,
         }
     }
 
-    for (i = 0; i < key.len && i < 40; i++) {
+    for (i = 0; i < key.len && i < 40 && key.len <= PHR_KEY_MAX; i++) {
         snprintf(hex + 2 * i, 3, "%02x", (uint8_t) key.data[i]);
     }
     hex[2 * i] = '\0';

@@ -33,14 +33,14 @@ typedef struct {
 
 static int phr_reader_batch(phr_reader_t *r, phr_err_t *err);
 static int phr_sid_place_cmp(const void *a, const void *b);
-static int phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
-    phr_err_t *err);
+static int phr_reader_series(phr_reader_t *r, uint32_t slot,
+    phr_columns_t *c, phr_err_t *err);
 static int phr_reader_chunks(phr_reader_t *r, uint32_t slot, phr_err_t *err);
-static int phr_reader_chunk(phr_reader_t *r, size_t place, const
-    phr_chunk_ref_t *ref, int *shared, phr_err_t *err);
+static int phr_reader_chunk(phr_reader_t *r, size_t place,
+    const phr_chunk_ref_t *ref, int *shared, phr_err_t *err);
 static int phr_reader_room(phr_reader_t *r, size_t n, phr_err_t *err);
-static void phr_reader_add(phr_reader_t *r, const int64_t *t_ms, const double
-    *v, size_t n);
+static void phr_reader_add(phr_reader_t *r, const int64_t *t_ms,
+    const double *v, size_t n);
 static int phr_reader_merge(phr_reader_t *r, phr_err_t *err);
 static int phr_sample_cmp(const void *a, const void *b);
 static void phr_reader_trim(phr_reader_t *r, phr_columns_t *c);
