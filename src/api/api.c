@@ -75,6 +75,9 @@ static const phr_route_t  phr_routes[] = {
     { "/-/healthy", PHR_GET, PHR_API_READ, phr_api_healthy },
     { "/-/ready", PHR_GET, PHR_API_READ, phr_api_ready },
 
+    /* the carrier does this one, but for methods that it is not for */
+    { "/-/reload", PHR_POST|PHR_PUT, PHR_API_READ, NULL },
+
     /* Pushgateway */
 
     { "/metrics", PHR_GET, PHR_API_WRITER, phr_api_metrics },
@@ -231,12 +234,14 @@ phr_api_call(phr_call_t *c, phr_err_t *err)
 
     route = phr_route_find(path, &c->segment);
 
-    if (route == NULL || route->endpoint == NULL) {
+    if (route == NULL || route->methods == 0) {
         return phr_err_set(err, PHR_ENOTFOUND, "no such endpoint: %.*s",
                            (int) phr_min(path.len, 200), path.data);
     }
 
-    if (!(route->methods & phr_route_method(c->req->method))) {
+    if (route->endpoint == NULL
+        || !(route->methods & phr_route_method(c->req->method)))
+    {
         return phr_api_not_allowed(c, route);
     }
 

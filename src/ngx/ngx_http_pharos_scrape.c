@@ -419,10 +419,7 @@ ngx_http_pharos_scrape_swap(ngx_http_pharos_target_t *t)
 
     (void) pthread_mutex_lock(&scrape_mutex);
 
-    t->next->health = t->target->health;
-    t->next->scraped_ms = t->target->scraped_ms;
-    t->next->duration_s = t->target->duration_s;
-    ngx_memcpy(t->next->error, t->target->error, sizeof(t->next->error));
+    phr_target_inherit(t->next, t->target);
 
     if (t->old == NULL) {
         t->old = t->target;

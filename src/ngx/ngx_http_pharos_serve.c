@@ -12,7 +12,7 @@
 #include <ngx_http.h>
 
 #include "core/bytes.h"
-#include "ngx/ngx_http_pharos_task.h"
+#include "ngx/ngx_http_pharos_parts.h"
 
 
 #define NGX_HTTP_PHAROS_RETRY_AFTER  "1"
@@ -82,6 +82,8 @@ static ngx_int_t ngx_http_pharos_serve_copy(ngx_http_request_t *r,
     ngx_http_pharos_call_t *call);
 static uint64_t ngx_http_pharos_serve_hash(const phr_api_request_t *req);
 static void ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call);
+static void ngx_http_pharos_serve_reload(ngx_http_pharos_call_t *call);
+static void ngx_http_pharos_serve_reloaded(void *data, const phr_err_t *err);
 static void ngx_http_pharos_serve_refuse(ngx_http_pharos_call_t *call,
     int code, const char *text);
 static void ngx_http_pharos_serve_run(ngx_http_pharos_task_t *t);
@@ -153,7 +155,65 @@ ngx_http_pharos_serve_body(ngx_http_request_t *r)
         return;
     }
 
+    if (phr_str_eq(call->req.path, phr_str_of("/-/reload"))
+        && (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT)))
+    {
+        ngx_http_pharos_serve_reload(call);
+        return;
+    }
+
     ngx_http_pharos_serve_post(call);
+}
+
+
+/* the settings are swapped on the loop, in steps: no thread waits for it */
+
+static void
+ngx_http_pharos_serve_reload(ngx_http_pharos_call_t *call)
+{
+    if (ngx_http_pharos_settings_reload(ngx_http_pharos_serve_reloaded, call)
+        != NGX_OK)
+    {
+        ngx_http_pharos_serve_refuse(call, PHR_EUNAVAIL,
+                                     "another reload is under way");
+        return;
+    }
+
+    call->posted = 1;
+    call->task.pool = NGX_HTTP_PHAROS_POOL_WRITE;
+
+    call->r->read_event_handler = ngx_http_test_reading;
+    call->r->connection->log->action = "reloading";
+}
+
+
+static void
+ngx_http_pharos_serve_reloaded(void *data, const phr_err_t *err)
+{
+    char                     text[PHR_ERR_TEXT + PHR_ERR_FILE + 64];
+    ngx_connection_t        *c;
+    ngx_http_pharos_call_t  *call = data;
+
+    call->posted = 0;
+
+    if (call->r == NULL) {
+        ngx_http_pharos_serve_free(call);
+        return;
+    }
+
+    c = call->r->connection;
+
+    if (err) {
+        ngx_http_pharos_serve_refuse(call, err->code,
+                                phr_err_format(err, text, sizeof(text)));
+
+    } else {
+        call->res.status = NGX_HTTP_OK;
+        call->res.content_type = phr_str_of("text/plain; charset=utf-8");
+        ngx_http_pharos_serve_answer(call);
+    }
+
+    ngx_http_run_posted_requests(c);
 }
 
 
