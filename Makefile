@@ -48,7 +48,7 @@ START     = MODULE=$(BUILD_DIR)/$(MODULE) PAGE=$(CURDIR)/html/dist \
 
 .PHONY: help start stop status build packages install package test check \
         lua integration browser lint page page-check unit unit-plain \
-        unit-asan unit-programs module module-mainline ci clean
+        unit-asan unit-programs accept $(ACCEPT:%=accept-%) module module-mainline ci clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -136,6 +136,24 @@ browser: build
 
 #: make unit          C unit tests, plain and under ASan+UBSan
 #: make unit-plain    C unit tests alone; ONLY=store_chunk for one of them
+#: make accept        what is proved with other programs beside, one by one:
+#:                    accept-compare (DURATION=600), accept-alert,
+#:                    accept-torture (ROUNDS=200 SEED=N), accept-proxy
+#:                    (RUNS=7), accept-verdicts (PHAROS_CORPUS=DIR)
+ACCEPT    = compare alert torture proxy verdicts
+export DURATION ROUNDS SEED RUNS PHAROS_CORPUS
+
+accept: $(ACCEPT:%=accept-%)
+
+$(ACCEPT:%=accept-%): accept-%: module $(BUILD)/bench/fill
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) \
+	    PHAROS_FILL=$(BUILD_DIR)/bench/fill perl bench/$*.pl
+
+$(BUILD)/bench/fill: $(BUILD)/plain/bench/fill.o $(BUILD)/plain/libstore.a \
+        $(BUILD)/plain/libcore.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
+
 #: make clean         removes build products
 
 ONLY     ?= $(UNIT)
@@ -187,6 +205,7 @@ module-mainline:
 
 BUILD_DIR  = $(abspath $(BUILD))
 
+.PHONY: FORCE
 FORCE:
 
 clean:

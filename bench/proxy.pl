@@ -1,0 +1,222 @@
+#!/usr/bin/perl
+
+# Copyright (C) The Pharos Authors
+#
+# What the monitoring costs the proxied requests beside it: none fails while
+# nginx is reloaded ten times and the helper killed ten times, and a query of
+# 50 million samples does not make them slow.
+#
+# Needs wrk.  RUNS (7) interleaved rounds of three measurements: without the
+# query, with it, without it again; the medians of the p99 latencies are
+# compared, and what the two without it differ by is the noise.
+# SECONDS_EACH (5), CONNECTIONS (8), RATE (2000 requests a second; 0: as many
+# as there can be).  PHAROS_FILL is the program that fills the store.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../t/lib";
+
+use POSIX qw(_exit);
+use Test::More;
+use Test::Pharos;
+use Time::HiRes qw(sleep time);
+
+my $runs = $ENV{RUNS} || 7;
+my $seconds = $ENV{SECONDS_EACH} || 5;
+my $connections = $ENV{CONNECTIONS} || 8;
+my $rate = defined $ENV{RATE} ? $ENV{RATE} : 2000;
+my $fill = $ENV{PHAROS_FILL} || "$FindBin::Bin/../build/bench/fill";
+
+plan(skip_all => 'no wrk') unless grep { -x "$_/wrk" } split /:/, $ENV{PATH};
+plan(skip_all => "no $fill, see PHAROS_FILL") unless -x $fill;
+
+my ($series, $samples, $step) = (1000, 50_000, 15);
+my $end = int time;
+
+my $backend = Test::Pharos->new;
+my $t = Test::Pharos->new;
+
+$t->allow(qr/exited on signal 9/);
+
+$backend->conf('keepalive_requests 1000000;
+    server { listen 127.0.0.1:%%PORT_0%%;
+             location / { return 200 "' . ('x' x 1024) . '"; } }',
+    store => '');
+$backend->run;
+
+my $upstream = $backend->port;
+
+$t->conf(<<"END");
+upstream backend { server 127.0.0.1:$upstream; keepalive 32; }
+keepalive_requests 1000000;
+pharos_query_max_samples 100m;
+pharos_query_memory 2048m;
+pharos_retention 0;
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    location / { pharos; }
+    location /app/ {
+        proxy_pass http://backend;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+    }
+}
+END
+
+# workers create the folder; a store that is there must be theirs
+my $store = $t->dir . '/s';
+mkdir $store;
+is(system($fill, $store, $series, $samples, $step * 1000, $end * 1000), 0,
+   'a store of ' . $series * $samples / 1e6 . ' million samples');
+own($store) if $> == 0;
+
+$t->run;
+$t->wait_ready;
+
+pace() if $rate;
+
+# no request fails
+
+for my $mode ('keep-alive', 'close') {
+    my $disturber = $t->child(sub { disturb(2 * $seconds) });
+    my $result = wrk(2 * $seconds + 1,
+                     $mode eq 'close' ? ('-H', 'Connection: close') : ());
+    waitpid $disturber, 0;
+
+    diag("$mode: $result->{text}");
+    cmp_ok($result->{requests}, '>', 1000, "$mode: requests were made");
+    is($result->{non2xx}, 0, "$mode: no answer but 200");
+
+    # A connection that is kept alive may be closed by the old worker at the
+    # moment when the next request is on its way: so with any nginx.
+    is($result->{errors}, 0, "$mode: no connection failed")
+        if $mode eq 'close';
+}
+
+# no request is slow
+
+my $answer = query();
+my $total = $answer->{data}{stats}{samples}{totalQueryableSamples} || 0;
+cmp_ok($total, '>=', 0.98 * $series * $samples,
+       sprintf 'the query reads %.1f million samples', $total / 1e6);
+
+my (%p99, %rps, $nqueries);
+
+for my $run (1 .. $runs) {
+    for my $kind (qw(without with again)) {
+        my $load = $kind eq 'with' ? $t->load(sub {
+            my $a = query();
+            return ($a->{status} || '') eq 'success' ? '' : 'failed';
+        }) : undef;
+
+        my $result = wrk($seconds);
+
+        if ($load) {
+            my $stop = $t->load_stop($load);
+            $nqueries += $stop->{ok};
+            ok(!@{ $stop->{failed} }, 'no query failed')
+                if @{ $stop->{failed} };
+        }
+
+        push @{ $p99{$kind} }, $result->{p99};
+        push @{ $rps{$kind} }, $result->{requests} / $seconds;
+    }
+
+    diag(sprintf 'run %d: p99 %.2f ms without, %.2f with, %.2f again', $run,
+         map { $p99{$_}[-1] } qw(without with again));
+}
+
+my %m = map { $_ => median(@{ $p99{$_} }) } keys %p99;
+my $noise = abs($m{without} - $m{again});
+my $base = $m{without} < $m{again} ? $m{again} : $m{without};
+
+diag(sprintf 'medians of p99: %.2f ms without, %.2f with, %.2f again; '
+     . '%d requests a second without, %d with; %d queries',
+     @m{qw(without with again)}, median(@{ $rps{without} }),
+     median(@{ $rps{with} }), $nqueries);
+cmp_ok($nqueries, '>', 0, 'queries ran beside');
+ok($m{with} <= 1.1 * $base || $m{with} <= $base + $noise,
+   'p99 within a tenth, or within what two runs without it differ by');
+
+$backend->quit;
+$t->done;
+
+
+sub wrk {
+    my ($duration, @args) = @_;
+
+    my @command = ('wrk', '-t1', "-c$connections", "-d${duration}s",
+                   '--latency', @args,
+                   $rate ? ('-s', $t->dir . '/pace.lua') : (),
+                   'http://127.0.0.1:' . $t->port . '/app/');
+
+    open my $f, '-|', @command or die "wrk: $!";
+    my $text = do { local $/; <$f> };
+    close $f;
+
+    my ($value, $unit) = $text =~ /99%\s+([\d.]+)(us|ms|s)\b/;
+    my %ms = (us => 0.001, ms => 1, s => 1000);
+    my ($requests) = $text =~ /(\d+) requests in/;
+    my ($non2xx) = $text =~ /Non-2xx or 3xx responses: (\d+)/;
+    my ($socket) = $text =~ /Socket errors: (.*)/;
+    my $errors = 0;
+    $errors += $_ for ($socket || '') =~ /(\d+)/g;
+
+    return {
+        p99 => $value * $ms{$unit}, requests => $requests,
+        non2xx => $non2xx || 0, errors => $errors,
+        text => "$requests requests, socket errors: " . ($socket || 'none'),
+    };
+}
+
+
+# an even rate, for a machine that is not at its limit
+sub pace {
+    my $delay = int 1000 * $connections / $rate + 0.5;
+
+    $t->write_file('pace.lua',
+                   "function delay()\n    return $delay\nend\n");
+}
+
+
+# ten reloads and ten kills of the helper, in turn
+sub disturb {
+    my ($duration) = @_;
+
+    for my $n (1 .. 20) {
+        sleep $duration / 21;
+
+        if ($n % 2) {
+            $t->signal('HUP');
+        } else {
+            kill 'KILL', $t->helpers;
+        }
+    }
+}
+
+
+sub query {
+    my $start = $end - $samples * $step + 3600;
+
+    return $t->json("/api/v1/query_range?query=sum(rate(fill%5B1h%5D))"
+                    . "&start=$start&end=$end&step=3600&stats=all") || {};
+}
+
+
+sub own {
+    my ($dir) = @_;
+
+    my ($name) = grep { getpwnam $_ } qw(www-data nobody);
+    my ($uid, $gid) = (getpwnam $name)[2, 3];
+
+    chown $uid, $gid, $dir, glob "$dir/*";
+}
+
+
+sub median {
+    my @sorted = sort { $a <=> $b } @_;
+
+    return $sorted[@sorted / 2];
+}
