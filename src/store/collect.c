@@ -6,8 +6,13 @@
 
 #include "store/collect.h"
 
+#include "core/alloc.h"
 #include "store/bits.h"
 #include "store/row.h"
+
+
+/* of one batch, a bound against damage rather than for thrift: 1 GB */
+#define PHR_READER_VALUES_MAX  (128 << 20)
 
 
 static int phr_reader_level(phr_reader_t *r, phr_cursor_t *cursor, int level,
@@ -476,7 +481,7 @@ phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
 static int
 phr_reader_gather(phr_reader_t *r, phr_err_t *err)
 {
-    size_t                i, c, row;
+    size_t                i, c, n, row, nalloc;
     double               *v;
     const uint8_t        *p;
     phr_reader_unit_t    *u;
@@ -489,17 +494,33 @@ phr_reader_gather(phr_reader_t *r, phr_err_t *err)
             continue;
         }
 
-        u->v = phr_arena_alloc(r->mem, u->ncols * u->nrows * sizeof(double));
-        col = phr_array_push_n(&r->cols, u->ncols);
+        n = u->ncols * u->nrows;
 
-        if (u->v == NULL || col == NULL) {
-            return phr_err_set(err, phr_arena_rc(r->mem), "too much memory "
-                               "needed for rows");
+        if (r->nvalues + n > r->values_nalloc) {
+            nalloc = phr_max(r->values_nalloc * 2, r->nvalues + n);
+
+            v = nalloc > PHR_READER_VALUES_MAX
+                ? NULL : phr_realloc(r->values, nalloc * sizeof(double));
+            if (v == NULL) {
+                return phr_err_set(err, PHR_ENOMEM, "too much memory needed "
+                                   "for rows");
+            }
+
+            r->values = v;
+            r->values_nalloc = nalloc;
         }
+
+        col = phr_array_push_n(&r->cols, u->ncols);
+        if (col == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "no memory");
+        }
+
+        u->at = r->nvalues;
+        r->nvalues += n;
 
         for (row = 0; row < u->nrows; row++) {
             p = u->row[row];
-            v = u->v + row;
+            v = r->values + u->at + row;
 
             for (c = 0; c < u->ncols; c++, v += u->nrows) {
                 *v = phr_double_from_bits(phr_load64(p + 8 * u->col[c]));

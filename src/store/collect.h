@@ -38,7 +38,7 @@ typedef struct {
     size_t           nalloc;
     int64_t         *t_ms;
     const uint8_t  **row;       /* values of the piece, in the map */
-    double          *v;         /* ncols columns of nrows */
+    size_t           at;        /* in values: ncols columns of nrows */
 } phr_reader_unit_t;
 
 /* a column of a unit, in a list of a series' */
@@ -84,6 +84,11 @@ struct phr_reader_s {
     phr_array_t            cols;        /* of phr_reader_column_t */
     phr_array_t            loose;       /* of phr_loose_t */
     phr_array_t            units;       /* of phr_reader_unit_t *, a source */
+
+    /* columns of all units; kept from batch to batch, it is large */
+    double                *values;
+    size_t                 nvalues;
+    size_t                 values_nalloc;
 
     /* of the series returned last */
     int64_t               *t_ms;

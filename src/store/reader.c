@@ -117,6 +117,7 @@ phr_reader_destroy(phr_reader_t *r)
     phr_arena_destroy(r->mem);
     phr_free(r->sid);
     phr_free(r->slot);
+    phr_free(r->values);
     phr_free(r->t_ms);
     phr_free(r->v);
     phr_free(r->merged_t);
@@ -169,6 +170,7 @@ phr_reader_batch(phr_reader_t *r, phr_err_t *err)
     r->cols.nelts = 0;
     r->loose.nelts = 0;
     r->times.nelts = 0;
+    r->nvalues = 0;
 
     p = phr_arena_alloc(r->mem, n * sizeof(phr_sid_place_t));
     r->chunks = phr_arena_alloc(r->mem, n * sizeof(uint32_t));
@@ -249,7 +251,7 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
         if (col->next == PHR_NOWHERE) {
             c->n = col->unit->nrows;
             c->t_ms = col->unit->t_ms;
-            c->v = col->unit->v + (size_t) col->col * c->n;
+            c->v = r->values + col->unit->at + (size_t) col->col * c->n;
             return PHR_OK;
         }
     }
@@ -271,7 +273,8 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
         }
 
         phr_reader_add(r, col->unit->t_ms,
-                       col->unit->v + (size_t) col->col * col->unit->nrows,
+                       r->values + col->unit->at
+                       + (size_t) col->col * col->unit->nrows,
                        col->unit->nrows);
     }
 

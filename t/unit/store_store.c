@@ -453,37 +453,42 @@ test_full(void)
 static void
 test_version(void)
 {
-    int          rc;
-    uint8_t      value[4 + 12 + 4];
-    phr_env_t   *env;
-    phr_txn_t   *txn;
+    int         rc;
+    uint8_t     value[4 + 13 + 4];
+    phr_env_t  *env;
+    phr_txn_t  *txn;
 
-    fresh();
-    phr_store_close(st);
-    st = NULL;
+    static const struct {
+        const char  *magic;
+        uint8_t      version;
+        const char  *text;
+    } cases[] = {
+        { "pharos store", 2, "the store has format 2" },
+        { "other things", 1, "not a store" },
+    };
 
-    phr_env_open(dir, 64 << 20, 0, &env, &err);
-    phr_txn_begin(env, 1, &txn, &err);
-    memcpy(value + 4, "pharos store", 12);
-    value[16] = 0;
-    memcpy(value + 16, "\0\0\0", 4);
-    phr_record_put(txn, PHR_DB_META, "version", 7, value, sizeof(value),
-                   &err);
-    phr_txn_commit(env, txn, 1, &err);
-    phr_env_close(env);
+    size_t      i;
 
-    rc = phr_store_open(&conf, &st, &err);
-    ok(rc == PHR_ECORRUPT && strstr(err.text, "not a store") != NULL,
-       "a foreign record: %s", err.text);
+    for (i = 0; i < phr_nelems(cases); i++) {
+        fresh();
+        phr_store_close(st);
+        st = NULL;
 
-    phr_env_open(dir, 64 << 20, 0, &env, &err);
-    phr_txn_begin(env, 1, &txn, &err);
-    phr_txn_del(txn, PHR_DB_META, "version", 7, &err);
-    phr_txn_commit(env, txn, 1, &err);
-    phr_env_close(env);
-    st = NULL;
-    rc = phr_store_open(&conf, &st, &err);
-    is_int(rc, PHR_OK, "opened");
+        phr_env_open(dir, 64 << 20, 0, &env, &err);
+        phr_txn_begin(env, 1, &txn, &err);
+        memset(value, 0, sizeof(value));
+        memcpy(value + 4, cases[i].magic, 12);
+        value[20] = cases[i].version;
+        phr_record_put(txn, PHR_DB_META, "version", 7, value, sizeof(value),
+                       &err);
+        phr_txn_commit(env, txn, 1, &err);
+        phr_env_close(env);
+
+        rc = phr_store_open(&conf, &st, &err);
+        ok(rc == PHR_ECORRUPT && strstr(err.text, cases[i].text) != NULL,
+           "refused: %s", err.text);
+        st = NULL;
+    }
 }
 
 
