@@ -15,8 +15,10 @@ export interface ChartOptions {
   label: string
   // values as areas upon each other
   stacked?: boolean
-  // an area below a single line
+  // an area below a line that is alone
   filled?: boolean
+  // without room for a second line below the time axis
+  small?: boolean
   fromZero?: boolean
   onZoom?: (from: number, to: number) => void
 }
@@ -137,9 +139,9 @@ export class Chart {
       font,
       grid: { ...grid, show: this.options.height > 150 },
       ticks: { show: false },
-      size: 34,
+      size: this.options.small ? 22 : 34,
       space: 70,
-      values: (_, splits, __, ___, increment) => timeLabels(splits, increment),
+      values: (_, splits, __, ___, increment) => timeLabels(splits, increment).map((l) => (this.options.small ? (l.split('\n')[1] ?? l) : l)),
     }
     return [x, y]
   }
@@ -157,7 +159,7 @@ export class Chart {
         points: { show: false, size: 4, fill: stroke, filter: () => (dots.length > 0 ? dots : null) },
       }
       if (stacked) series.fill = fade(stroke, 0.45)
-      else if (filled) series.fill = fade(stroke, 0.12)
+      else if (filled && this.columns.length === 1) series.fill = fade(stroke, 0.12)
       return series
     })
   }

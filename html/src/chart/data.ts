@@ -80,3 +80,12 @@ export function valueScale(columns: Column[], zero: boolean): [number, number] {
   const air = (high - low) * 0.06
   return [low === 0 || (low > 0 && low - air < 0) ? 0 : low - air, high <= 0 ? Math.min(0, high + air) : high + air]
 }
+
+// What a line stands at: its newest value, if that is not old.
+export function lastValue(column: Column): number | undefined {
+  for (let i = column.length - 1; i >= 0 && i >= column.length - 12; i--) {
+    const v = column[i]
+    if (v !== null && v !== undefined) return v
+  }
+  return undefined
+}

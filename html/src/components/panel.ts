@@ -1,7 +1,7 @@
 // A number and how it came about: the panels of the overview.
 
 import { Chart } from '../chart/chart'
-import type { ChartData, Column } from '../chart/data'
+import { lastValue, type ChartData } from '../chart/data'
 import { fill, h, styled } from '../lib/dom'
 import { formatUnit, type Unit } from '../lib/number'
 
@@ -14,14 +14,6 @@ export interface PanelOptions {
   total: boolean
 }
 
-export function lastValue(column: Column): number | undefined {
-  for (let i = column.length - 1; i >= 0 && i >= column.length - 12; i--) {
-    const v = column[i]
-    if (v !== null && v !== undefined) return v
-  }
-  return undefined
-}
-
 export class Panel {
   readonly el: HTMLElement
   private readonly chart: Chart
@@ -31,11 +23,12 @@ export class Panel {
 
   constructor(private readonly options: PanelOptions) {
     const { title, unit, stacked } = options
-    this.chart = new Chart({ height: 120, unit, label: `${title} over time`, stacked, filled: true, fromZero: unit !== 'bytes' })
+    this.chart = new Chart({ height: 120, unit, label: `${title} over time`, stacked, filled: true, small: true, fromZero: unit !== 'bytes' })
     this.el = h(
       'section', { class: 'card panel', 'aria-label': title },
-      h('div', { class: 'panel-head' }, h('h2', {}, h('a', { href: options.href, title: 'Open in Explore' }, title)), this.parts),
-      this.value, this.chart.el, this.note,
+      h('h2', {}, h('a', { href: options.href, title: 'Open in Explore' }, title)),
+      h('div', { class: 'panel-head' }, this.value, this.parts),
+      this.chart.el, this.note,
     )
   }
 

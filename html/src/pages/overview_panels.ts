@@ -42,9 +42,9 @@ function traffic(inside: string, window: string): PanelSpec[] {
   const quantile = (q: string): string => `histogram_quantile(${q}, ${buckets})`
   const connections = (name: string): string => `sum(nginx_connections_${name}{${inside}})`
   return [
-    { id: 'requests', title: 'Requests', unit: 'persecond', lines: [{ label: 'requests', expr: rate('nginx_http_requests_total'), color: 'var(--series-0)' }] },
+    { id: 'requests', title: 'Requests per second', unit: 'persecond', lines: [{ label: 'requests', expr: rate('nginx_http_requests_total'), color: 'var(--series-0)' }] },
     {
-      id: 'classes', title: 'Status classes', unit: 'persecond', stacked: true, total: true,
+      id: 'classes', title: 'Responses by status class', unit: 'persecond', stacked: true, total: true,
       lines: [{ label: '', by: 'class', color: '', expr: `sum by (class) (label_replace(label_replace(${codes}, "class", "none", "", ""), "class", "\${1}xx", "code", "([1-5]).*"))` }],
     },
     {
@@ -65,7 +65,7 @@ function traffic(inside: string, window: string): PanelSpec[] {
       ],
     },
     {
-      id: 'bytes', title: 'Bytes', unit: 'bytespersecond',
+      id: 'bytes', title: 'Traffic', unit: 'bytespersecond',
       lines: [
         { label: 'sent', expr: rate('nginx_http_sent_bytes_total'), color: 'var(--series-0)' },
         { label: 'received', expr: rate('nginx_http_received_bytes_total'), color: 'var(--series-2)' },
@@ -86,7 +86,7 @@ export function overviewPanels(inside: string, window: string): PanelSpec[] {
       ],
     },
     {
-      id: 'samples', title: 'Samples stored', unit: 'persecond', own: 'samples',
+      id: 'samples', title: 'Samples ingested', unit: 'persecond', own: 'samples',
       lines: [{ label: 'samples', expr: `sum(rate(pharos_store_samples_appended_total[${window}]))`, color: 'var(--series-4)' }],
     },
     {

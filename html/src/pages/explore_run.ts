@@ -1,0 +1,51 @@
+// Runs the queries of Explore, each for itself: one that fails leaves the
+// others their answer.
+
+import { errorText, isAbort } from '../api/client'
+import { query } from '../api/query'
+import { queryRange } from '../api/query_range'
+import type { QueryResult } from '../api/result'
+import { alignSpan, chooseStep, resolveRange, type Span } from '../lib/range'
+import type { ExploreState } from './explore_state'
+
+// what is asked for; servers that know the limit stop there
+const ASKED = 5000
+
+export interface Outcome {
+  expr: string
+  result: QueryResult | undefined
+  error: string | undefined
+  warnings: string[]
+  infos: string[]
+  seconds: number
+}
+
+export interface Run {
+  span: Span
+  step: number
+  outcomes: Outcome[]
+}
+
+async function runOne(expr: string, state: ExploreState, run: Run, signal: AbortSignal): Promise<Outcome> {
+  const start = performance.now()
+  const since = (): number => (performance.now() - start) / 1000
+  const nothing = { expr, result: undefined, error: undefined, warnings: [], infos: [] }
+  if (expr.trim() === '') return { ...nothing, seconds: 0 }
+  try {
+    const answer = state.view === 'graph'
+      ? await queryRange({ expr, ...run.span, step: run.step, limit: ASKED }, signal)
+      : await query(expr, state.range.kind === 'fixed' ? state.range.to : undefined, signal)
+    return { expr, result: answer.data, error: undefined, warnings: answer.warnings, infos: answer.infos, seconds: since() }
+  } catch (error) {
+    if (isAbort(error) || signal.aborted) throw error
+    return { ...nothing, error: errorText(error), seconds: since() }
+  }
+}
+
+export async function runAll(state: ExploreState, signal: AbortSignal): Promise<Run> {
+  const wanted = resolveRange(state.range, Date.now() / 1000)
+  const step = chooseStep(wanted, state.step)
+  const run: Run = { span: alignSpan(wanted, step), step, outcomes: [] }
+  run.outcomes = await Promise.all(state.exprs.map((expr) => runOne(expr, state, run, signal)))
+  return run
+}
