@@ -264,7 +264,7 @@ phr_rules_alert(phr_call_t *c, const phr_alert_t *a)
     }
 
     /* here, unlike elsewhere in the API, numbers have an exponent */
-    len = phr_number_write(value, a->value);
+    len = phr_number_write_e(value, a->value);
     phr_json_pair(w, "value", phr_str_from(value, len));
     phr_json_end_object(w);
 }

@@ -159,7 +159,15 @@ phr_json_double(phr_json_writer_t *w, double v)
     }
 
     phr_json_comma(w);
-    phr_number_format_g(w->buf, v);
+
+    /* as Go writes JSON: other bounds than of format 'g' */
+
+    if (v == 0 || (fabs(v) >= 1e-6 && fabs(v) < 1e21)) {
+        phr_number_format(w->buf, v);
+
+    } else {
+        phr_number_format_g(w->buf, v);
+    }
 }
 
 

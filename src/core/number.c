@@ -129,21 +129,39 @@ phr_number_format_g(phr_buf_t *b, double v)
 size_t
 phr_number_write(char *out, double v)
 {
+    /* between these, no exponent is needed */
+
+    if (!isfinite(v) || v == 0 || (fabs(v) >= 1e-4 && fabs(v) < 1e6)) {
+        return isfinite(v) ? phr_number_fixed(out, v)
+                           : phr_number_special(out, v);
+    }
+
+    return phr_number_write_e(out, v);
+}
+
+
+size_t
+phr_number_write_e(char *out, double v)
+{
     char           digits[20], *p;
     int            e, i, n;
     uint64_t       bits;
     phr_decimal_t  d;
 
-    bits = phr_double_bits(v) & (UINT64_MAX >> 1);
-
     if (!isfinite(v)) {
         return phr_number_special(out, v);
     }
 
-    /* between these, no exponent is needed */
+    bits = phr_double_bits(v) & (UINT64_MAX >> 1);
+    p = out;
 
-    if (bits == 0 || (fabs(v) >= 1e-4 && fabs(v) < 1e21)) {
-        return phr_number_fixed(out, v);
+    if (phr_double_bits(v) != bits) {
+        *p++ = '-';
+    }
+
+    if (bits == 0) {
+        memcpy(p, "0e+00", 5);
+        return (size_t) (p + 5 - out);
     }
 
     d = phr_number_shortest(bits & (PHR_HIDDEN_BIT - 1),
@@ -151,11 +169,6 @@ phr_number_write(char *out, double v)
 
     n = (int) phr_number_digits(digits, d.digits);
     e = d.exponent + n - 1;
-    p = out;
-
-    if (v < 0) {
-        *p++ = '-';
-    }
 
     *p++ = digits[0];
 

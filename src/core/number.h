@@ -21,7 +21,7 @@
  */
 void phr_number_format(phr_buf_t *b, double v);
 
-/* As 'g' with the shortest precision: exponent below 1e-4 and from 1e21. */
+/* As 'g' with the shortest precision: exponent below 1e-4 and from 1e6. */
 void phr_number_format_g(phr_buf_t *b, double v);
 
 /*
@@ -29,6 +29,9 @@ void phr_number_format_g(phr_buf_t *b, double v);
  * length, not terminated.
  */
 size_t phr_number_write(char *out, double v);
+
+/* the same of format 'e', always with an exponent: "1e+00" */
+size_t phr_number_write_e(char *out, double v);
 
 /*
  * Reads a whole text as Go's strconv.ParseFloat() does, underscores left out:
