@@ -219,6 +219,7 @@ phr_json_eval(phr_call_t *c, phr_str_t text, const phr_json_range_t *range,
 
     memset(&query, 0, sizeof(query));
     query.node = node;
+    query.text = text;
     query.start_ms = range->start_ms;
     query.end_ms = range->end_ms;
     query.step_ms = range->step_ms;

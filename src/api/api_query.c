@@ -259,6 +259,7 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
     }
 
     query->node = node;
+    query->text = phr_call_param(c, "query");
     rc = phr_promql_eval(query, querier, &result, err);
     querier->ops->close(querier);
 

@@ -468,7 +468,7 @@ ngx_http_pharos_engine_pools(phr_buf_t *out)
 
     /* ORDER ngx_http_pharos_pool_e */
     static const char  *pools[NGX_HTTP_PHAROS_POOLS] = {
-        "query", "read", "write"
+        "query", "read", "write", "rules"
     };
 
     static const struct {

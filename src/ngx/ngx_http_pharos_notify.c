@@ -108,6 +108,10 @@ static int ngx_http_pharos_notify_make(const phr_notice_t *n,
     phr_err_t *err);
 static int ngx_http_pharos_notify_url(const phr_notice_t *n,
     phr_arena_t *arena, phr_str_t *url, phr_err_t *err);
+static int ngx_http_pharos_notify_route(const phr_notice_t *n,
+    phr_arena_t *arena, phr_pair_t **labels, phr_err_t *err);
+static int ngx_http_pharos_notify_expand(const phr_notice_t *n,
+    phr_str_t template, phr_arena_t *arena, phr_str_t *out, phr_err_t *err);
 static int ngx_http_pharos_notify_keep(void *data, phr_str_t key,
     phr_str_t value);
 static void ngx_http_pharos_notify_done(ngx_http_pharos_task_t *t);
@@ -176,7 +180,7 @@ ngx_http_pharos_notify_apply(ngx_http_pharos_settings_t *s, phr_api_t *api,
 }
 
 
-/* in a query thread */
+/* in the rules' thread */
 
 void
 ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n)
@@ -584,6 +588,7 @@ static int
 ngx_http_pharos_notify_make(const phr_notice_t *n, phr_err_t *err)
 {
     int                       rc;
+    phr_pair_t               *labels;
     const phr_webhook_t      *hook;
     ngx_http_pharos_send_t   *s;
 
@@ -619,8 +624,13 @@ ngx_http_pharos_notify_make(const phr_notice_t *n, phr_err_t *err)
     }
 
     if (rc == PHR_OK) {
-        rc = phr_notice_json(n, notify.api->external_url, NULL, 0,
-                             hook->max_alerts, s->arena, &s->body);
+        rc = ngx_http_pharos_notify_route(n, s->arena, &labels, err);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_notice_json(n, notify.api->external_url, labels,
+                             n->route->labels.n, hook->max_alerts, s->arena,
+                             &s->body);
         if (rc != PHR_OK) {
             phr_err_set(err, rc, "out of memory");
         }
@@ -643,8 +653,6 @@ ngx_http_pharos_notify_url(const phr_notice_t *n, phr_arena_t *arena,
     phr_str_t *url, phr_err_t *err)
 {
     int                   rc;
-    phr_buf_t             text;
-    phr_vm_conf_t         conf;
     const phr_webhook_t  *hook;
 
     hook = n->integration->webhook;
@@ -661,29 +669,76 @@ ngx_http_pharos_notify_url(const phr_notice_t *n, phr_arena_t *arena,
         return rc;
     }
 
-    if (memmem(hook->url.data, hook->url.len, "{{", 2) == NULL) {
-        *url = phr_arena_str(arena, hook->url);
-        return url->data ? PHR_OK : phr_err_set(err, PHR_ENOMEM,
-                                                "out of memory");
+    return ngx_http_pharos_notify_expand(n, hook->url, arena, url, err);
+}
+
+
+/* the labels of a route are templates, too */
+
+static int
+ngx_http_pharos_notify_route(const phr_notice_t *n, phr_arena_t *arena,
+    phr_pair_t **labels, phr_err_t *err)
+{
+    int                 rc;
+    size_t              i;
+    const phr_pairs_t  *of;
+
+    of = &n->route->labels;
+
+    *labels = phr_arena_calloc(arena, of->n + 1, sizeof(phr_pair_t));
+    if (*labels == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "out of memory");
     }
 
-    if (notify.vm == NULL) {
-        ngx_memzero(&conf, sizeof(phr_vm_conf_t));
-        conf.lua_path = (char *) ngx_http_pharos_helper_conf()->lua.data;
+    for (i = 0; i < of->n; i++) {
+        (*labels)[i].name = of->p[i].name;
 
-        rc = phr_vm_create(&conf, &notify.vm, err);
+        rc = ngx_http_pharos_notify_expand(n, of->p[i].value, arena,
+                                           &(*labels)[i].value, err);
         if (rc != PHR_OK) {
             return rc;
         }
     }
 
+    return PHR_OK;
+}
+
+
+/* a text without an action needs no Lua state */
+
+static int
+ngx_http_pharos_notify_expand(const phr_notice_t *n, phr_str_t template,
+    phr_arena_t *arena, phr_str_t *out, phr_err_t *err)
+{
+    int             rc;
+    phr_buf_t       text;
+    phr_vm_conf_t   conf;
+
     phr_buf_init(&text, 0);
 
-    rc = phr_vm_expand_notice(notify.vm, n, notify.api->external_url,
-                              hook->url, &text, err);
+    if (memmem(template.data, template.len, "{{", 2) == NULL) {
+        phr_buf_str(&text, template);
+        rc = text.failed;
+
+    } else {
+
+        if (notify.vm == NULL) {
+            ngx_memzero(&conf, sizeof(phr_vm_conf_t));
+            conf.lua_path = (char *) ngx_http_pharos_helper_conf()->lua.data;
+
+            rc = phr_vm_create(&conf, &notify.vm, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+
+        rc = phr_vm_expand_notice(notify.vm, n, notify.api->external_url,
+                                  template, &text, err);
+    }
+
     if (rc == PHR_OK) {
-        *url = phr_arena_str(arena, phr_buf_view(&text));
-        if (url->data == NULL) {
+        *out = phr_arena_str(arena, phr_buf_view(&text));
+        if (out->data == NULL) {
             rc = phr_err_set(err, PHR_ENOMEM, "out of memory");
         }
     }
@@ -728,6 +783,11 @@ ngx_http_pharos_notify_done(ngx_http_pharos_task_t *t)
     ngx_http_pharos_send_t  *s, *due;
 
     notify.busy = 0;
+
+    if (t->rc < 0) {
+        /* nothing of it was written down */
+        phr_dispatch_keep_again(notify.dispatch);
+    }
 
     if (notify.configure) {
 

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Rules: a timer for each group, and a task of the query threads when it is
- * due.  What a rule writes goes to the writer thread, and the query thread
+ * Rules: a timer for each group, and a task of the rules' thread when it is
+ * due.  What a rule writes goes to the writer thread, and the rules' thread
  * waits until it is committed: the next rule sees it.
  *
  * Groups are replaced only when none is under evaluation; the API looks at
@@ -90,7 +90,7 @@ static void                         *rules_ready_data;
 static ngx_event_t                   sweep_timer;
 static ngx_http_pharos_task_t        sweep_task;
 
-/* one Lua state for each query thread, made when it is needed */
+/* a Lua state for each thread that evaluates, made when it is needed */
 static pthread_key_t                 rules_vm_key;
 
 
@@ -262,12 +262,12 @@ ngx_http_pharos_rules_timer(ngx_event_t *ev)
     g->t_ms = phr_rule_group_due(g->group, ngx_http_pharos_rules_now_ms());
     g->task.stop = 0;
 
-    if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_QUERY, &g->task)
+    if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_RULES, &g->task)
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_WARN, rules_log, 0,
                       "rule group \"%*s\" was not evaluated, too many "
-                      "queries are waiting", g->group->name.len,
+                      "groups are waiting", g->group->name.len,
                       g->group->name.data);
         return;
     }
@@ -290,7 +290,7 @@ ngx_http_pharos_rules_timeout(ngx_event_t *ev)
 }
 
 
-/* in a query thread */
+/* in the rules' thread */
 
 static void
 ngx_http_pharos_rules_run(ngx_http_pharos_task_t *t)
@@ -347,7 +347,7 @@ ngx_http_pharos_rules_sweep_timer(ngx_event_t *ev)
 
     sweep_task.stop = 0;
 
-    if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_QUERY, &sweep_task)
+    if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_RULES, &sweep_task)
         == NGX_OK)
     {
         sweep_task.data = groups;
@@ -436,7 +436,7 @@ ngx_http_pharos_rules_expand(void *data, const phr_rule_expand_t *e,
 }
 
 
-/* in a query thread, which waits here for the commit */
+/* in the rules' thread, which waits here for the commit */
 
 static int
 ngx_http_pharos_rules_write(void *data, phr_rule_write_t *w, phr_err_t *err)

@@ -23,6 +23,7 @@
 #define NGX_HTTP_PHAROS_QUERY_NICE  19
 #define NGX_HTTP_PHAROS_MAX_THREADS 64
 #define NGX_HTTP_PHAROS_READ_QUEUE  1024
+#define NGX_HTTP_PHAROS_RULES_QUEUE 4096
 
 /* tasks of one commit: bounds what a failed one takes with it */
 #define NGX_HTTP_PHAROS_BATCH       256
@@ -98,9 +99,13 @@ ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
         return NGX_ERROR;
     }
 
-    /* one CPU is left to the workers */
+    /*
+     * One CPU is left to the workers; but one query that takes a minute
+     * must not hold up all others, and with the highest nice two threads
+     * cost the workers hardly more than one.
+     */
 
-    n = ngx_max(1, ngx_ncpu - 1);
+    n = ngx_max(2, ngx_ncpu - 1);
     n = ngx_min(n, pmcf->query_concurrency);
     n = ngx_max(1, ngx_min(n, NGX_HTTP_PHAROS_MAX_THREADS));
 
@@ -112,6 +117,10 @@ ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
            != NGX_OK
         || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_WRITE, 1,
                                      pmcf->write_queue, cycle->log)
+           != NGX_OK
+        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_RULES, 1,
+                                     NGX_HTTP_PHAROS_RULES_QUEUE,
+                                     cycle->log)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -21,6 +21,7 @@ typedef enum {
     NGX_HTTP_PHAROS_POOL_QUERY = 0,     /* long: queries, niced most */
     NGX_HTTP_PHAROS_POOL_READ,          /* short: label lists, status */
     NGX_HTTP_PHAROS_POOL_WRITE,         /* all that touches ingest, in order */
+    NGX_HTTP_PHAROS_POOL_RULES,         /* alerts wait for nobody's query */
     NGX_HTTP_PHAROS_POOLS
 } ngx_http_pharos_pool_e;
 
