@@ -12,8 +12,8 @@
  * anything else.
  */
 
-#ifndef PHR_STORE_INTERNAL_H_INCLUDED
-#define PHR_STORE_INTERNAL_H_INCLUDED
+#ifndef PHR_INTERNAL_H_INCLUDED
+#define PHR_INTERNAL_H_INCLUDED
 
 
 #include <pthread.h>
@@ -64,7 +64,8 @@ typedef struct {
     uint32_t       id;
     uint32_t       nrows;       /* appended since the last seal */
     uint32_t       threshold;   /* rows that are worth a seal */
-    uint8_t        partial;     /* a seal in steps goes on */
+    uint8_t        partial;     /* a seal in steps goes on, */
+    int64_t        seal_to_ms;  /* of the rows up to this one */
     int64_t        arrival_ms;  /* of the oldest row, by the clock */
     uint64_t       clock;
     phr_layout_t  *current;     /* one of layouts, or NULL */
@@ -191,4 +192,4 @@ void phr_sids_init(phr_sids_t *s, phr_arena_t *arena);
 int phr_sids_reserve(phr_sids_t *s, size_t n);
 
 
-#endif /* PHR_STORE_INTERNAL_H_INCLUDED */
+#endif /* PHR_INTERNAL_H_INCLUDED */

@@ -340,7 +340,11 @@ phr_seal_survey(phr_seal_t *s, phr_err_t *err)
             break;
         }
 
-        if (key.source != s->src->id) {
+        /* rows that came since the first step wait for the next seal */
+
+        if (key.source != s->src->id
+            || (s->src->partial && key.t_ms > s->src->seal_to_ms))
+        {
             break;
         }
 
@@ -717,7 +721,12 @@ phr_seal_account(phr_seal_t *s, int partial, phr_err_t *err)
     phr_seal_unit_t  *u;
 
     src = s->src;
-    src->partial = partial;
+
+    if (partial && !src->partial) {
+        src->seal_to_ms = s->to_ms;
+    }
+
+    src->partial = (uint8_t) partial;
 
     if (partial) {
         return PHR_OK;

@@ -372,6 +372,48 @@ test_retention(void)
 }
 
 
+/* a source of several pieces is packed in steps, while rows go on coming */
+static void
+test_wide(void)
+{
+    int                t, rc, nsteps, wrong;
+    phr_store_stats_t  stats;
+
+    fresh();
+    conf.map_size_bytes = 256 << 20;
+    reopen();
+    nsteps = 0;
+    wrong = 0;
+
+    for (t = 0; t < 300; t++) {
+        if (append("wide", 0, 1900, t * 15000, t) != PHR_OK
+            || phr_store_commit(st, t * 15000, 0, &err) != PHR_OK)
+        {
+            wrong++;
+        }
+
+        rc = phr_store_seal(st, t * 15000, &err);
+        nsteps += (rc == PHR_AGAIN);
+        wrong += (rc < 0);
+
+        if (t % 60 == 40 && count(0, t * 15000, NULL) != 1900 * (t + 1)) {
+            wrong++;
+        }
+
+        if (t == 200) {
+            reopen();
+        }
+    }
+
+    phr_store_stats(st, &stats);
+    is_int(wrong, 0, "a wide source is whole at any time");
+    ok(nsteps >= 4 && nsteps <= 10, "and packed in %d steps", nsteps);
+    ok(stats.nrows > 0 && stats.nrows < 4 * 130, "%d pieces are left",
+       (int) stats.nrows);
+    is_int(damaged(), 0, "nothing is damaged");
+}
+
+
 /* a sid that is gone, or was made in a commit that failed */
 static void
 test_lost_sid(void)
@@ -502,6 +544,7 @@ main(void)
     test_kv();
     test_order();
     test_retention();
+    test_wide();
     test_lost_sid();
     test_full();
     test_version();
