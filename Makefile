@@ -188,7 +188,7 @@ $(BUILD)/nginx/objs/Makefile: config $(BUILD)/nginx/configure
 # nginx's own Makefile knows what is out of date; install by rename, as a
 # running nginx may have the old file mapped
 $(BUILD)/$(MODULE): $(BUILD)/nginx/objs/Makefile FORCE
-	$(MAKE) -C $(BUILD)/nginx -f objs/Makefile modules
+	@$(MAKE) -s --no-print-directory -C $(BUILD)/nginx -f objs/Makefile modules
 	@cmp -s $(BUILD)/nginx/objs/$(MODULE) $@ || { \
 	    cp $(BUILD)/nginx/objs/$(MODULE) $@.new && mv $@.new $@; }
 

@@ -51,6 +51,7 @@ my $upstream = $backend->port;
 $t->conf(<<"END");
 upstream backend { server 127.0.0.1:$upstream; keepalive 32; }
 keepalive_requests 1000000;
+pharos_lua $Test::Pharos::root/lua;
 pharos_query_max_samples 100m;
 pharos_query_memory 2048m;
 pharos_retention 0;

@@ -32,7 +32,8 @@ my $t = Test::Pharos->new;
 my (%kills, %lost, %victim, $acked, $refused, $answers);
 
 $t->allow(qr/exited on signal 9/);
-$t->conf('server { listen 127.0.0.1:%%PORT_0%%; location / { pharos; } }');
+$t->conf("pharos_lua $Test::Pharos::root/lua;\n"
+    . 'server { listen 127.0.0.1:%%PORT_0%%; location / { pharos; } }');
 $t->run;
 $t->wait_ready;
 
