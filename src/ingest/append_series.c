@@ -20,8 +20,9 @@
 
 static int phr_scrape_labels(phr_scrape_t *s, phr_expo_t *p,
     phr_labels_t *out, phr_err_t *err);
-static int phr_scrape_merge(phr_scrape_t *s, phr_labels_t exposed,
-    phr_labels_builder_t *b);
+static int phr_scrape_merge(phr_scrape_t *s, phr_expo_t *p,
+    phr_labels_t exposed, phr_labels_builder_t *b);
+static int phr_scrape_exposes(phr_expo_t *p, phr_str_t name);
 static int phr_scrape_export(phr_labels_builder_t *b, phr_label_t *l);
 static int phr_scrape_by_length(const void *a, const void *b);
 static int phr_scrape_check(phr_scrape_t *s, phr_labels_t ls,
@@ -384,7 +385,7 @@ phr_scrape_labels(phr_scrape_t *s, phr_expo_t *p, phr_labels_t *out,
         return rc;
     }
 
-    rc = phr_scrape_merge(s, exposed, &b);
+    rc = phr_scrape_merge(s, p, exposed, &b);
     if (rc != PHR_OK) {
         return phr_err_set(err, rc, "labels take too much memory");
     }
@@ -410,7 +411,7 @@ phr_scrape_labels(phr_scrape_t *s, phr_expo_t *p, phr_labels_t *out,
 /* the target's labels win, unless they are to be honoured */
 
 static int
-phr_scrape_merge(phr_scrape_t *s, phr_labels_t exposed,
+phr_scrape_merge(phr_scrape_t *s, phr_expo_t *p, phr_labels_t exposed,
     phr_labels_builder_t *b)
 {
     int           rc;
@@ -429,13 +430,15 @@ phr_scrape_merge(phr_scrape_t *s, phr_labels_t exposed,
     n = 0;
 
     for (i = 0; i < s->o.labels.n; i++) {
+
+        if (s->o.honor_labels && phr_scrape_exposes(p, s->o.labels.l[i].name))
+        {
+            continue;
+        }
+
         had = phr_labels_get(exposed, s->o.labels.l[i].name);
 
         if (had.len != 0) {
-            if (s->o.honor_labels) {
-                continue;
-            }
-
             conflicts[n].name = s->o.labels.l[i].name;
             conflicts[n].value = had;
             n++;
@@ -457,6 +460,26 @@ phr_scrape_merge(phr_scrape_t *s, phr_labels_t exposed,
     }
 
     return b->failed;
+}
+
+
+/* an empty label counts: it is how a target says that it wants none */
+
+static int
+phr_scrape_exposes(phr_expo_t *p, phr_str_t name)
+{
+    size_t            i;
+    phr_expo_pair_t  *pair;
+
+    for (i = 0; i < p->pairs.nelts; i++) {
+        pair = phr_array_get(&p->pairs, phr_expo_pair_t, i);
+
+        if (phr_str_eq(pair->name, name)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
