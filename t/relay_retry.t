@@ -30,7 +30,8 @@ $t->run;
 $t->wait_ready;
 
 # 2 MB: through a temporary file in the worker
-my $body = join '', map { "retry_large{i=\"$_\"} $_\n" } 1 .. 80000;
+my $long = 'x' x 800;
+my $body = join '', map { "retry_large{i=\"$_\",x=\"$long\"} $_\n" } 1 .. 2500;
 
 my @loads = (
     $t->load(sub {

@@ -137,6 +137,11 @@ sub conf {
     my $main = $args{main} || '';
     my $workers = $args{workers} || 2;
     my $store = exists $args{store} ? $args{store} : 'pharos_store %%DIR%%/s;';
+
+    # from the source tree, not from where "make install" puts it
+    $store .= "\n    pharos_lua $root/lua;"
+        if $store ne '' && "$store$http" !~ /pharos_lua/;
+
     my $dir = $self->{dir};
 
     # nginx clears the environment, sanitizers read their options there
