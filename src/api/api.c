@@ -5,8 +5,9 @@
  * decode, call, wrap errors, compress.
  */
 
-#include "api/call.h"
+#include "api/api.h"
 
+#include "api/call.h"
 #include "core/pack.h"
 #include "core/utf8.h"
 

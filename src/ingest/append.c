@@ -7,6 +7,8 @@
  * markers.
  */
 
+#include "ingest/append.h"
+
 #include "ingest/append_impl.h"
 
 #include "core/alloc.h"

@@ -6,6 +6,8 @@
  * contains, it leaves the time of its failure, as with the Pushgateway.
  */
 
+#include "ingest/push.h"
+
 #include "ingest/push_impl.h"
 
 #include <stdlib.h>

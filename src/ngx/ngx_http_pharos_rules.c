@@ -69,6 +69,8 @@ static int ngx_http_pharos_rules_records(phr_appender_t *app,
 static void ngx_http_pharos_rules_written(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_rules_notify(void *data,
     const phr_alert_msg_t *msgs, size_t n);
+static void ngx_http_pharos_rules_health(void *data,
+    const phr_rule_group_t *g, const phr_rule_t *r);
 static int64_t ngx_http_pharos_rules_clock_us(void *data);
 static int64_t ngx_http_pharos_rules_now_ms(void);
 
@@ -389,6 +391,7 @@ ngx_http_pharos_rules_env(phr_rule_env_t *env, const volatile int *stop)
     env->write = ngx_http_pharos_rules_write;
     env->expand = ngx_http_pharos_rules_expand;
     env->notify = ngx_http_pharos_rules_notify;
+    env->health = ngx_http_pharos_rules_health;
     env->clock_us = ngx_http_pharos_rules_clock_us;
     env->lookback_ms = rules_api->limits.lookback_ms;
     env->max_samples = rules_api->limits.query_max_samples;
@@ -597,6 +600,25 @@ ngx_http_pharos_rules_notify(void *data, const phr_alert_msg_t *msgs,
     size_t n)
 {
     ngx_http_pharos_notify_alerts(msgs, n);
+}
+
+
+static void
+ngx_http_pharos_rules_health(void *data, const phr_rule_group_t *g,
+    const phr_rule_t *r)
+{
+    if (r->health == PHR_RULE_ERR) {
+        ngx_log_error(NGX_LOG_ERR, rules_log, 0,
+                      "rule \"%*s\" of group \"%*s\" fails: %s",
+                      r->conf->name.len, r->conf->name.data, g->name.len,
+                      g->name.data, r->error.text);
+
+    } else {
+        ngx_log_error(NGX_LOG_NOTICE, rules_log, 0,
+                      "rule \"%*s\" of group \"%*s\" works again",
+                      r->conf->name.len, r->conf->name.data, g->name.len,
+                      g->name.data);
+    }
 }
 
 

@@ -49,6 +49,7 @@ static void ngx_http_pharos_settings_idle(void *data);
 static void ngx_http_pharos_settings_build(ngx_http_pharos_task_t *t);
 static int ngx_http_pharos_settings_visit(void *data, phr_str_t key,
     phr_str_t value);
+static void ngx_http_pharos_settings_orphan(void *data, phr_str_t key);
 static void ngx_http_pharos_settings_was_built(ngx_http_pharos_task_t *t);
 static ngx_int_t ngx_http_pharos_settings_apply(void);
 static void ngx_http_pharos_settings_finish(void);
@@ -192,8 +193,25 @@ ngx_http_pharos_settings_build(ngx_http_pharos_task_t *t)
     }
 
     phr_rule_groups_restored(load.groups, ngx_http_pharos_settings_now_ms(),
-                             NULL, NULL);
+                             ngx_http_pharos_settings_orphan, app);
     load.restored = 1;
+}
+
+
+/* the state of a rule that is no more */
+
+static void
+ngx_http_pharos_settings_orphan(void *data, phr_str_t key)
+{
+    phr_err_t        err;
+    phr_appender_t  *app = data;
+
+    phr_err_init(&err);
+
+    if (app->ops->del(app, PHR_KV_RULES, key, &err) < 0) {
+        ngx_http_pharos_log_err(NGX_LOG_ERR, load.log, &err,
+                                "deleting the state of a rule");
+    }
 }
 
 
