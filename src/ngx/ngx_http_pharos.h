@@ -113,6 +113,7 @@ typedef struct {
     ngx_uint_t                 query_queue;
     ngx_uint_t                 query_max_samples;
     size_t                     query_memory;
+    ngx_flag_t                 query_experimental;  /* functions, syntax */
     size_t                     max_body;
     ngx_uint_t                 write_queue;
     size_t                     memory;       /* of the helper; 0: no limit */

@@ -105,6 +105,8 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->limits.query_timeout_ms = pmcf->query_timeout;
     api->limits.query_max_samples = pmcf->query_max_samples;
     api->limits.query_memory_bytes = pmcf->query_memory;
+    api->limits.promql_flags = pmcf->query_experimental
+                               ? PHR_PROMQL_EXPERIMENTAL : 0;
     api->limits.query_max_points = NGX_HTTP_PHAROS_MAX_POINTS;
     api->limits.max_body_bytes = pmcf->max_body;
     api->limits.max_series = NGX_HTTP_PHAROS_MAX_ANSWER;

@@ -46,6 +46,8 @@ static const struct {
     ngx_http_pharos_flag("pharos_page", NAME, page),
     ngx_http_pharos_flag("pharos_prometheus", NAME, prometheus),
     ngx_http_pharos_flag("pharos_query_concurrency", NUM, query_concurrency),
+    ngx_http_pharos_flag("pharos_query_experimental", NUM,
+                         query_experimental),
     ngx_http_pharos_flag("pharos_query_max_samples", NUM, query_max_samples),
     ngx_http_pharos_flag("pharos_query_memory", SIZE, query_memory),
     ngx_http_pharos_flag("pharos_query_queue", NUM, query_queue),

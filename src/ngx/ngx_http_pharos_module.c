@@ -119,6 +119,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       offsetof(ngx_http_pharos_main_conf_t, query_memory),
       NULL },
 
+    { ngx_string("pharos_query_experimental"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, query_experimental),
+      NULL },
+
     { ngx_string("pharos_max_body"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
@@ -365,6 +372,7 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
     pmcf->query_queue = NGX_CONF_UNSET_UINT;
     pmcf->query_max_samples = NGX_CONF_UNSET_UINT;
     pmcf->query_memory = NGX_CONF_UNSET_SIZE;
+    pmcf->query_experimental = NGX_CONF_UNSET;
     pmcf->max_body = NGX_CONF_UNSET_SIZE;
     pmcf->write_queue = NGX_CONF_UNSET_UINT;
     pmcf->memory = NGX_CONF_UNSET_SIZE;
@@ -389,6 +397,7 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(pmcf->query_queue, 512);
     ngx_conf_init_uint_value(pmcf->query_max_samples, 50000000);
     ngx_conf_init_size_value(pmcf->query_memory, 256 * 1024 * 1024);
+    ngx_conf_init_value(pmcf->query_experimental, 0);
     ngx_conf_init_size_value(pmcf->max_body, 16 * 1024 * 1024);
     ngx_conf_init_uint_value(pmcf->write_queue, 4096);
     ngx_conf_init_size_value(pmcf->memory, 1024 * 1024 * 1024);
