@@ -24,7 +24,8 @@ my $dir = $t->dir;
 # a folder as /etc/nginx is, with what the files name
 
 copy_tree("$root/conf", "$dir/pharos");
-make_path("$dir/run");
+# "logs" is where an nginx that was not configured otherwise has its logs
+make_path("$dir/run", "$dir/logs");
 $t->write_file('pharos/htpasswd', "admin:{PLAIN}secret\n");
 is(system('openssl req -x509 -newkey rsa:2048 -nodes -days 2 '
           . "-subj /CN=localhost -keyout $dir/pharos/tls.key "
