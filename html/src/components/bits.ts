@@ -1,5 +1,6 @@
 // Small pieces that several pages use.
 
+import { momentText } from '../chart/axes'
 import { fill, h } from '../lib/dom'
 import { ago } from '../lib/duration'
 import type { Labels } from '../lib/series'
@@ -22,7 +23,7 @@ export function labelChips(labels: Labels, without: string[] = []): HTMLElement 
 export function timeAgo(at: number | undefined, never = 'never'): HTMLElement {
   if (at === undefined) return h('span', { class: 'muted' }, never)
   const when = new Date(at * 1000)
-  return h('time', { datetime: when.toISOString(), title: when.toLocaleString(), 'data-at': at }, ago(at, Date.now() / 1000))
+  return h('time', { datetime: when.toISOString(), title: momentText(at, 1), 'data-at': at }, ago(at, Date.now() / 1000))
 }
 
 export function tickTimes(root: Element): void {
@@ -83,8 +84,10 @@ export function searchField(label: string, value: string, onSearch: (text: strin
   const el = h('input', {
     type: 'search', class: 'search', placeholder: label, 'aria-label': label, autocomplete: 'off',
     input: () => {
+      // what was typed, whatever else changes the address in the meantime
+      const typed = el.value.trim()
       window.clearTimeout(timer)
-      timer = window.setTimeout(() => { onSearch(el.value.trim()) }, 150)
+      timer = window.setTimeout(() => { onSearch(typed) }, 150)
     },
   })
   el.value = value

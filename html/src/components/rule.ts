@@ -33,8 +33,8 @@ function alertRow(alert: Alert): HTMLElement {
     'tr', {},
     h('td', {}, badge(TONES[alert.state], alert.state)),
     h('th', { scope: 'row' }, labelChips(alert.labels, ['alertname']), Object.keys(alert.annotations).length > 0 && texts(alert.annotations)),
-    h('td', { class: 'nowrap' }, timeAgo(alert.activeAt)),
-    h('td', { class: 'num', title: alert.value }, formatNumber(parseValue(alert.value), 4)),
+    h('td', { class: 'nowrap', 'data-label': 'since' }, timeAgo(alert.activeAt)),
+    h('td', { class: 'num', title: alert.value, 'data-label': 'value' }, formatNumber(parseValue(alert.value), 4)),
   )
 }
 

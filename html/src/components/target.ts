@@ -21,9 +21,9 @@ export function targetRow(t: Target): HTMLElement {
     h('td', {}, h('a', { href: formatView('explore', { expr }), title: 'Its history in Explore' }, badge(TONES[t.health], t.health))),
     h('td', {}, labelChips(t.labels), h('details', { class: 'discovered' },
       h('summary', { class: 'small muted' }, 'Discovered labels'), labelChips(t.discovered))),
-    h('td', { class: 'num' }, timeAgo(t.lastScrape)),
-    h('td', { class: 'num target-took' }),
-    h('td', { class: 'num' }, formatDuration(t.interval)),
+    h('td', { class: 'num', 'data-label': 'scraped' }, timeAgo(t.lastScrape)),
+    h('td', { class: 'num target-took', 'data-label': 'took' }),
+    h('td', { class: 'num', 'data-label': 'every' }, formatDuration(t.interval)),
   )
 }
 

@@ -7,6 +7,7 @@ import { config } from '../api/status_config'
 import { flags } from '../api/status_flags'
 import { runtimeinfo } from '../api/status_runtimeinfo'
 import { tsdb, type Tsdb } from '../api/status_tsdb'
+import { momentText } from '../chart/axes'
 import { Segmented, searchField } from '../components/bits'
 import { countTable, pairTable } from '../components/tables'
 import { empty, failure, loading } from '../components/state'
@@ -31,7 +32,7 @@ function stat(title: string, value: string, note = ''): HTMLElement {
 function storeStats(t: Tsdb): HTMLElement {
   const s = t.store
   const held = t.minTime !== undefined && t.maxTime !== undefined && t.maxTime >= t.minTime ? humanDuration(t.maxTime - t.minTime) : '–'
-  const since = t.minTime === undefined ? '' : `since ${new Date(t.minTime * 1000).toLocaleString()}`
+  const since = t.minTime === undefined ? '' : `since ${momentText(t.minTime, 60)}`
   return h(
     'div', { class: 'stats' },
     stat('Series', formatCount(t.series)),

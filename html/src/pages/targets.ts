@@ -129,7 +129,8 @@ class TargetsView {
 
   private showDropped(list: Dropped[]): void {
     this.note.replaceChildren()
-    if (list.length === 0) fill(this.note, empty('No target was dropped', 'Relabelling keeps all that were discovered.'))
+    if (this.found?.dropped.length === 0) fill(this.note, empty('No target was dropped', 'Relabelling keeps all that were discovered.'))
+    else if (list.length === 0) fill(this.note, empty('No target matches'))
     syncList(this.list, list.length === 0 ? [] : [list], {
       key: () => 'dropped',
       shape: (all) => JSON.stringify(all),

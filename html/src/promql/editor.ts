@@ -47,7 +47,8 @@ const takeCompletion: Command = (view) => {
   if (selectedCompletionIndex(view.state) === null || selectedCompletionIndex(view.state) === -1) {
     moveCompletionSelection(true)(view)
   }
-  return acceptCompletion(view)
+  acceptCompletion(view)
+  return true
 }
 
 function keys(run: () => void): Extension {
@@ -90,7 +91,7 @@ export class Editor {
         extensions: [
           keys(options.onRun),
           history(), bracketMatching(), closeBrackets(),
-          autocompletion({ selectOnOpen: false, activateOnTypingDelay: 60, maxRenderedOptions: 60 }),
+          autocompletion({ selectOnOpen: false, activateOnTypingDelay: 60, interactionDelay: 0, maxRenderedOptions: 60 }),
           this.promql.asExtension(),
           syntaxHighlighting(highlight),
           EditorView.lineWrapping,
