@@ -111,13 +111,17 @@ integration: module
 #: make page          the page, in html/dist
 #: make page-check    types, style and unit tests of the page
 #: make browser       the page of a running nginx in a real browser
+#
+# Newer versions of npm refuse to "ci" where the registry lacks a package of
+# some other platform; an installation has the versions of the lock as well.
 MODULES   = html/node_modules/.package-lock.json
+NPM       = --no-audit --no-fund --loglevel=error
 PAGE      = html/dist/index.html
 
 page: $(PAGE)
 
-$(MODULES): html/package.json html/package-lock.json
-	cd html && npm ci --no-audit --no-fund --loglevel=error
+$(MODULES): html/package-lock.json
+	cd html && { npm ci $(NPM) 2>/dev/null || npm install --no-save $(NPM); }
 	@touch $@
 
 $(PAGE): $(MODULES) $(filter-out %.test.ts,$(shell \
