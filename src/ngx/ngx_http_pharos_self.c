@@ -63,6 +63,7 @@ ngx_http_pharos_self_start(phr_api_t *api, ngx_log_t *log)
 
     self_task.run = ngx_http_pharos_self_run;
     self_task.done = ngx_http_pharos_self_done;
+    self_task.lazy = 1;
 
     ngx_add_timer(&self_timer, 1);
 

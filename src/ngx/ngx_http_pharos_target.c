@@ -21,6 +21,10 @@
 #define NGX_HTTP_PHAROS_SCRAPE_BODY  (64 * 1024 * 1024)
 
 
+/* the clock of timers is coarse: they may fire by so much too early */
+#define NGX_HTTP_PHAROS_TARGET_EARLY_MS  20
+
+
 static void ngx_http_pharos_target_swap(ngx_http_pharos_target_t *t);
 static void ngx_http_pharos_target_arm(ngx_http_pharos_target_t *t);
 static void ngx_http_pharos_target_timer(ngx_event_t *ev);
@@ -64,6 +68,7 @@ ngx_http_pharos_target_add(ngx_http_pharos_job_t *p, phr_target_t *target)
     t->task.run = ngx_http_pharos_target_run;
     t->task.done = ngx_http_pharos_target_done;
     t->task.data = t;
+    t->task.lazy = 1;
 
     ngx_http_pharos_settings_hold(t->settings);
 
@@ -175,7 +180,7 @@ ngx_http_pharos_target_arm(ngx_http_pharos_target_t *t)
 
     now_ms = ngx_http_pharos_target_now_ms();
     next_ms = phr_target_next(t->target->key, t->target->interval_ms,
-                              now_ms);
+                              now_ms + NGX_HTTP_PHAROS_TARGET_EARLY_MS);
 
     ngx_add_timer(&t->timer, (ngx_msec_t) (next_ms - now_ms));
 }
@@ -184,10 +189,10 @@ ngx_http_pharos_target_arm(ngx_http_pharos_target_t *t)
 static void
 ngx_http_pharos_target_timer(ngx_event_t *ev)
 {
-    int64_t                       now_ms;
-    const phr_scrape_conf_t      *conf;
-    ngx_http_pharos_target_t     *t;
-    ngx_http_pharos_client_t   *out;
+    int64_t                    now_ms, due_ms;
+    const phr_scrape_conf_t   *conf;
+    ngx_http_pharos_target_t  *t;
+    ngx_http_pharos_client_t  *out;
 
     t = ev->data;
     conf = t->target->conf;
@@ -200,8 +205,12 @@ ngx_http_pharos_target_timer(ngx_event_t *ev)
     }
 
     now_ms = ngx_http_pharos_target_now_ms();
+    due_ms = phr_target_next(t->target->key, t->target->interval_ms,
+                             now_ms + NGX_HTTP_PHAROS_TARGET_EARLY_MS)
+             - t->target->interval_ms;
+
     t->t_ms = phr_target_align(t->target->key, t->target->interval_ms,
-                               now_ms);
+                               phr_max(now_ms, due_ms));
     t->duration_s = 0;
     t->busy = 1;
 

@@ -30,6 +30,9 @@
 
 #define NGX_HTTP_PHAROS_IDLE_MS     1000
 
+/* scrapes that nobody waits for share a commit, and its fsync */
+#define NGX_HTTP_PHAROS_LAZY_MS     200
+
 
 typedef struct {
     pthread_mutex_t                mutex;
@@ -41,6 +44,7 @@ typedef struct {
     ngx_http_pharos_task_t       **last;
     ngx_http_pharos_task_t        *running[NGX_HTTP_PHAROS_MAX_THREADS];
     ngx_http_pharos_task_stats_t   stats;
+    ngx_uint_t                     nurgent;  /* queued, and not lazy */
     ngx_uint_t                     nended;   /* threads */
     unsigned                       closed:1; /* takes no more */
     unsigned                       stop:1;   /* drops what is queued */
@@ -207,6 +211,7 @@ ngx_http_pharos_task_post(ngx_http_pharos_pool_e pool,
         p->last = &t->next;
         p->stats.nqueued++;
         p->stats.nposted++;
+        p->nurgent += !t->lazy;
         (void) pthread_cond_signal(&p->cond);
         rc = NGX_OK;
     }
@@ -477,16 +482,25 @@ static ngx_http_pharos_task_t *
 ngx_http_pharos_task_batch(ngx_http_pharos_pool_t *p, int64_t until_us,
     ngx_uint_t *closed)
 {
+    int64_t                  wait_us;
     ngx_uint_t               n;
     struct timespec          until;
     ngx_http_pharos_task_t  *batch, **last;
 
-    until.tv_sec = until_us / 1000000;
-    until.tv_nsec = (until_us % 1000000) * 1000;
-
     (void) pthread_mutex_lock(&p->mutex);
 
-    while (p->first == NULL && !p->closed) {
+    while (!p->closed && p->nurgent == 0) {
+
+        wait_us = until_us;
+
+        if (p->first) {
+            wait_us = ngx_min(wait_us, p->first->posted_us
+                                       + NGX_HTTP_PHAROS_LAZY_MS * 1000);
+        }
+
+        until.tv_sec = wait_us / 1000000;
+        until.tv_nsec = (wait_us % 1000000) * 1000;
+
         if (pthread_cond_timedwait(&p->cond, &p->mutex, &until) != 0) {
             break;
         }
@@ -496,6 +510,7 @@ ngx_http_pharos_task_batch(ngx_http_pharos_pool_t *p, int64_t until_us,
     last = &batch;
 
     for (n = 0; *last && n < NGX_HTTP_PHAROS_BATCH; n++) {
+        p->nurgent -= !(*last)->lazy;
         last = &(*last)->next;
     }
 

@@ -42,6 +42,8 @@ struct ngx_http_pharos_task_s {
     int                        rc;
     unsigned                   durable:1;    /* run() sets it: fsync before
                                                 done() */
+    unsigned                   lazy:1;       /* the writer may begin it some
+                                                200 ms later, with others */
 
     ngx_http_pharos_pool_e     pool;
     int64_t                    posted_us;
