@@ -48,7 +48,7 @@ START     = MODULE=$(BUILD_DIR)/$(MODULE) PAGE=$(CURDIR)/html/dist \
 
 .PHONY: help start stop status build packages install package test check \
         lua integration browser lint page page-check unit unit-plain \
-        unit-asan unit-programs accept $(ACCEPT:%=accept-%) module module-mainline ci clean
+        unit-asan unit-programs accept $(ACCEPT:%=accept-%) module module-mainline fuzz ci clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -135,6 +135,7 @@ page-check: $(MODULES)
 	cd html && npm run --silent lint
 	cd html && npm run --silent test
 
+browser: PROMETHEUS_YML = t/browser/prometheus.yml
 browser: build
 	@$(START) try prove -e node t/browser/*.t
 
@@ -158,6 +159,8 @@ $(BUILD)/bench/fill: $(BUILD)/plain/bench/fill.o $(BUILD)/plain/libstore.a \
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS)
 
+#: make fuzz          each parser with bytes of chance; needs clang
+#:                    FUZZ_SECONDS=60 each, ONLY_FUZZ=promql for one
 #: make clean         removes build products
 
 ONLY     ?= $(UNIT)
@@ -266,5 +269,38 @@ $(BUILD)/unit-asan/%.t: $(BUILD)/asan/t/unit/%.o \
         $(HELPERS:%.c=$(BUILD)/asan/%.o) $$(call libs_of,$$*,asan)
 	@mkdir -p $(@D)
 	$(CC) $(SAN) -rdynamic -o $@ $^ $(LIBS)
+
+# The targets of t/fuzz.  What was found is in $(BUILD)/fuzz/found; each
+# target starts from what seeds.pl writes and from what earlier runs learned.
+FUZZ_SECONDS ?= 60
+FUZZ_CC      ?= clang
+ONLY_FUZZ    ?= $(basename $(notdir $(wildcard t/fuzz/*.c)))
+FUZZERS       = $(ONLY_FUZZ:%=$(BUILD)/fuzz/run/%)
+FUZZ_OPTIONS  = -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=4096 \
+                -rss_limit_mb=2048 -print_final_stats=1
+
+$(eval $(call variant,fuzz,$(SAN) -fsanitize=fuzzer-no-link))
+$(BUILD)/fuzz/%: CC = $(FUZZ_CC)
+
+$(BUILD)/fuzz/run/%: $(BUILD)/fuzz/t/fuzz/%.o \
+        $(FOLDERS:%=$(BUILD)/fuzz/lib%.a)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) -fsanitize=fuzzer -rdynamic -o $@ $^ $(LIBS)
+
+fuzz: $(FUZZERS)
+	@perl t/fuzz/seeds.pl $(BUILD)/fuzz/seeds
+	@failed=; for f in $(ONLY_FUZZ); do \
+	    mkdir -p $(BUILD)/fuzz/seeds/$$f $(BUILD)/fuzz/learned/$$f \
+	        $(BUILD)/fuzz/found; \
+	    $(BUILD)/fuzz/run/$$f $(FUZZ_OPTIONS) \
+	        -artifact_prefix=$(BUILD)/fuzz/found/$$f- \
+	        $(BUILD)/fuzz/learned/$$f $(BUILD)/fuzz/seeds/$$f \
+	        > $(BUILD)/fuzz/$$f.log 2>&1 \
+	        && echo "$$f: ok," $$(sed -n \
+	            's/^stat::number_of_executed_units: *//p' \
+	            $(BUILD)/fuzz/$$f.log) inputs \
+	        || { echo "$$f: FAILED, see $(BUILD)/fuzz/$$f.log"; \
+	             failed=1; }; \
+	done; test -z "$$failed"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
