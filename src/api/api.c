@@ -89,6 +89,11 @@ static const phr_route_t  phr_routes[] = {
     /* Grafana, and its two JSON data sources */
 
     { "/api/health", PHR_GET, PHR_API_READ, phr_api_grafana_health },
+    { "/api/search", PHR_GET, PHR_API_READ, phr_api_boards_search },
+    { "/api/search/*", PHR_GET, PHR_API_READ, phr_api_boards_search },
+    { "/api/dashboards/uid/*", PHR_GET, PHR_API_READ, phr_api_board },
+    { "/api/dashboards/home", PHR_GET, PHR_API_READ, phr_api_boards_home },
+    { "/api/datasources", PHR_GET, PHR_API_READ, phr_api_datasources },
     { "/json", PHR_GET, PHR_API_READ, phr_api_json_root },
     { "/json/search", PHR_GET|PHR_POST, PHR_API_READ,
       phr_api_json_search },

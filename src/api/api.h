@@ -22,6 +22,7 @@
 
 struct phr_push_s;              /* ingest/push.h */
 struct phr_rule_groups_s;       /* rules/group.h */
+struct phr_boards_s;            /* boards/board.h */
 
 typedef struct phr_api_s  phr_api_t;
 
@@ -141,6 +142,10 @@ typedef struct {
     /* the rule groups, held until rules_done() */
     struct phr_rule_groups_s  *(*rules)(void *data);
     void  (*rules_done)(void *data);
+
+    /* the dashboards, held until boards_done(); NULL: none read yet */
+    const struct phr_boards_s  *(*boards)(void *data);
+    void  (*boards_done)(void *data);
 
     /* type, help and unit of metrics; in the writer thread */
     int   (*metadata)(void *data, phr_str_t metric,

@@ -143,6 +143,11 @@ int phr_api_json_variable(phr_call_t *c, phr_err_t *err);
 int phr_api_json_tag_keys(phr_call_t *c, phr_err_t *err);
 int phr_api_json_tag_values(phr_call_t *c, phr_err_t *err);
 
+int phr_api_boards_search(phr_call_t *c, phr_err_t *err);
+int phr_api_board(phr_call_t *c, phr_err_t *err);
+int phr_api_boards_home(phr_call_t *c, phr_err_t *err);
+int phr_api_datasources(phr_call_t *c, phr_err_t *err);
+
 int phr_api_page(phr_call_t *c, phr_err_t *err);
 
 

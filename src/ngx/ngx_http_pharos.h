@@ -122,6 +122,7 @@ typedef struct {
     /* people's own files; full names, empty where none is given */
     ngx_str_t                  prometheus;
     ngx_str_t                  alertmanager;
+    ngx_str_t                  dashboards;   /* a folder, with folders */
     ngx_str_t                  page;         /* the folder of the built page */
     ngx_str_t                  lua;          /* the folder that has pharos/ */
     ngx_str_t                  external_url;

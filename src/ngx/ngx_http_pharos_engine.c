@@ -79,6 +79,8 @@ static const phr_api_live_t  ngx_http_pharos_engine_api_live = {
     .flags = ngx_http_pharos_flags,
     .rules = ngx_http_pharos_rules_hold,
     .rules_done = ngx_http_pharos_rules_release,
+    .boards = ngx_http_pharos_boards_hold,
+    .boards_done = ngx_http_pharos_boards_release,
     .metadata = ngx_http_pharos_engine_metadata,
     .reload_state = ngx_http_pharos_settings_state,
     .metrics = ngx_http_pharos_engine_live,
@@ -212,6 +214,7 @@ ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t)
     if (ngx_http_pharos_rules_start(engine.pmcf, &engine.api, engine.log)
         != NGX_OK
         || ngx_http_pharos_self_start(&engine.api, engine.log) != NGX_OK
+        || ngx_http_pharos_boards_start(engine.pmcf, engine.log) != NGX_OK
         || ngx_http_pharos_settings_start(engine.pmcf, &engine.api,
                                           engine.log)
            != NGX_OK)
@@ -363,6 +366,7 @@ ngx_http_pharos_engine_drain(void)
     ngx_http_pharos_rules_stop();
     ngx_http_pharos_notify_stop();
     ngx_http_pharos_self_stop();
+    ngx_http_pharos_boards_stop();
 
     ngx_http_pharos_task_close_writer();
 }
@@ -384,6 +388,7 @@ ngx_http_pharos_engine_stop(ngx_msec_t ms)
     ngx_http_pharos_scrape_free();
     ngx_http_pharos_self_free();
     ngx_http_pharos_settings_free();
+    ngx_http_pharos_boards_free();
     ngx_http_pharos_page_free();
 
     if (engine.store) {

@@ -36,6 +36,7 @@ static const struct {
     size_t                   offset;
 } ngx_http_pharos_flag_list[] = {
     ngx_http_pharos_flag("pharos_alertmanager", NAME, alertmanager),
+    ngx_http_pharos_flag("pharos_dashboards", NAME, dashboards),
     ngx_http_pharos_flag("pharos_external_url", NAME, external_url),
     ngx_http_pharos_flag("pharos_lua", NAME, lua),
     ngx_http_pharos_flag("pharos_max_body", SIZE, max_body),

@@ -168,6 +168,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       offsetof(ngx_http_pharos_main_conf_t, alertmanager),
       NULL },
 
+    { ngx_string("pharos_dashboards"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, dashboards),
+      NULL },
+
     { ngx_string("pharos_path_map"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_pharos_conf_path_map,
@@ -347,6 +354,7 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
      *     pmcf->generating = 0;
      *     pmcf->prometheus = { 0, NULL };
      *     pmcf->alertmanager = { 0, NULL };
+     *     pmcf->dashboards = { 0, NULL };
      *     pmcf->page = { 0, NULL };
      *     pmcf->lua = { 0, NULL };
      *     pmcf->external_url = { 0, NULL };

@@ -11,6 +11,7 @@
 #define NGX_HTTP_PHAROS_PARTS_H_INCLUDED
 
 
+#include "boards/board.h"
 #include "ngx/ngx_http_pharos.h"
 #include "ngx/ngx_http_pharos_task.h"
 #include "rules/group.h"
@@ -88,6 +89,17 @@ int ngx_http_pharos_page_load(const char *folder, phr_err_t *err);
 void ngx_http_pharos_page_free(void);
 int ngx_http_pharos_page_find(void *data, phr_str_t path, phr_str_t *content,
     phr_str_t *type, phr_str_t *etag);                      /* any thread */
+
+
+/* ngx_http_pharos_boards.c: the dashboards of a folder, looked at again */
+ngx_int_t ngx_http_pharos_boards_start(ngx_http_pharos_main_conf_t *pmcf,
+    ngx_log_t *log);
+void ngx_http_pharos_boards_stop(void);      /* looks no more */
+void ngx_http_pharos_boards_free(void);      /* threads have ended */
+
+/* phr_api_live_t; any thread */
+const phr_boards_t *ngx_http_pharos_boards_hold(void *data);
+void ngx_http_pharos_boards_release(void *data);
 
 
 /* ngx_http_pharos_rules.c */
