@@ -23,6 +23,9 @@
 #define NGX_HTTP_PHAROS_RULE_TIMEOUT_MS  120000
 #define NGX_HTTP_PHAROS_SWEEP_MS         30000
 
+/* the clock of timers is coarse: they may fire by so much too early */
+#define NGX_HTTP_PHAROS_RULES_EARLY_MS   20
+
 
 typedef struct {
     phr_rule_group_t             *group;
@@ -242,7 +245,9 @@ ngx_http_pharos_rules_arm(ngx_http_pharos_group_t *g)
     }
 
     now_ms = ngx_http_pharos_rules_now_ms();
-    next_ms = phr_rule_group_due(g->group, now_ms) + g->group->interval_ms;
+    next_ms = phr_rule_group_due(g->group,
+                                 now_ms + NGX_HTTP_PHAROS_RULES_EARLY_MS)
+              + g->group->interval_ms;
 
     ngx_add_timer(&g->timer, (ngx_msec_t) (next_ms - now_ms));
 }
@@ -261,7 +266,9 @@ ngx_http_pharos_rules_timer(ngx_event_t *ev)
         return;
     }
 
-    g->t_ms = phr_rule_group_due(g->group, ngx_http_pharos_rules_now_ms());
+    g->t_ms = phr_rule_group_due(g->group,
+                                 ngx_http_pharos_rules_now_ms()
+                                 + NGX_HTTP_PHAROS_RULES_EARLY_MS);
     g->task.stop = 0;
 
     if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_RULES, &g->task)
