@@ -20,7 +20,10 @@
 #include "ngx/ngx_http_pharos_discover.h"
 
 
+/* how often files are looked at, whatever refresh_interval says */
 #define NGX_HTTP_PHAROS_DISCOVER_MS      5000
+#define NGX_HTTP_PHAROS_DISCOVER_MIN_MS  1000
+
 #define NGX_HTTP_PHAROS_DISCOVER_ARENA   (64 * 1024 * 1024)
 
 
@@ -57,6 +60,8 @@ struct ngx_http_pharos_discover_s {
 
 
 static void ngx_http_pharos_discover_timer(ngx_event_t *ev);
+static ngx_msec_t ngx_http_pharos_discover_ms(
+    ngx_http_pharos_discover_t *d);
 static void ngx_http_pharos_discover_run(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_discover_done(ngx_http_pharos_task_t *t);
 static int ngx_http_pharos_discover_files(ngx_http_pharos_discover_t *d);
@@ -159,8 +164,26 @@ ngx_http_pharos_discover_timer(ngx_event_t *ev)
     }
 
     if (!ngx_http_pharos_helper_draining()) {
-        ngx_add_timer(&d->timer, NGX_HTTP_PHAROS_DISCOVER_MS);
+        ngx_add_timer(&d->timer, ngx_http_pharos_discover_ms(d));
     }
+}
+
+
+/* a look costs little: no file waits longer than it has to */
+
+static ngx_msec_t
+ngx_http_pharos_discover_ms(ngx_http_pharos_discover_t *d)
+{
+    size_t   i;
+    int64_t  ms;
+
+    ms = NGX_HTTP_PHAROS_DISCOVER_MS;
+
+    for (i = 0; i < d->conf->nfile_sd; i++) {
+        ms = phr_min(ms, d->conf->file_sd[i]->refresh_interval_ms);
+    }
+
+    return (ngx_msec_t) phr_max(ms, NGX_HTTP_PHAROS_DISCOVER_MIN_MS);
 }
 
 
@@ -401,7 +424,7 @@ ngx_http_pharos_discover_done(ngx_http_pharos_task_t *t)
     }
 
     if (d->conf->nfile_sd != 0 && !ngx_http_pharos_helper_draining()) {
-        ngx_add_timer(&d->timer, NGX_HTTP_PHAROS_DISCOVER_MS);
+        ngx_add_timer(&d->timer, ngx_http_pharos_discover_ms(d));
     }
 
     if (t->rc == PHR_OK && d->changed) {
