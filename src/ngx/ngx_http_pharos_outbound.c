@@ -23,6 +23,7 @@
 #define NGX_HTTP_PHAROS_OUTBOUND_REDIRECTS   10L
 #define NGX_HTTP_PHAROS_OUTBOUND_POLL_MS     1000
 #define NGX_HTTP_PHAROS_OUTBOUND_TIMEOUT_MS  30000
+#define NGX_HTTP_PHAROS_OUTBOUND_CA_SEC      5L
 
 
 /* what libcurl needs of a request while it is carried */
@@ -673,6 +674,12 @@ ngx_http_pharos_outbound_tls(CURL *e,
     if (tls->ca_file) {
         ngx_http_pharos_setopt(CURLOPT_CAINFO, tls->ca_file);
     }
+
+#if (LIBCURL_VERSION_NUM >= 0x075700)
+    /* a CA that is replaced shall not be trusted for a day, the default */
+    ngx_http_pharos_setopt(CURLOPT_CA_CACHE_TIMEOUT,
+                           NGX_HTTP_PHAROS_OUTBOUND_CA_SEC);
+#endif
 
     if (tls->cert_file) {
         ngx_http_pharos_setopt(CURLOPT_SSLCERT, tls->cert_file);
