@@ -68,7 +68,7 @@ my $web = $t->target(
     '/other' => "other 1\ngo_threads 5\ngo_gc{q=\"1\"} 6\n",
     '/five' => join('', map { "five{i=\"$_\"} 1\n" } 1 .. 5),
     '/long' => 'long{a="' . 'x' x 200 . "\"} 1\n",
-    '/slow' => { body => "slow 1\n", delay => 5 },
+    '/slow' => { body => "slow 1\n", delay => 3 },
     '/auth' => "auth 1\n",
     '/big' => join('', map { "big{i=\"$_\"} $_\n" } 1 .. 5000),
     '/moved' => { status => 302, headers => { Location => '/other' } },

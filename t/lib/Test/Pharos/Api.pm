@@ -17,7 +17,8 @@ use JSON::PP ();
 use Test::More;
 
 our @EXPORT = qw(serve escape api instant value range wait_value wait_gone
-                 target_of wait_health canonical samples_body port_of);
+                 target_of wait_health canonical samples_body port_of
+                 load_samples);
 
 
 # nginx.conf with one server; more goes into the http block
@@ -213,6 +214,27 @@ sub samples_body {
     }
 
     return $body;
+}
+
+
+# a server whose store has these samples and no others of that job, "load";
+# any time of theirs is kept
+sub load_samples {
+    my ($t, $body, $more) = @_;
+
+    my $addr = port_of($t, $t->target('/metrics' => $body));
+
+    $t->write_file('prometheus.yml', <<"END");
+global: { scrape_interval: 300ms, scrape_timeout: 300ms }
+scrape_configs:
+- job_name: load
+  static_configs: [{ targets: ['$addr'], labels: { instance: i } }]
+END
+
+    serve($t, 'pharos_retention 0; ' . ($more || ''))->run;
+    $t->wait_ready;
+
+    return wait_value($t, 'up{job="load"}', 1, 'samples are loaded');
 }
 
 
