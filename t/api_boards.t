@@ -40,7 +40,15 @@ $t->write_file('boards/.hidden.json', '{"title":"hidden"}');
 $t->write_file('boards/..data/x.json', '{"title":"hidden"}');
 $t->write_file('boards/readme.txt', 'nothing');
 
-serve($t, 'pharos_dashboards boards/;')->run;
+serve($t, <<'END')->run;
+    pharos_dashboards boards/;
+
+    server {
+        listen 127.0.0.1:%%PORT_1%%;
+
+        location /sub/ { pharos; }
+    }
+END
 $t->wait_ready;
 
 
@@ -117,9 +125,12 @@ is($t->get('/api/search/?query=edge')->{status}, 200,
    'the address that the manual has');
 is($t->post('/api/search', '')->{status}, 405, 'a list is not posted');
 
+my $res = $t->json('/sub/api/search?query=edge', port => 1);
+is($res->[0]{url}, '/sub/d/edge/edge', 'addresses begin with a prefix');
+
 # one of them
 
-my $res = $t->get('/api/dashboards/uid/node');
+$res = $t->get('/api/dashboards/uid/node');
 (my $text = $node) =~ s/\n\z//;
 
 is($res->{status}, 200, 'a dashboard by uid');
