@@ -1,6 +1,15 @@
 import { defineConfig } from 'vitest/config'
 
+// Runs before the first paint, which a module does not: the theme must not
+// flash.  It stays a file, since the Content-Security-Policy forbids inline
+// scripts.
+const themeFirst = {
+  name: 'theme-first',
+  transformIndexHtml: () => [{ tag: 'script', attrs: { src: './theme.js' }, injectTo: 'head-prepend' as const }],
+}
+
 export default defineConfig({
+  plugins: [themeFirst],
   // the page works below any path: nothing in it is an absolute URL
   base: './',
   build: {

@@ -31,7 +31,8 @@ describe('momentText', () => {
 describe('valueLabels', () => {
   it('tells ticks apart', () => {
     expect(valueLabels([0, 1000, 2000], 'number')).toEqual(['0', '1k', '2k'])
-    expect(valueLabels([100000, 100010], 'number')).toEqual(['100000', '100010'])
+    expect(valueLabels([100000, 100010], 'number')).toEqual(['100k', '100.01k'])
+    expect(valueLabels([113000000, 113100000], 'bytes')).toEqual(['107.8 MiB', '107.9 MiB'])
   })
 
   it('steps by powers of two', () => {

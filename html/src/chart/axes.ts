@@ -40,10 +40,13 @@ export function momentText(t: number, step: number): string {
 }
 
 // Ticks must differ from each other: digits are added until they do.
-export function valueLabels(splits: number[], unit: Unit, format = formatUnit): string[] {
-  const plain = splits.map((v) => format(v, unit))
-  if (unit !== 'number' || new Set(plain).size === plain.length) return plain
-  return splits.map((v) => String(Number(v.toPrecision(8))))
+export function valueLabels(splits: number[], unit: Unit): string[] {
+  let labels: string[] = []
+  for (let significant = 3; significant <= 9; significant++) {
+    labels = splits.map((v) => formatUnit(v, unit, significant))
+    if (new Set(labels).size === splits.length) break
+  }
+  return labels
 }
 
 // Binary sizes want ticks at powers of two, or 1 KiB becomes 0.977.

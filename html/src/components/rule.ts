@@ -34,7 +34,7 @@ function alertRow(alert: Alert): HTMLElement {
     h('td', {}, badge(TONES[alert.state], alert.state)),
     h('th', { scope: 'row' }, labelChips(alert.labels, ['alertname']), Object.keys(alert.annotations).length > 0 && texts(alert.annotations)),
     h('td', { class: 'nowrap', 'data-label': 'since' }, timeAgo(alert.activeAt)),
-    h('td', { class: 'num', title: alert.value, 'data-label': 'value' }, formatNumber(parseValue(alert.value), 4)),
+    h('td', { class: 'num alert-value', 'data-label': 'value' }),
   )
 }
 
@@ -71,7 +71,8 @@ export function makeRule(rule: Rule, open: boolean, onToggle: (open: boolean) =>
       rule.alerts.length > 0 && alertTable(rule.alerts)),
   )
   details.open = open
-  details.addEventListener('toggle', () => { onToggle(details.open) })
+  // a click, or Enter; "toggle" would also come from the line above
+  details.querySelector('summary')?.addEventListener('click', () => { onToggle(!details.open) })
   return details
 }
 
@@ -79,6 +80,13 @@ export function makeRule(rule: Rule, open: boolean, onToggle: (open: boolean) =>
 export function updateRule(el: HTMLElement, rule: Rule): void {
   const took = el.querySelector('.rule-took')
   if (took) took.textContent = `took ${formatSeconds(rule.evaluationTime)}`
+  const values = el.querySelectorAll<HTMLElement>('.alert-value')
+  sortAlerts(rule.alerts).slice(0, MOST).forEach((alert, i) => {
+    const cell = values[i]
+    if (!cell) return
+    cell.textContent = formatNumber(parseValue(alert.value), 4)
+    cell.title = alert.value
+  })
   const time = el.querySelector<HTMLElement>('.rule-facts time')
   if (time && rule.lastEvaluation !== undefined) time.dataset.at = String(rule.lastEvaluation)
 }

@@ -48,7 +48,7 @@ export function formatNumber(v: number, significant = 3): string {
   return digits(v, significant)
 }
 
-export function formatBytes(v: number): string {
+export function formatBytes(v: number, significant = 3): string {
   const odd = special(v)
   if (odd !== undefined) return odd
   let scaled = v
@@ -57,36 +57,36 @@ export function formatBytes(v: number): string {
     scaled /= 1024
     i++
   }
-  return `${digits(scaled)} ${BINARY[i] ?? ''}`
+  return `${digits(scaled, significant)} ${BINARY[i] ?? ''}`
 }
 
-export function formatSeconds(v: number): string {
+export function formatSeconds(v: number, significant = 3): string {
   const odd = special(v)
   if (odd !== undefined) return odd
   if (v === 0) return '0 s'
   const abs = Math.abs(v)
   const unit = SECONDS.find((u) => abs >= u.size * 0.9995) ?? { size: 1e-9, name: 'ns' }
-  return `${digits(v / unit.size)} ${unit.name}`
+  return `${digits(v / unit.size, significant)} ${unit.name}`
 }
 
-export function formatRatio(v: number): string {
-  return special(v) ?? `${digits(v * 100)} %`
+export function formatRatio(v: number, significant = 3): string {
+  return special(v) ?? `${digits(v * 100, significant)} %`
 }
 
-export function formatUnit(v: number, unit: Unit): string {
+export function formatUnit(v: number, unit: Unit, significant = 3): string {
   switch (unit) {
     case 'bytes':
-      return formatBytes(v)
+      return formatBytes(v, significant)
     case 'bytespersecond':
-      return formatBytes(v) + '/s'
+      return formatBytes(v, significant) + '/s'
     case 'seconds':
-      return formatSeconds(v)
+      return formatSeconds(v, significant)
     case 'ratio':
-      return formatRatio(v)
+      return formatRatio(v, significant)
     case 'persecond':
-      return formatNumber(v) + '/s'
+      return formatNumber(v, significant) + '/s'
     case 'number':
-      return formatNumber(v)
+      return formatNumber(v, significant)
   }
 }
 

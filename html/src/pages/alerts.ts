@@ -95,11 +95,17 @@ class Alerts {
     const keyed = group.rules.map((rule, i) => ({ rule, key: `${group.file} ${group.name} ${String(i)} ${rule.name} ${rule.query}` }))
     syncList(list, keyed, {
       key: (r) => r.key,
-      shape: ({ rule }) => JSON.stringify([rule.state, rule.health, rule.lastError, rule.alerts, rule.lastEvaluation === undefined]),
+      shape: ({ rule }) => ruleShape(rule),
       make: ({ rule, key }) => makeRule(rule, this.opened.get(key) ?? burns(rule), (open) => { this.opened.set(key, open) }),
       update: (row, { rule }) => { updateRule(row, rule) },
     })
   }
+}
+
+// values change with each evaluation, and are updated in place
+function ruleShape(rule: Rule): string {
+  const alerts = rule.alerts.map((a) => [a.state, a.activeAt, a.labels, a.annotations])
+  return JSON.stringify([rule.state, rule.health, rule.lastError, rule.lastEvaluation === undefined, alerts])
 }
 
 function burns(rule: Rule): boolean {

@@ -26,12 +26,14 @@ const ARIA: Record<Order, string> = { none: 'none', down: 'descending', up: 'asc
 
 export function sortRows(rows: Row[], order: Order): Row[] {
   if (order === 'none') return rows
-  const value = (r: Row): number => {
-    const v = parseValue(r.series.samples[0]?.[1] ?? '')
+  const value = (r: Row): number => parseValue(r.series.samples[0]?.[1] ?? '')
+  const sign = order === 'down' ? -1 : 1
+  return [...rows].sort((a, b) => {
+    const [x, y] = [value(a), value(b)]
     // what is no number comes last in both orders
-    return Number.isNaN(v) ? (order === 'down' ? -Infinity : Infinity) : v
-  }
-  return [...rows].sort((a, b) => (order === 'down' ? value(b) - value(a) : value(a) - value(b)) || 0)
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y))
+    return x === y ? 0 : x < y ? -sign : sign
+  })
 }
 
 function nameCell(series: Series): HTMLElement {

@@ -115,7 +115,8 @@ class Status {
     switch (this.tab) {
       case 'runtime': {
         const [runtime, build] = await Promise.all([runtimeinfo(signal), buildinfo(signal)])
-        const said = (list: [string, string][]): [string, string][] => list.filter(([, v]) => v !== '')
+        // what a server that is not written in Go has no value for
+        const said = (list: [string, string][]): [string, string][] => list.filter(([k, v]) => v !== '' && !(/^go/i.test(k) && v === '0'))
         return [h('div', { class: 'counts' }, pairTable('Runtime', said(runtime)), pairTable('Build', said(build)))]
       }
       case 'flags': {

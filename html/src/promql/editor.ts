@@ -3,7 +3,7 @@
 // It lives in a shadow root: there its styles become adopted style sheets,
 // which the Content-Security-Policy allows, unlike <style> elements.
 
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, completionStatus, moveCompletionSelection, selectedCompletionIndex, startCompletion } from '@codemirror/autocomplete'
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, completionStatus, moveCompletionSelection, selectedCompletionIndex, startCompletion } from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from '@codemirror/commands'
 import { bracketMatching, syntaxHighlighting } from '@codemirror/language'
 import { lintKeymap } from '@codemirror/lint'
@@ -55,6 +55,7 @@ function keys(run: () => void): Extension {
   const enter: Command = (view) => {
     // a proposal that was walked to with the arrows
     if (completionStatus(view.state) === 'active' && acceptCompletion(view)) return true
+    closeCompletion(view)
     run()
     return true
   }
