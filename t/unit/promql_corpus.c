@@ -138,7 +138,7 @@ main(void)
     folder = getenv("PHAROS_CORPUS");
 
     snprintf(path, sizeof(path), "%s/expressions.txt",
-             folder ? folder : "../shared/corpus");
+             folder && *folder ? folder : "../shared/corpus");
 
     f = fopen(path, "r");
     if (f == NULL) {

@@ -153,7 +153,7 @@ main(void)
 
     folder = getenv("PHAROS_CORPUS");
 
-    if (folder == NULL) {
+    if (folder == NULL || *folder == '\0') {
         folder = "../shared/corpus";
     }
 
