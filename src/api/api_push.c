@@ -134,6 +134,7 @@ phr_push_params(phr_call_t *c, phr_push_request_t *r, phr_err_t *err)
 static int
 phr_push_unpack(phr_call_t *c, phr_buf_t *body, phr_err_t *err)
 {
+    int                rc;
     phr_str_t          coding;
     phr_pack_format_e  format;
 
@@ -154,8 +155,16 @@ phr_push_unpack(phr_call_t *c, phr_buf_t *body, phr_err_t *err)
                            (int) phr_min(coding.len, 50), coding.data);
     }
 
-    return phr_unpack(format, c->req->body, c->api->limits.max_body_bytes,
-                      body, err);
+    rc = phr_unpack(format, c->req->body, c->api->limits.max_body_bytes,
+                    body, err);
+
+    if (rc == PHR_ECORRUPT) {
+        /* it is the client's data that is damaged, not ours */
+        err->code = PHR_EINVAL;
+        rc = PHR_EINVAL;
+    }
+
+    return rc;
 }
 
 
