@@ -18,18 +18,12 @@ use Test::Pharos::Api;
 
 my $t = Test::Pharos->new;
 
-my $web = $t->target('/metrics' => body(a => 0, b => 0));
 my $sink = $t->target('/page' => '', '/mail' => '', '/all' => '');
-my $addr = port_of($t, $web);
 my $to = port_of($t, $sink);
 
-$t->write_file('prometheus.yml', <<"END");
-global: { scrape_interval: 250ms, scrape_timeout: 250ms,
-          evaluation_interval: 250ms, external_labels: { site: here } }
+$t->write_file('prometheus.yml', <<'END');
+global: { evaluation_interval: 250ms, external_labels: { site: here } }
 rule_files: [ rules.yml ]
-scrape_configs:
-- job_name: app
-  static_configs: [{ targets: ['$addr'], labels: { instance: one } }]
 END
 
 $t->write_file('rules.yml', <<'END');
@@ -74,13 +68,13 @@ END
 
 serve($t, 'pharos_external_url https://mon.example/pharos/;')->run;
 $t->wait_ready;
-wait_value($t, 'count(load)', 2, 'scraped');
+load(a => 0, b => 0);
 
 is(scalar sent('/page'), 0, 'nothing is sent yet');
 
 # two series, one group
 
-$t->target_set($web, '/metrics', body(a => 9, b => 8));
+load(a => 9, b => 8);
 $t->wait_for(sub { sent('/page') }, 'a notification comes');
 
 my ($first) = sent('/page');
@@ -136,7 +130,7 @@ is(scalar sent('/mail'), 4, 'where it is an hour, it is not');
 
 # one is resolved
 
-$t->target_set($web, '/metrics', body(a => 9, b => 0));
+load(a => 9, b => 0);
 $t->wait_for(sub {
     grep { grep { $_->{status} eq 'resolved' } @{ $_->{json}{alerts} } }
          sent('/page');
@@ -153,7 +147,7 @@ isnt($resolved->{endsAt}, '0001-01-01T00:00:00Z', 'and when');
 # the receiver fails: it is tried again, and not lost over a kill
 
 $t->target_set($sink, '/page', { status => 500 });
-$t->target_set($web, '/metrics', body(a => 0, b => 0));
+load(a => 0, b => 0);
 
 my $tried = sent('/page');
 $t->wait_for(sub { sent('/page') > $tried }, 'a receiver that fails');
@@ -190,7 +184,7 @@ is(scalar @quick, 0, 'none is sent twice within group_interval');
 
 # another round, after all was resolved
 
-$t->target_set($web, '/metrics', body(a => 7));
+load(a => 7);
 $t->wait_for(sub { my @s = sent('/page');
                    $s[-1]{json}{status} eq 'firing' },
              'it fires again');
@@ -198,10 +192,13 @@ $t->wait_for(sub { my @s = sent('/page');
 $t->done;
 
 
-sub body {
+sub load {
     my %load = @_;
+    my $body = join '', map { "load{i=\"$_\"} $load{$_}\n" } sort keys %load;
 
-    return join '', map { "load{i=\"$_\"} $load{$_}\n" } sort keys %load;
+    is($t->http('PUT', '/metrics/job/app/instance/one', content => $body)
+       ->{status}, 200, 'load is ' . join ' ', map { "$_ $load{$_}" }
+                                              sort keys %load);
 }
 
 
