@@ -101,7 +101,8 @@ my $took = time - $pending_at;
 cmp_ok($took, '<', $for + 4, sprintf 'after %.1fs for a "for" of %ds', $took,
        $for);
 is(alert()->{activeAt}, $since, '... since the same moment');
-is(value('ALERTS{alertstate="firing"}'), '1', 'ALERTS is recorded');
+ok($t->poll(sub { value('ALERTS{alertstate="firing"}') eq '1' }, 3),
+   'ALERTS is recorded');
 
 # between the moment that it fires and the notice
 kill_helper('before the notice');
