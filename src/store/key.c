@@ -8,6 +8,7 @@
 
 
 static int64_t phr_floor_div(int64_t a, int64_t b);
+static int phr_window_valid(int level, int32_t window);
 
 
 void
@@ -57,7 +58,7 @@ phr_key_pack_get(phr_str_t key, phr_pack_key_t *k)
 {
     const uint8_t  *p;
 
-    if (key.len != PHR_KEY_PACK || (uint8_t) key.data[0] >= PHR_NLEVELS) {
+    if (key.len != PHR_KEY_PACK) {
         return 0;
     }
 
@@ -71,7 +72,7 @@ phr_key_pack_get(phr_str_t key, phr_pack_key_t *k)
     k->to = phr_get_be16(p + 13);
     k->seal = phr_get_be32(p + 15);
 
-    return 1;
+    return phr_window_valid(k->level, k->window);
 }
 
 
@@ -166,7 +167,18 @@ phr_key_window_get(phr_str_t key, int *level, int32_t *window)
     *level = p[0];
     *window = (int32_t) (phr_get_be32(p + 1) ^ 0x80000000U);
 
-    return *level < PHR_NLEVELS;
+    return phr_window_valid(*level, *window);
+}
+
+
+/* 0: a damaged key; no arithmetic with such a window may be done */
+
+static int
+phr_window_valid(int level, int32_t window)
+{
+    return level < PHR_NLEVELS
+           && window >= phr_window_of(level, PHR_KEY_TIME_MIN)
+           && window <= phr_window_of(level, PHR_KEY_TIME_MAX);
 }
 
 
