@@ -198,6 +198,11 @@ phr_yaml_write_scalar(phr_buf_t *b, phr_str_t s)
         plain = 0;
     }
 
+    /* at the start of a line it would end the document */
+    if (s.len >= 3 && memcmp(s.data, "...", 3) == 0) {
+        plain = 0;
+    }
+
     if (printable && plain) {
         phr_buf_str(b, s);
 

@@ -196,6 +196,8 @@ main(void)
     writes("a: b", "\"a: b\"");
     writes("http://a:1/", "http://a:1/");
     writes("*", "\"*\"");
+    writes("...", "\"...\"");
+    writes("..", "..");
     writes("a\n\"b\"", "\"a\\n\\\"b\\\"\"");
 
     phr_arena_destroy(arena);
