@@ -218,7 +218,9 @@ phr_api_series(phr_call_t *c, phr_err_t *err)
         return rc;
     }
 
-    qsort(list.ls, list.n, sizeof(phr_labels_t), phr_series_cmp);
+    if (list.n > 1) {
+        qsort(list.ls, list.n, sizeof(phr_labels_t), phr_series_cmp);
+    }
 
     phr_call_begin(c);
     phr_json_array(&c->json);
@@ -509,7 +511,9 @@ phr_api_metadata(phr_call_t *c, phr_err_t *err)
         }
     }
 
-    qsort(list.list, list.n, sizeof(phr_meta_t), phr_meta_cmp);
+    if (list.n > 1) {
+        qsort(list.list, list.n, sizeof(phr_meta_t), phr_meta_cmp);
+    }
 
     phr_call_begin(c);
     w = &c->json;
