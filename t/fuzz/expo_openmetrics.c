@@ -1,8 +1,7 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Any bytes as OpenMetrics; the same checks as of the text format, and
- * compiled as that target says.
+ * Any bytes as OpenMetrics; the same checks as of the text format.
  */
 
 #define FUZZ_FORMAT  PHR_EXPO_OPENMETRICS

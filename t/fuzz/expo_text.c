@@ -3,10 +3,6 @@
  *
  * Any bytes as text 0.0.4: the parser ends, reads nothing beyond the body,
  * and a sample parsed by prediction is the sample parsed in full.
- *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c99 \
- *         -D_GNU_SOURCE -Isrc t/fuzz/expo_text.c src/ingest/expo*.c \
- *         src/core/[a-z]*.c -ljansson -lpcre2-8 -lsnappy -lzstd -lz -lm
  */
 
 #include <stdlib.h>

@@ -5,11 +5,6 @@
  * and mode.  Each is pushed twice, exposed, and read again from its record,
  * which must give the same exposition; all of that is text that our own
  * parser reads.
- *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c99 \
- *         -D_GNU_SOURCE -Isrc t/fuzz/push_body.c src/ingest/push*.c \
- *         src/ingest/expo*.c src/core/[a-z]*.c -ljansson -lpcre2-8 \
- *         -lsnappy -lzstd -lz -lm
  */
 
 #include <stdlib.h>
@@ -85,7 +80,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&r, 0, sizeof(r));
     r.path = phr_str_of("/metrics/job/j/instance/i");
+#ifdef FUZZ_TYPE
+    r.content_type = phr_str_from_c(types[FUZZ_TYPE]);
+#else
     r.content_type = phr_str_from_c(types[data[0] & 3]);
+#endif
     r.method = data[0] >> 2 & 1 ? PHR_PUSH_POST : PHR_PUSH_PUT;
     r.mode = (phr_push_mode_e) (data[0] >> 3 & 3);
     r.body = phr_str_from(body, size - 1);

@@ -3,10 +3,6 @@
  *
  * Any bytes as the path of a push: a grouping key that is sorted and has a
  * job, or an error.
- *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c99 \
- *         -D_GNU_SOURCE -Isrc t/fuzz/push_path.c src/ingest/push_path.c \
- *         src/core/[a-z]*.c -ljansson -lpcre2-8 -lsnappy -lzstd -lz -lm
  */
 
 #include <stdlib.h>

@@ -1,0 +1,91 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Any bytes as an expression: an error has its place within the text, and
+ * what is parsed prints, on one line and indented, as text that is parsed to
+ * the same.
+ */
+
+#include "fuzz.h"
+
+#include "promql/promql.h"
+
+
+static void
+same(phr_str_t text, phr_type_e type, phr_str_t want)
+{
+    phr_err_t     err;
+    phr_buf_t     b;
+    phr_node_t   *node;
+    phr_arena_t  *arena;
+
+    arena = phr_arena_create(0);
+    phr_buf_init(&b, 0);
+    phr_err_init(&err);
+
+    if (phr_promql_parse(arena, text, PHR_PROMQL_EXPERIMENTAL, &node, &err)
+        != PHR_OK)
+    {
+        fprintf(stderr, "printed \"%.*s\": %s\n", (int) text.len, text.data,
+                err.text);
+        abort();
+    }
+
+    phr_promql_print(&b, node);
+
+    if (phr_promql_type(node) != type
+        || !phr_str_eq(phr_buf_view(&b), want))
+    {
+        fprintf(stderr, "printed \"%.*s\"\nagain   \"%.*s\"\n",
+                (int) want.len, want.data, (int) b.len, b.data);
+        abort();
+    }
+
+    phr_promql_destroy(node);
+    phr_buf_free(&b);
+    phr_arena_destroy(arena);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int           rc;
+    phr_err_t     err;
+    phr_buf_t     line, pretty;
+    phr_str_t     text;
+    phr_node_t   *node;
+    phr_arena_t  *arena;
+
+    text = fuzz_copy(data, size);
+    arena = phr_arena_create(16 * 1024 * 1024);
+    phr_err_init(&err);
+
+    rc = phr_promql_parse(arena, text, PHR_PROMQL_EXPERIMENTAL, &node, &err);
+
+    if (rc == PHR_OK) {
+        phr_buf_init(&line, 0);
+        phr_buf_init(&pretty, 0);
+        phr_promql_print(&line, node);
+        phr_promql_pretty(&pretty, node);
+
+        same(phr_buf_view(&line), phr_promql_type(node),
+             phr_buf_view(&line));
+        same(phr_buf_view(&pretty), phr_promql_type(node),
+             phr_buf_view(&line));
+
+        phr_promql_destroy(node);
+        phr_buf_free(&line);
+        phr_buf_free(&pretty);
+
+    } else {
+        fuzz_check(rc < 0 && err.code == rc && err.text[0] != '\0');
+        fuzz_check(err.start <= (int32_t) size);
+        fuzz_check(err.end <= (int32_t) size + 1);
+    }
+
+    phr_arena_destroy(arena);
+    fuzz_free(text);
+
+    return 0;
+}

@@ -1,0 +1,229 @@
+#!/usr/bin/perl
+
+# Copyright (C) The Pharos Authors
+
+# Writes what the fuzz targets start from, made of what other tests have:
+#
+#     perl t/fuzz/seeds.pl DIR
+#
+# makes DIR/<target>/<number> for each target.  PHAROS_CORPUS names a folder
+# with more configuration files, as for t/unit/settings_corpus.c.
+
+use warnings;
+use strict;
+
+use File::Basename qw/ dirname /;
+use File::Find;
+use File::Path qw/ make_path /;
+
+my $root = dirname(__FILE__) . '/../..';
+my $dir = shift or die "usage: seeds.pl DIR\n";
+my %n;
+
+# the number of the endpoint in api.c
+my %endpoint;
+{
+    my ($list) = slurp("$root/t/fuzz/api.c") =~ /paths\[\] = \{(.*?)\};/s;
+    my $i = 0;
+    $endpoint{$_} = $i++ for $list =~ /"(.*?)"/g;
+}
+
+
+# expressions
+
+for my $file (glob "$root/t/promql/*.test") {
+    for (split /\n/, slurp($file)) {
+        next unless /^\s*eval (instant at \S+|range from .* step \S+) (.*)/;
+        my $expr = $2;
+
+        seed('promql', $expr);
+        seed('api', request('/api/v1/query', 'query=' . encode($expr)))
+            if $n{promql} % 7 == 0;
+        seed('api', request('/api/v1/query_range', 'query=' . encode($expr)
+             . '&start=1699999000&end=1700000000&step=15'))
+            if $n{promql} % 7 == 1;
+        seed('promql_selector', $_) for $expr =~ /(\w*\{[^}]*\})/g;
+    }
+}
+
+seed('promql', $_) for 'a[5m:1m] @ end() offset -1h', '{"a.b", c!~"d|e"}',
+    'histogram_quantile(0.9, sum by (le) (rate(h_bucket[5m])))',
+    'a / on(x) group_left(y) b', '{{schema:1 sum:2 buckets:[1 2]}}',
+    'sum without (a) (b) unless bool c', "a # comment\n + 0x1f ^ -1e-3";
+
+seed('promql_selector', $_) for 'up', '{__name__=~"a|b",c=""}',
+    '{"quoted.name", `x`!~\'y\'}';
+
+
+# matchers, patterns, names
+
+my @matchers = ('a="b"', '{a="b",c=~"d.*"}', '{a!="b", c!~d}', 'a=b',
+                '"a b"="c\\n\\"d"', '{"a"=~"x|y",}');
+seed('matchers', $_) for @matchers;
+
+seed('regex', "$_->[0]\n$_->[1]\n$_->[2]") for
+    [ 'a|b|cd', '$0', 'cd' ], [ '(.*):(\d+)', '${1}-$2', 'host:9100' ],
+    [ '(?i)ab[^c-e]{2,5}?', '', 'ABxyz' ], [ '(?P<n>\pL+)\b', '$n', 'abc' ],
+    [ '\Qa.b\E.+', '$$', 'a.bc' ], [ '[[:alpha:]]*(x+x+)+y', '$9', 'xxxx' ],
+    [ 'foo.*|^bar$', '', 'bar' ], [ '\x{10FFFF}\101\C?', '', 'A' ],
+    [ '(?s-i:a.(?U)b*)', '', "a\nb" ];
+
+seed('labels', join '', map { pack 'C/a*', $_ } @$_) for
+    [ 'a', 'b' ], [ '__name__', 'up', 'job', 'x' ], [];
+
+
+# JSON, YAML and files
+
+seed('json', $_) for '{"a":[1,-2.5e3,true,null,"\u00e9\ud83d\ude00"]}',
+    '[[[]],{"":{}}]', '1e400', '"\\u0000"',
+    '{"range":{"from":"2023-11-14T22:00:00Z"},"targets":[{"target":"a"}]}';
+
+seed('yaml', $_) for "a: &x [1, 2.5, ~, yes]\nb: *x\n", "- |\n  text\n- >-\n"
+    . "  folded\n\n  x\n", "? a\n: \"\\u263a\\n\"\n", "<<: {a: 1}\nb: 'it''s'\n";
+
+my @files = ("$root/conf", grep { defined && -d } $ENV{PHAROS_CORPUS});
+
+find({ no_chdir => 1, wanted => sub {
+    return unless -f && -s _ < 8000 && /\.ya?ml$/;
+    my $text = slurp($_);
+
+    seed('yaml', $text) if -s $_ < 2000;
+    seed('prometheus_yml', $text) if $text =~ /^(?:scrape_configs|global):/m
+                                     && $text !~ /^route:/m;
+    seed('alertmanager_yml', $text) if $text =~ /^(?:route|receivers):/m;
+    seed('rules_yml', $text) if $text =~ /^groups:/m;
+} }, @files);
+
+
+# templates
+
+for my $case (split /^---\n/m, slurp("$root/t/lua/template_rule.txt")) {
+    my ($text) = split /^=>\n/m, $case;
+    chomp $text;
+    seed('template', "\0$text");
+    seed('template', "\1$text") if $n{template} % 3 == 0;
+}
+
+seed('template', "\1$_") for '{{ range .Alerts.Firing }}{{ .Labels.x }}'
+    . '{{ end }}', '{{ define "a" }}{{ . | toUpper }}{{ end }}'
+    . '{{ template "a" .Status }}', '{{ .CommonLabels | toJson }}';
+seed('template', "\2<a href=\"{{ .ExternalURL }}\">{{ \"<b>\" }}</a>");
+
+
+# other requests
+
+seed('api', request(@$_)) for
+    [ '/api/v1/series', 'match[]=a&match[]={i="1"}&start=0' ],
+    [ '/api/v1/labels', 'limit=2&match[]=a' ],
+    [ '/api/v1/label/', 'i/values', 'match[]=a&end=1700000000.5' ],
+    [ '/api/v1/label/', 'U__a_2e_b/values', '' ],
+    [ '/api/v1/format_query', 'query=a%2bb' ],
+    [ '/api/v1/targets', 'state=active&scrapePool=node' ],
+    [ '/api/v1/rules', 'type=alert&match[]={severity="page"}'
+      . '&exclude_alerts=true&rule_name[]=A&group_limit=1' ],
+    [ '/api/v1/status/tsdb', 'limit=3' ],
+    [ '/api/v1/status/', 'runtimeinfo', '' ],
+    [ '', '/-/ready', '' ], [ '', '/graph', '' ];
+
+for my $kind (qw{ /json /simplejson }) {
+    seed('api', request("$kind/$_->[0]", '', $_->[1], 3)) for
+        [ 'search', '{"target":"a"}' ],
+        [ 'query', '{"range":{"from":"2023-11-14T22:00:00Z","to":'
+          . '"2023-11-14T22:13:20Z"},"intervalMs":15000,"maxDataPoints":50,'
+          . '"targets":[{"refId":"A","target":"a","type":"timeserie"},'
+          . '{"target":"sum(a)","type":"table","payload":{}}],'
+          . '"adhocFilters":[{"key":"i","operator":"=","value":"1"}]}' ],
+        [ 'annotations', '{"range":{"from":"2023-11-14T22:00:00Z","to":'
+          . '"2023-11-14T22:13:20Z"},"annotation":{"query":"a > 1"}}' ],
+        [ 'tag-values', '{"key":"i"}' ];
+}
+seed('api', request('/json/variable', '',
+     '{"payload":{"target":"label_values(a, i)"},"range":{}}', 3));
+
+
+# what is pushed and scraped
+
+my $text = "# HELP c_total It.\n# TYPE c_total counter\n"
+    . "c_total{a=\"b\\n\\\"\",d=\"e\"} 1.5 1700000000000\nc_total 2\n"
+    . "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\n"
+    . "h_sum 3\nh_count 2\n";
+my $open = "# TYPE c counter\n# UNIT c_seconds seconds\n"
+    . "c_total{a=\"b\"} 1 1700000000.5 # {t=\"x\"} 0.5 1\nc_created 1\n"
+    . "# TYPE s stateset\ns{s=\"on\"} 1\n# EOF\n";
+
+seed('expo_text', $text);
+seed('expo_text', "{\"a.b\",c=\"d\"} NaN\n");
+seed('expo_openmetrics', $open);
+seed('push_body', chr($_) . $text) for 0, 4, 8, 64;
+seed('push_body', "\1$open");
+seed('push_path', $_) for 'j/instance/i', 'j/a@base64/YWJj', '@base64/ag==/b/%2F';
+
+my $label = bytes(1, bytes(1, 'x') . bytes(2, '1'));
+my $bucket = bytes(3, "\x08\3" . number(2, 1));
+
+for my $m ([ 0, 3, number(1, 2.5) ], [ 1, 2, number(1, 2.5) ],
+           [ 3, 5, number(1, 2.5) ],
+           [ 2, 4, "\x08\7" . number(2, 7) . bytes(3, number(1, 0.5)
+             . number(2, 8)) ],
+           [ 4, 7, "\x08\4" . number(2, 9) . $bucket ])
+{
+    my $family = bytes(1, 'm') . bytes(2, 'It.') . "\x18" . chr($m->[0])
+        . bytes(4, $label . bytes($m->[1], $m->[2]) . "\x30\x80\x01");
+    seed('push_protobuf', "\0" . pack('C/a*', $family));
+    seed('push_body', "\2" . pack('C/a*', $family));
+}
+
+
+# records: any bytes do, the target encodes some of them itself
+
+seed('store_chunk', chr($_) . "\x10" . pack('d<*', 1 .. 40)) for 0 .. 4;
+seed('store_chunk', "\1\0" . pack('d<*', map { $_ / 10 } 1 .. 100));
+seed('store_chunk', "\1\0" . pack('d<*', (1e300, -0.0, 'NaN') x 9));
+
+
+sub seed {
+    my ($target, $text) = @_;
+
+    make_path("$dir/$target") unless $n{$target};
+    open my $f, '>', "$dir/$target/" . sprintf('%04d', $n{$target}++)
+        or die "open $dir/$target: $!";
+    binmode $f;
+    print {$f} $text;
+    close $f or die "close: $!";
+}
+
+
+# the lines that follow the two bytes; the last argument is the second byte
+sub request {
+    my ($path, @lines) = @_;
+
+    my $bits = @lines && $lines[-1] =~ /^\d$/ ? pop @lines : 4;
+
+    return chr($endpoint{$path}) . chr($bits) . join("\n", @lines)
+        if exists $endpoint{$path};
+
+    return chr($endpoint{''}) . chr($bits) . join("\n", $path, @lines);
+}
+
+
+sub encode {
+    my ($s) = @_;
+
+    $s =~ s/([&%+#;])/sprintf '%%%02X', ord $1/ge;
+
+    return $s;
+}
+
+
+sub bytes { return chr($_[0] << 3 | 2) . pack('C/a*', $_[1]) }
+sub number { return chr($_[0] << 3 | 1) . pack('d<', $_[1]) }
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $f, '<', $path or die "open $path: $!";
+    local $/;
+
+    return scalar <$f>;
+}

@@ -1,0 +1,242 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Any bytes as what the store reads from disk, the checksum being right by
+ * chance: the first byte chooses what.  Damage is told, never read past.
+ * And any doubles and integers come back from a chunk bit for bit.
+ */
+
+#include "fuzz.h"
+
+#include "store/bits.h"
+#include "store/block.h"
+#include "store/loose.h"
+#include "store/postings.h"
+#include "store/row.h"
+#include "store/series.h"
+#include "store/source.h"
+
+
+/* bytes followed by what decoders of chunks may look at */
+static uint8_t *
+padded(phr_str_t in)
+{
+    uint8_t  *p;
+
+    p = malloc(in.len + PHR_BITS_PAD);
+    fuzz_check(p != NULL);
+
+    if (in.len != 0) {
+        memcpy(p, in.data, in.len);
+    }
+
+    memset(p + in.len, 0xa5, PHR_BITS_PAD);
+
+    return p;
+}
+
+
+static void
+chunk(phr_str_t in, size_t n)
+{
+    double    v[PHR_CHUNK_MAX_SAMPLES];
+    int64_t   first, x[PHR_CHUNK_MAX_SAMPLES];
+    uint8_t  *p;
+
+    p = padded(in);
+
+    phr_chunk_decode(p, in.len, v, n);
+    phr_ints_decode(p, in.len, x, n);
+    phr_ints_first(p, in.len, &first);
+
+    free(p);
+}
+
+
+static void
+again(phr_str_t in)
+{
+    size_t    i, n, len;
+    double    v[PHR_CHUNK_MAX_SAMPLES], w[PHR_CHUNK_MAX_SAMPLES];
+    int64_t   x[PHR_CHUNK_MAX_SAMPLES], y[PHR_CHUNK_MAX_SAMPLES];
+    uint8_t  *p, out[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
+
+    n = phr_min(in.len / 8, PHR_CHUNK_MAX_SAMPLES);
+    if (n == 0) {
+        return;
+    }
+
+    memcpy(v, in.data, n * 8);
+    memcpy(x, in.data, n * 8);
+
+    len = phr_chunk_encode(v, n, out);
+    fuzz_check(len <= sizeof(out));
+
+    p = padded(phr_str_from((char *) out, len));
+    fuzz_check(phr_chunk_decode(p, len, w, n) == PHR_OK);
+    fuzz_check(memcmp(v, w, n * 8) == 0);
+    free(p);
+
+    for (i = 0; i < n; i++) {
+        x[i] >>= 4;
+    }
+
+    len = phr_ints_encode(x, n, out);
+    fuzz_check(len <= sizeof(out));
+
+    p = padded(phr_str_from((char *) out, len));
+    fuzz_check(phr_ints_decode(p, len, y, n) == PHR_OK);
+    fuzz_check(memcmp(x, y, n * 8) == 0);
+    free(p);
+}
+
+
+static void
+pack(phr_str_t in)
+{
+    size_t           i;
+    double           v[PHR_CHUNK_MAX_SAMPLES];
+    int64_t          t_ms[PHR_CHUNK_MAX_SAMPLES];
+    phr_pack_t       p;
+    phr_pack_key_t   key;
+    phr_chunk_ref_t  ref;
+
+    if (in.len < PHR_KEY_PACK
+        || !phr_key_pack_get(phr_str_from(in.data, PHR_KEY_PACK), &key))
+    {
+        return;
+    }
+
+    in = fuzz_copy(in.data + PHR_KEY_PACK, in.len - PHR_KEY_PACK);
+    phr_pack_key_min(&key);
+    phr_pack_key_max(&key);
+
+    if (phr_pack_open(&key, in, &p) == PHR_OK) {
+
+        phr_pack_find(&p, key.first + 7);
+
+        for (i = 0; i < p.nchunks; i++) {
+            if (phr_pack_chunk(&p, i, &ref) == PHR_OK) {
+                fuzz_check(ref.n <= PHR_CHUNK_MAX_SAMPLES);
+                phr_chunk_ref_times(&ref, t_ms);
+                phr_chunk_ref_values(&ref, v);
+            }
+        }
+    }
+
+    fuzz_free(in);
+}
+
+
+static void
+key(phr_str_t in)
+{
+    char           s[PHR_KEY_STR];
+    int            level, is_long;
+    size_t         len, used, n;
+    int32_t        window;
+    uint8_t        k[PHR_KEY_STR_MAX];
+    phr_str_t      back;
+    phr_head_t     head;
+    phr_row_key_t  row;
+
+    phr_key_row_get(in, &row);
+    phr_key_window_get(in, &level, &window);
+    phr_key_str_get((const uint8_t *) in.data, in.len, s, &len, &used);
+
+    n = phr_key_str(k, in, 0, &is_long);
+    fuzz_check(n <= sizeof(k));
+
+    if (!is_long) {
+        back = fuzz_copy(k, n);
+        fuzz_check(phr_key_str_get((const uint8_t *) back.data, n, s, &len,
+                                   &used) == PHR_OK);
+        fuzz_check(used == n
+                   && phr_str_eq(phr_str_from(s, len), in));
+        fuzz_free(back);
+    }
+
+    if (in.len >= PHR_KEY_HEAD) {
+        phr_head_decode(phr_str_from(in.data, PHR_KEY_HEAD),
+                        phr_str_from(in.data + PHR_KEY_HEAD,
+                                     in.len - PHR_KEY_HEAD), &head);
+    }
+}
+
+
+static void
+record(phr_str_t in)
+{
+    size_t             n;
+    int64_t            last[PHR_GROUP_SIZE];
+    phr_sids_t         ids;
+    phr_loose_t        loose[PHR_LOOSE_MAX];
+    phr_window_t       w;
+    const uint8_t     *v;
+    phr_loose_head_t   head;
+
+    phr_window_decode(in, &w);
+    phr_group_decode(in, last);
+
+    if (phr_row_decode(in, &v, &n) == PHR_OK && n != 0) {
+        fuzz_check((const char *) v + 8 * n == in.data + in.len);
+    }
+
+    if (phr_loose_head(in, &head) == PHR_OK
+        && phr_loose_decode(3, in, loose, &n) == PHR_OK)
+    {
+        fuzz_check(n == head.n && n <= PHR_LOOSE_MAX);
+        phr_loose_sort(loose, n);
+    }
+
+    memset(&ids, 0, sizeof(ids));
+    ids.nalloc = 64;
+    ids.v = malloc(ids.nalloc * sizeof(phr_sid_t));
+    fuzz_check(ids.v != NULL);
+
+    if (phr_post_decode(17, in, &ids) == PHR_OK) {
+        fuzz_check(ids.n > 0 && ids.n <= ids.nalloc && ids.v[0] == 17);
+        phr_sids_sort(&ids);
+    }
+
+    free(ids.v);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    phr_str_t  in;
+
+    if (size < 2) {
+        return 0;
+    }
+
+    in = fuzz_copy(data + 2, size - 2);
+
+    switch (data[0] % 5) {
+
+    case 0:
+        chunk(in, data[1] + 1u);
+        break;
+
+    case 1:
+        again(in);
+        break;
+
+    case 2:
+        pack(in);
+        break;
+
+    case 3:
+        key(in);
+        break;
+
+    default:
+        record(in);
+    }
+
+    fuzz_free(in);
+
+    return 0;
+}
