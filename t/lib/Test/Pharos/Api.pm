@@ -225,7 +225,7 @@ sub load_samples {
     my $addr = port_of($t, $t->target('/metrics' => $body));
 
     $t->write_file('prometheus.yml', <<"END");
-global: { scrape_interval: 1s, scrape_timeout: 1s }
+global: { scrape_interval: 2s, scrape_timeout: 2s }
 scrape_configs:
 - job_name: load
   static_configs: [{ targets: ['$addr'], labels: { instance: i } }]
