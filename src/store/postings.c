@@ -318,23 +318,8 @@ phr_post_read(phr_txn_t *txn, uint32_t list, phr_sids_t *out,
             break;
         }
 
-        if (body.len < PHR_POST_HEADER) {
-            rc = phr_err_set(err, PHR_ECORRUPT, "damaged list %u", list);
-            break;
-        }
-
-        rc = phr_sids_reserve(out,
-                         phr_get_be16((const uint8_t *) body.data + 4));
+        rc = phr_post_take(list, k, body, out, err);
         if (rc != PHR_OK) {
-            rc = phr_err_set(err, rc, "too much memory needed for a list "
-                             "of series");
-            break;
-        }
-
-        rc = phr_post_decode(phr_get_be32((const uint8_t *) k.data + 4), body,
-                             out);
-        if (rc != PHR_OK) {
-            rc = phr_err_set(err, rc, "damaged list %u", list);
             break;
         }
 
@@ -344,6 +329,29 @@ phr_post_read(phr_txn_t *txn, uint32_t list, phr_sids_t *out,
     phr_cursor_close(cursor);
 
     return rc < 0 ? rc : PHR_OK;
+}
+
+
+int
+phr_post_take(uint32_t list, phr_str_t key, phr_str_t body, phr_sids_t *out,
+    phr_err_t *err)
+{
+    int  rc;
+
+    if (body.len < PHR_POST_HEADER) {
+        return phr_err_set(err, PHR_ECORRUPT, "damaged list %u", list);
+    }
+
+    rc = phr_sids_reserve(out, phr_get_be16((const uint8_t *) body.data + 4));
+    if (rc != PHR_OK) {
+        return phr_err_set(err, rc, "too much memory needed for a list of "
+                           "series");
+    }
+
+    rc = phr_post_decode(phr_get_be32((const uint8_t *) key.data + 4), body,
+                         out);
+
+    return rc == PHR_OK ? rc : phr_err_set(err, rc, "damaged list %u", list);
 }
 
 

@@ -28,6 +28,10 @@ int phr_post_read(phr_txn_t *txn, uint32_t list, phr_sids_t *out,
 /* decodes one record's body; room for its ids must be in out */
 int phr_post_decode(uint32_t first, phr_str_t body, phr_sids_t *out);
 
+/* adds the ids of one record, given its key, to the end of out */
+int phr_post_take(uint32_t list, phr_str_t key, phr_str_t body,
+    phr_sids_t *out, phr_err_t *err);
+
 
 /* sorts and removes duplicates */
 void phr_sids_sort(phr_sids_t *s);

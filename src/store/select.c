@@ -9,10 +9,15 @@
 #include <stdlib.h>
 
 #include "core/alloc.h"
+#include "store/alive.h"
 #include "store/index.h"
 #include "store/postings.h"
 #include "store/reader.h"
 #include "store/series.h"
+
+
+/* reading the labels of a series costs as much as so many ids of a list */
+#define PHR_LABELS_COST  64
 
 
 typedef struct {
@@ -41,6 +46,8 @@ typedef struct {
     size_t        n;
     size_t        nalloc;
     size_t        limit;        /* 0: none */
+    phr_alive_t   alive;
+    phr_err_t    *err;
 } phr_strings_t;
 
 
@@ -63,9 +70,11 @@ static int phr_querier_label_values(phr_querier_t *base, phr_str_t name,
     int *truncated, phr_err_t *err);
 static int phr_values_visit(void *data, phr_str_t value,
     const phr_pair_t *pair);
+static int phr_strings_begin(phr_store_querier_t *q, phr_strings_t *s,
+    const phr_str_t *name, const phr_matcher_t *m, size_t n, int64_t min_ms,
+    int64_t max_ms, phr_arena_t *arena, phr_sids_t *sids, phr_err_t *err);
 static int phr_select_strings(phr_store_querier_t *q, const phr_str_t *name,
-    const phr_matcher_t *m, size_t n, phr_arena_t *arena,
-    phr_strings_t *s, phr_err_t *err);
+    const phr_sids_t *sids, phr_strings_t *s, phr_err_t *err);
 static int phr_strings_add(phr_strings_t *s, phr_str_t str, int copy);
 static void phr_strings_sort(phr_strings_t *s);
 static int phr_strings_cmp(const void *a, const void *b);
@@ -137,6 +146,7 @@ phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
 {
     int                   rc;
     phr_sids_t            sids;
+    phr_alive_t           alive;
     phr_reader_t        **slot;
     phr_store_set_t      *set;
     phr_store_querier_t  *q;
@@ -155,6 +165,18 @@ phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
     rc = phr_index_select(q->txn, m, n, arena, &sids, err);
     if (rc != PHR_OK) {
         return rc;
+    }
+
+    if (hints != NULL && hints->labels_only) {
+        rc = phr_alive_init(&alive, q->txn, min_ms, max_ms, arena, err);
+
+        if (rc == PHR_OK) {
+            rc = phr_alive_filter(&alive, &sids, err);
+        }
+
+        if (rc != PHR_OK) {
+            return rc;
+        }
     }
 
     set->sid = sids.v;
@@ -305,18 +327,22 @@ phr_querier_label_names(phr_querier_t *base, const phr_matcher_t *m,
     phr_err_t *err)
 {
     int                   rc;
+    phr_sids_t            sids;
     phr_strings_t         s;
     phr_store_querier_t  *q;
 
     q = (phr_store_querier_t *) base;
 
-    memset(&s, 0, sizeof(s));
-    s.arena = arena;
+    rc = phr_strings_begin(q, &s, NULL, m, n, min_ms, max_ms, arena, &sids,
+                           err);
+    if (rc == PHR_OK) {
+        rc = phr_names_each(q->txn, phr_names_visit, &s, err);
 
-    rc = n == 0 ? phr_names_each(q->txn, phr_names_visit, &s, err)
-                : phr_select_strings(q, NULL, m, n, arena, &s, err);
+    } else if (rc == PHR_AGAIN) {
+        rc = phr_select_strings(q, NULL, &sids, &s, err);
+    }
 
-    if (rc != PHR_OK) {
+    if (rc < 0) {
         return rc == PHR_ELIMIT || rc == PHR_ENOMEM
                ? phr_err_set(err, rc, "too much memory needed for label "
                              "names") : rc;
@@ -331,7 +357,23 @@ phr_querier_label_names(phr_querier_t *base, const phr_matcher_t *m,
 static int
 phr_names_visit(void *data, phr_str_t name, const phr_name_t *n)
 {
-    return phr_strings_add(data, name, 1);
+    int             rc;
+    phr_pair_t      pair;
+    phr_strings_t  *s = data;
+
+    if (!s->alive.all) {
+        rc = phr_pair_find(s->alive.txn, n->id, phr_str_of(""), &pair,
+                           s->err);
+        if (rc == PHR_OK) {
+            rc = phr_alive_any(&s->alive, pair.list, s->err);
+        }
+
+        if (rc != PHR_OK) {
+            return rc < 0 ? rc : PHR_OK;
+        }
+    }
+
+    return phr_strings_add(s, name, 1);
 }
 
 
@@ -343,15 +385,15 @@ phr_querier_label_values(phr_querier_t *base, phr_str_t name,
 {
     int                   rc;
     phr_name_t            id;
+    phr_sids_t            sids;
     phr_strings_t         s;
     phr_store_querier_t  *q;
 
     q = (phr_store_querier_t *) base;
 
-    memset(&s, 0, sizeof(s));
-    s.arena = arena;
-
-    if (n == 0) {
+    rc = phr_strings_begin(q, &s, &name, m, n, min_ms, max_ms, arena, &sids,
+                           err);
+    if (rc == PHR_OK) {
         /* values come about in order: one more than asked for is enough */
         s.limit = limit > 0 ? limit + 1 : 0;
 
@@ -361,8 +403,8 @@ phr_querier_label_values(phr_querier_t *base, phr_str_t name,
                                 phr_values_visit, &s, err);
         }
 
-    } else {
-        rc = phr_select_strings(q, &name, m, n, arena, &s, err);
+    } else if (rc == PHR_AGAIN) {
+        rc = phr_select_strings(q, &name, &sids, &s, err);
     }
 
     if (rc < 0) {
@@ -380,43 +422,94 @@ phr_querier_label_values(phr_querier_t *base, phr_str_t name,
 static int
 phr_values_visit(void *data, phr_str_t value, const phr_pair_t *pair)
 {
+    int             rc;
     phr_strings_t  *s = data;
 
     if (s->limit != 0 && s->n == s->limit) {
         return PHR_DONE;
     }
 
+    rc = phr_alive_any(&s->alive, pair->list, s->err);
+    if (rc != PHR_OK) {
+        return rc < 0 ? rc : PHR_OK;
+    }
+
     return phr_strings_add(s, value, 1);
 }
 
 
-/* names, or the values of one, of the series that match */
+/*
+ * PHR_OK if the names, or the values of one, are best found by their lists,
+ * which s->alive then tells the good ones of; PHR_AGAIN if sids has so few
+ * series that a look at their labels is less work.
+ */
+static int
+phr_strings_begin(phr_store_querier_t *q, phr_strings_t *s,
+    const phr_str_t *name, const phr_matcher_t *m, size_t n, int64_t min_ms,
+    int64_t max_ms, phr_arena_t *arena, phr_sids_t *sids, phr_err_t *err)
+{
+    int         rc;
+    phr_name_t  id;
+    phr_pair_t  pair;
+
+    memset(s, 0, sizeof(phr_strings_t));
+    s->arena = arena;
+    s->err = err;
+
+    rc = phr_alive_init(&s->alive, q->txn, min_ms, max_ms, arena, err);
+    if (rc != PHR_OK || n == 0) {
+        return rc;
+    }
+
+    rc = phr_index_select(q->txn, m, n, arena, sids, err);
+    if (rc == PHR_OK) {
+        rc = phr_alive_filter(&s->alive, sids, err);
+    }
+
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_name_find(q->txn, name != NULL ? *name : phr_str_of(""), &id,
+                       err);
+    if (rc == PHR_OK) {
+        rc = phr_pair_find(q->txn, id.id, phr_str_of(""), &pair, err);
+    }
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    if (rc == PHR_NOTFOUND || sids->n * PHR_LABELS_COST < pair.nseries) {
+        return PHR_AGAIN;
+    }
+
+    return phr_alive_narrow(&s->alive, sids, arena, err);
+}
+
+
+/* names, or the values of one, of the series */
 static int
 phr_select_strings(phr_store_querier_t *q, const phr_str_t *name,
-    const phr_matcher_t *m, size_t n, phr_arena_t *arena,
-    phr_strings_t *s, phr_err_t *err)
+    const phr_sids_t *sids, phr_strings_t *s, phr_err_t *err)
 {
     int           rc;
     size_t        i, k;
     phr_str_t     value;
-    phr_sids_t    sids;
     phr_arena_t  *scratch;
     phr_labels_t  ls;
 
-    rc = phr_index_select(q->txn, m, n, arena, &sids, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
+    rc = PHR_OK;
 
     scratch = phr_arena_create(0);
     if (scratch == NULL) {
         return PHR_ENOMEM;
     }
 
-    for (i = 0; i < sids.n && rc == PHR_OK; i++) {
+    for (i = 0; i < sids->n && rc == PHR_OK; i++) {
         phr_arena_reset(scratch);
 
-        rc = phr_series_labels(q->txn, sids.v[i], scratch, &ls, err);
+        rc = phr_series_labels(q->txn, sids->v[i], scratch, &ls, err);
         if (rc != PHR_OK) {
             break;
         }

@@ -291,21 +291,21 @@ check_names(void)
     phr_err_init(&err);
     storage->querier(storage, &q, &err);
 
-    rc = q->ops->label_names(q, NULL, 0, 0, 1, 0, arena, &v, &n, &cut, &err);
+    rc = q->ops->label_names(q, NULL, 0, 0, 2000, 0, arena, &v, &n, &cut, &err);
     is_int(rc, PHR_OK, "label names are found");
     is_int(n, 6, "six of them");
     is_str(v[0].data, "__name__", "in order");
     is_str(v[5].data, "zone", "to the last");
 
-    rc = q->ops->label_names(q, NULL, 0, 0, 1, 2, arena, &v, &n, &cut, &err);
+    rc = q->ops->label_names(q, NULL, 0, 0, 2000, 2, arena, &v, &n, &cut, &err);
     ok(rc == PHR_OK && n == 2 && cut, "a limit cuts names");
 
     phr_matcher_init(&m, PHR_MATCH_EQ, phr_str_of("id"), phr_str_of("id-2"),
                      &err);
-    rc = q->ops->label_names(q, &m, 1, 0, 1, 0, arena, &v, &n, &cut, &err);
+    rc = q->ops->label_names(q, &m, 1, 0, 2000, 0, arena, &v, &n, &cut, &err);
     ok(rc == PHR_OK && n == 3 && !cut, "names of the series that match");
 
-    rc = q->ops->label_values(q, phr_str_of("code"), NULL, 0, 0, 1, 0, arena,
+    rc = q->ops->label_values(q, phr_str_of("code"), NULL, 0, 0, 2000, 0, arena,
                               &v, &n, &cut, &err);
     ok(rc == PHR_OK && n == 11 && !cut, "values of a label");
 
@@ -315,20 +315,20 @@ check_names(void)
 
     is_int(i, n, "in order, each once");
 
-    rc = q->ops->label_values(q, phr_str_of("code"), NULL, 0, 0, 1, 5, arena,
+    rc = q->ops->label_values(q, phr_str_of("code"), NULL, 0, 0, 2000, 5, arena,
                               &v, &n, &cut, &err);
     ok(rc == PHR_OK && n == 5 && cut, "a limit cuts values");
 
-    rc = q->ops->label_values(q, phr_str_of("code"), &m, 1, 0, 1, 0, arena,
+    rc = q->ops->label_values(q, phr_str_of("code"), &m, 1, 0, 2000, 0, arena,
                               &v, &n, &cut, &err);
     ok(rc == PHR_OK && n == 1, "values of the series that match");
     phr_matcher_destroy(&m);
 
-    rc = q->ops->label_values(q, phr_str_of("none"), NULL, 0, 0, 1, 0, arena,
+    rc = q->ops->label_values(q, phr_str_of("none"), NULL, 0, 0, 2000, 0, arena,
                               &v, &n, &cut, &err);
     ok(rc == PHR_OK && n == 0, "a label that nobody has");
 
-    rc = q->ops->label_values(q, phr_str_of("long"), NULL, 0, 0, 1, 0, arena,
+    rc = q->ops->label_values(q, phr_str_of("long"), NULL, 0, 0, 2000, 0, arena,
                               &v, &n, &cut, &err);
     ok(rc == PHR_OK && n == 3 && v[0].len == 700 && v[2].len == 3000,
        "values too long for a key");

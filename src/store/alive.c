@@ -1,0 +1,590 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Alive: see alive.h.
+ *
+ * What is sealed: the record of a group has the time of the newest sample of
+ * each series, and the packs of the windows in the range have a highest id.
+ * What is not sealed: layouts that have rows in the range, and loose samples.
+ */
+
+#include "store/alive.h"
+
+#include "store/block.h"
+#include "store/loose.h"
+#include "store/series.h"
+#include "store/source.h"
+
+
+/* of a source, in the order of their ids */
+typedef struct {
+    phr_head_t  head;
+    uint8_t     found;          /* a row of it is in the range */
+} phr_alive_layout_t;
+
+
+static int phr_alive_room(phr_alive_t *a, phr_arena_t *arena,
+    phr_err_t *err);
+static int phr_alive_high(phr_alive_t *a, phr_err_t *err);
+static int phr_alive_level(phr_alive_t *a, phr_cursor_t *cursor, int level,
+    phr_err_t *err);
+static int phr_alive_rows(phr_alive_t *a, phr_arena_t *arena,
+    phr_err_t *err);
+static int phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
+    phr_arena_t *arena, phr_err_t *err);
+static phr_alive_layout_t *phr_alive_find(const phr_array_t *layouts,
+    uint32_t id);
+static int phr_alive_layout(phr_alive_t *a, const phr_head_t *h,
+    phr_arena_t *arena, phr_err_t *err);
+static int phr_alive_group(phr_alive_t *a, uint32_t group, phr_err_t *err);
+static int phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err);
+static int phr_alive_is(phr_alive_t *a, phr_sid_t sid, phr_err_t *err);
+
+
+#define phr_alive_set(a, sid)                                                 \
+    ((a)->bits[phr_group_of(sid)][((sid) & (PHR_GROUP_SIZE - 1)) / 64]        \
+     |= UINT64_C(1) << ((sid) & 63))
+
+
+int
+phr_alive_init(phr_alive_t *a, phr_txn_t *txn, int64_t min_ms,
+    int64_t max_ms, phr_arena_t *arena, phr_err_t *err)
+{
+    int  rc;
+
+    memset(a, 0, sizeof(phr_alive_t));
+
+    a->txn = txn;
+    phr_sids_init(&a->ids, arena);
+    a->min_ms = phr_max(min_ms, PHR_KEY_TIME_MIN);
+    a->max_ms = phr_min(max_ms, PHR_KEY_TIME_MAX);
+
+    if (a->min_ms == PHR_KEY_TIME_MIN && a->max_ms == PHR_KEY_TIME_MAX) {
+        a->all = 1;
+        return PHR_OK;
+    }
+
+    rc = phr_alive_room(a, arena, err);
+    if (rc == PHR_OK) {
+        rc = phr_alive_high(a, err);
+    }
+    if (rc == PHR_OK) {
+        rc = phr_alive_rows(a, arena, err);
+    }
+
+    return rc;
+}
+
+
+/* bits for all series that there are */
+static int
+phr_alive_room(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
+{
+    int            rc;
+    phr_str_t      k, v;
+    phr_cursor_t  *cursor;
+
+    rc = phr_cursor_open(a->txn, PHR_DB_SERIES, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_cursor_last(cursor, &k, &v, err);
+
+    if (rc == PHR_OK && k.len == PHR_KEY_SERIES) {
+        a->ngroups = phr_group_of(phr_get_be32((const uint8_t *) k.data)) + 1;
+    }
+
+    phr_cursor_close(cursor);
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    a->known = phr_arena_calloc(arena, a->ngroups + 1, 1);
+    a->bits = phr_arena_calloc(arena, a->ngroups + 1, sizeof(a->bits[0]));
+
+    if (a->known == NULL || a->bits == NULL) {
+        return phr_err_set(err, phr_arena_rc(arena), "too much memory needed "
+                           "for series");
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_alive_high(phr_alive_t *a, phr_err_t *err)
+{
+    int            rc, level;
+    phr_cursor_t  *cursor;
+
+    rc = phr_cursor_open(a->txn, PHR_DB_PACK, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    for (level = 0; level < PHR_NLEVELS && rc == PHR_OK; level++) {
+        rc = phr_alive_level(a, cursor, level, err);
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc;
+}
+
+
+/*
+ * The newest windows first.  In each, the packs of the highest group stand
+ * last; a window without a higher group than is known already has nothing
+ * to add.
+ */
+static int
+phr_alive_level(phr_alive_t *a, phr_cursor_t *cursor, int level,
+    phr_err_t *err)
+{
+    int             rc;
+    int32_t         window, first;
+    uint8_t         key[PHR_KEY_WINDOW];
+    phr_str_t       k, v;
+    phr_pack_key_t  p;
+
+    first = phr_window_of(level, a->min_ms) - 1;
+    window = phr_window_of(level, a->max_ms) + 1;
+
+    for ( ;; ) {
+        phr_key_window(key, level, window);
+        rc = phr_cursor_before(cursor, key, sizeof(key), &k, &v, err);
+
+        if (rc != PHR_OK || !phr_key_pack_get(k, &p) || p.level != level
+            || p.window < first)
+        {
+            return rc < 0 ? rc : PHR_OK;
+        }
+
+        window = p.window;
+
+        while (rc == PHR_OK && phr_key_pack_get(k, &p) && p.level == level
+               && p.window == window
+               && phr_group_of(p.first) >= phr_group_of(a->high))
+        {
+            if (phr_pack_key_max(&p) >= a->min_ms
+                && phr_pack_key_min(&p) <= a->max_ms)
+            {
+                a->high = phr_max(a->high, p.first + p.span);
+            }
+
+            rc = phr_cursor_prev(cursor, &k, &v, err);
+        }
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+}
+
+
+/* the layouts of a source come one after another */
+static int
+phr_alive_rows(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
+{
+    int                  rc;
+    phr_str_t            k, v, body;
+    phr_head_t           h;
+    phr_array_t          layouts;
+    phr_cursor_t        *cursor;
+    phr_alive_layout_t  *l;
+
+    rc = phr_cursor_open(a->txn, PHR_DB_HEAD, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_array_init(&layouts, sizeof(phr_alive_layout_t));
+    rc = phr_cursor_first(cursor, &k, &v, err);
+
+    while (rc == PHR_OK) {
+        rc = phr_record_check(PHR_DB_HEAD, k, v, &body, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        if (phr_head_decode(k, body, &h) != PHR_OK) {
+            rc = phr_err_set(err, PHR_ECORRUPT, "damaged head of a layout");
+            break;
+        }
+
+        l = layouts.elts;
+
+        if (layouts.nelts > 0 && l->head.source != h.source) {
+            rc = phr_alive_source(a, &layouts, arena, err);
+            if (rc != PHR_OK) {
+                break;
+            }
+
+            layouts.nelts = 0;
+        }
+
+        l = phr_array_push(&layouts);
+        if (l == NULL) {
+            rc = phr_err_set(err, PHR_ENOMEM, "no memory");
+            break;
+        }
+
+        l->head = h;
+        l->found = 0;
+
+        rc = phr_cursor_next(cursor, &k, &v, err);
+    }
+
+    phr_cursor_close(cursor);
+
+    if (rc == PHR_NOTFOUND) {
+        rc = layouts.nelts > 0 ? phr_alive_source(a, &layouts, arena, err)
+                               : PHR_OK;
+    }
+
+    phr_array_free(&layouts);
+
+    return rc;
+}
+
+
+/* the series of those layouts that have a row in the range */
+static int
+phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
+    phr_arena_t *arena, phr_err_t *err)
+{
+    int                  rc;
+    size_t               left;
+    uint8_t              from[PHR_KEY_ROW];
+    uint32_t             source;
+    phr_str_t            k, v;
+    phr_cursor_t        *cursor;
+    phr_row_key_t        key;
+    phr_alive_layout_t  *l;
+
+    rc = phr_cursor_open(a->txn, PHR_DB_ROW, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    l = layouts->elts;
+    source = l->head.source;
+    left = layouts->nelts;
+
+    memset(&key, 0, sizeof(key));
+    key.source = source;
+    key.t_ms = a->min_ms;
+    phr_key_row(from, &key);
+
+    rc = phr_cursor_seek(cursor, from, sizeof(from), &k, &v, err);
+
+    while (rc == PHR_OK && left > 0 && phr_key_row_get(k, &key)
+           && key.source == source && key.t_ms <= a->max_ms)
+    {
+        if (l->head.id != key.layout) {
+            l = phr_alive_find(layouts, key.layout);
+        }
+
+        if (!l->found && l->head.id == key.layout) {
+            l->found = 1;
+            left--;
+
+            rc = phr_alive_layout(a, &l->head, arena, err);
+            if (rc != PHR_OK) {
+                break;
+            }
+        }
+
+        rc = phr_cursor_next(cursor, &k, &v, err);
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc < 0 ? rc : PHR_OK;
+}
+
+
+/* the layout, or any if it is not there */
+static phr_alive_layout_t *
+phr_alive_find(const phr_array_t *layouts, uint32_t id)
+{
+    size_t               low, high, mid;
+    phr_alive_layout_t  *l;
+
+    l = layouts->elts;
+    low = 0;
+    high = layouts->nelts - 1;
+
+    while (low < high) {
+        mid = (low + high) / 2;
+
+        if (l[mid].head.id < id) {
+            low = mid + 1;
+
+        } else {
+            high = mid;
+        }
+    }
+
+    return &l[low];
+}
+
+
+static int
+phr_alive_layout(phr_alive_t *a, const phr_head_t *h, phr_arena_t *arena,
+    phr_err_t *err)
+{
+    int         rc;
+    size_t      i;
+    phr_sid_t  *sid;
+
+    sid = phr_arena_alloc(arena, h->n * sizeof(phr_sid_t));
+    if (sid == NULL) {
+        return phr_err_set(err, phr_arena_rc(arena), "no memory for a layout "
+                           "of %u series", h->n);
+    }
+
+    rc = phr_layout_read(a->txn, h, sid, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < h->n; i++) {
+        /* a layout may name what expired */
+        if (phr_group_of(sid[i]) < a->ngroups) {
+            phr_alive_set(a, sid[i]);
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_alive_filter(phr_alive_t *a, phr_sids_t *sids, phr_err_t *err)
+{
+    int     rc;
+    size_t  i, n;
+
+    if (a->all) {
+        return PHR_OK;
+    }
+
+    n = 0;
+
+    for (i = 0; i < sids->n; i++) {
+        rc = phr_alive_is(a, sids->v[i], err);
+        if (rc < 0) {
+            return rc;
+        }
+
+        if (rc == PHR_OK) {
+            sids->v[n++] = sids->v[i];
+        }
+    }
+
+    sids->n = n;
+
+    return PHR_OK;
+}
+
+
+int
+phr_alive_narrow(phr_alive_t *a, const phr_sids_t *sids, phr_arena_t *arena,
+    phr_err_t *err)
+{
+    int     rc;
+    size_t  i;
+
+    rc = phr_alive_room(a, arena, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    memset(a->known, 1, a->ngroups);
+    a->all = 0;
+
+    for (i = 0; i < sids->n; i++) {
+        if (phr_group_of(sids->v[i]) < a->ngroups) {
+            phr_alive_set(a, sids->v[i]);
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_alive_any(phr_alive_t *a, uint32_t list, phr_err_t *err)
+{
+    int            rc, found;
+    size_t         i;
+    uint8_t        key[PHR_KEY_POST];
+    phr_str_t      k, v, body;
+    phr_cursor_t  *cursor;
+
+    if (a->all) {
+        return PHR_OK;
+    }
+
+    rc = phr_cursor_open(a->txn, PHR_DB_POST, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_put_be32(key, list);
+    phr_put_be32(key + 4, 0);
+
+    found = PHR_NOTFOUND;
+    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+
+    while (rc == PHR_OK && found == PHR_NOTFOUND && k.len == PHR_KEY_POST
+           && memcmp(k.data, key, 4) == 0)
+    {
+        rc = phr_record_check(PHR_DB_POST, k, v, &body, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        a->ids.n = 0;
+
+        rc = phr_post_take(list, k, body, &a->ids, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        for (i = 0; i < a->ids.n && found == PHR_NOTFOUND; i++) {
+            found = phr_alive_is(a, a->ids.v[i], err);
+        }
+
+        rc = phr_cursor_next(cursor, &k, &v, err);
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc < 0 ? rc : found;
+}
+
+
+static int
+phr_alive_is(phr_alive_t *a, phr_sid_t sid, phr_err_t *err)
+{
+    int       rc;
+    uint32_t  group;
+
+    group = phr_group_of(sid);
+
+    if (group >= a->ngroups) {
+        return PHR_NOTFOUND;
+    }
+
+    if (!a->known[group]) {
+        rc = phr_alive_group(a, group, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return a->bits[group][(sid & (PHR_GROUP_SIZE - 1)) / 64]
+           >> (sid & 63) & 1 ? PHR_OK : PHR_NOTFOUND;
+}
+
+
+/* adds what is sealed, and loose samples */
+static int
+phr_alive_group(phr_alive_t *a, uint32_t group, phr_err_t *err)
+{
+    int        rc;
+    size_t     i;
+    int64_t    last[PHR_GROUP_SIZE];
+    uint8_t    key[4];
+    phr_sid_t  sid;
+    phr_str_t  body;
+
+    phr_put_be32(key, group);
+
+    rc = phr_record_get(a->txn, PHR_DB_LAST, key, sizeof(key), &body, err);
+
+    if (rc == PHR_OK) {
+        if (phr_group_decode(body, last) != PHR_OK) {
+            return phr_err_set(err, PHR_ECORRUPT, "damaged group %u", group);
+        }
+
+        for (i = 0; i < PHR_GROUP_SIZE; i++) {
+            sid = (group << PHR_GROUP_SHIFT) + (phr_sid_t) i;
+
+            if (last[i] > PHR_LAST_EMPTY && last[i] >= a->min_ms
+                && sid <= a->high)
+            {
+                phr_alive_set(a, sid);
+            }
+        }
+    }
+
+    if (rc >= 0) {
+        rc = phr_alive_loose(a, group, err);
+    }
+
+    if (rc == PHR_OK) {
+        a->known[group] = 1;
+    }
+
+    return rc;
+}
+
+
+static int
+phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err)
+{
+    int                rc;
+    size_t             i, n;
+    uint8_t            key[PHR_KEY_LOOSE];
+    phr_str_t          k, v, body;
+    phr_loose_t        s[PHR_LOOSE_MAX];
+    phr_cursor_t      *cursor;
+    phr_loose_head_t   h;
+
+    rc = phr_cursor_open(a->txn, PHR_DB_LOOSE, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_put_be32(key, group);
+    phr_put_be64(key + 4, 0);
+
+    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+
+    while (rc == PHR_OK && k.len == PHR_KEY_LOOSE
+           && memcmp(k.data, key, 4) == 0)
+    {
+        rc = phr_record_check(PHR_DB_LOOSE, k, v, &body, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        n = 0;
+
+        if (phr_loose_head(body, &h) != PHR_OK
+            || (h.max_ms >= a->min_ms && h.min_ms <= a->max_ms
+                && phr_loose_decode(group, body, s, &n) != PHR_OK))
+        {
+            rc = phr_err_set(err, PHR_ECORRUPT, "damaged samples of group %u",
+                             group);
+            break;
+        }
+
+        for (i = 0; i < n; i++) {
+            if (s[i].t_ms >= a->min_ms && s[i].t_ms <= a->max_ms) {
+                phr_alive_set(a, s[i].sid);
+            }
+        }
+
+        rc = phr_cursor_next(cursor, &k, &v, err);
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc < 0 ? rc : PHR_OK;
+}
