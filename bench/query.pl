@@ -363,7 +363,7 @@ sub ask {
     my ($all, $body) = ('');
 
     while (($body = index $all, "\r\n\r\n") < 0) {
-        sysread $s, $all, 262144, length $all or die "no answer from $path";
+        more($s, \$all);
     }
 
     $body += 4;
@@ -372,14 +372,14 @@ sub ask {
 
     if ($head =~ /^Content-Length: (\d+)/mi) {
         while (length $all < $body + $1) {
-            sysread $s, $all, 262144, length $all or die "$path: cut short after " . length($all) . " bytes: $!: $head";
+            more($s, \$all);
         }
 
         return substr $all, $body;
     }
 
     until (substr($all, -7) eq "\r\n0\r\n\r\n") {
-        sysread $s, $all, 262144, length $all or die "$path: cut short after " . length($all) . " bytes: $!: $head";
+        more($s, \$all);
     }
 
     my ($text, $at) = ('', $body);
@@ -391,6 +391,16 @@ sub ask {
     }
 
     return $text;
+}
+
+
+sub more {
+    my ($s, $all) = @_;
+
+    sysread($s, $$all, 262144, length $$all)
+        or die 'cut short after ' . length($$all) . " bytes: $!\n";
+
+    return;
 }
 
 
