@@ -48,7 +48,8 @@ START     = MODULE=$(BUILD_DIR)/$(MODULE) PAGE=$(CURDIR)/html/dist \
 
 .PHONY: help start stop status build packages install package test check \
         lua integration browser lint page page-check unit unit-plain \
-        unit-asan unit-programs accept $(ACCEPT:%=accept-%) module module-mainline fuzz ci clean
+        unit-asan unit-programs accept $(ACCEPT:%=accept-%) module module-mainline \
+        test-mainline fuzz ci clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -178,7 +179,9 @@ unit-asan: $(ASAN)
 unit-programs: $(PROGRAMS) $(ASAN)
 
 #: make module        the module, for Debian's nginx
-#: make module-mainline NGINX_SRC=DIR   for a source tree, and its nginx
+#: make module-mainline NGINX_SRC=DIR   for a source tree of nginx
+#: make test-mainline NGINX_SRC=DIR     the tests with the nginx built there,
+#:                    or with another one of that version: NGINX=FILE
 module: $(BUILD)/$(MODULE)
 
 $(BUILD)/nginx/configure: $(NGINX_DEV)/configure
@@ -208,7 +211,22 @@ module-mainline:
 	    || $$c --builddir=$(BUILD_DIR)/mainline $(NGINX_OPT) \
 	    --add-dynamic-module=$(CURDIR) > $(BUILD_DIR)/mainline.log 2>&1 \
 	    || { tail -20 $(BUILD_DIR)/mainline.log; exit 1; }
-	$(MAKE) -C $(NGINX_SRC) -f $(BUILD_DIR)/mainline/Makefile modules binary
+	$(MAKE) -C $(NGINX_SRC) -f $(BUILD_DIR)/mainline/Makefile modules
+
+# Not built here: an nginx that is --with-compat and has the modules that the
+# tests use.
+NGINX     ?= $(NGINX_SRC)/objs/nginx
+NGINX_HAS  = compat threads http_ssl_module http_stub_status_module \
+             http_auth_request_module http_realip_module
+
+test-mainline: module-mainline
+	@test -x "$(NGINX)" || { echo "no nginx at $(NGINX), say NGINX=FILE"; \
+	    exit 1; }
+	@for o in $(NGINX_HAS); do $(NGINX) -V 2>&1 | grep -q -e "--with-$$o" \
+	    || { echo "$(NGINX) is not --with-$$o"; exit 1; }; done
+	PHAROS_NGINX=$(abspath $(NGINX)) \
+	    PHAROS_MODULE=$(BUILD_DIR)/mainline/$(MODULE) \
+	    prove -j$(JOBS) $(ONLY_T)
 
 BUILD_DIR  = $(abspath $(BUILD))
 
