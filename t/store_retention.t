@@ -1,0 +1,86 @@
+#!/usr/bin/perl
+
+# Copyright (C) The Pharos Authors
+#
+# Retention: what is older is refused, dropped and not shown; what is not,
+# stays.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Test::Pharos;
+use Test::Pharos::Api;
+
+my $t = Test::Pharos->new;
+my $now = time;
+my $hour = 3600;
+
+# two days; enough samples to be packed at once
+my $step = 5;
+my $n = 48 * $hour / $step - 1;
+my $old = $now - 48 * $hour;
+
+$t->write_file('www/metrics',
+    samples_body($old, $step, $n, 'aged{i="a"}' => sub { $_[0] })
+    . samples_body($old, $step, 60, 'gone{i="a"}' => sub { $_[0] }));
+$t->write_file('prometheus.yml', <<'END');
+global: { scrape_interval: 2s, scrape_timeout: 2s }
+scrape_configs:
+- job_name: load
+  static_configs: [{ targets: ['127.0.0.1:%%PORT_1%%'] }]
+END
+
+serve($t, <<'END')->run;
+    pharos_retention 0;
+
+    server {
+        listen 127.0.0.1:%%PORT_1%%;
+        root %%DIR%%/www;
+    }
+END
+$t->wait_ready;
+wait_value($t, 'up{job="load"}', 1, 'samples are loaded');
+
+my $full = value($t, 'count_over_time(aged{i="a"}[3d])');
+is($full, $n, 'all is kept without retention');
+is(value($t, 'gone', time => $old + 10 * $step), 10, 'the oldest, too');
+$t->wait_for(sub {
+    $t->metric($t->get('/metrics')->{content}, 'pharos_store_packs');
+}, 'they are packed');
+
+# six hours from now on
+
+serve($t, 'pharos_retention 6h; pharos_out_of_order 1h;');
+
+# the target gives new values only: the old would come again
+$t->write_file('prometheus.yml', "global: {}\n");
+
+is(($t->test_conf)[0], 0, 'another retention');
+$t->reload;
+$t->wait_ready;
+
+my $left;
+my $ok = $t->poll(sub {
+    $left = value($t, 'count_over_time(aged{i="a"}[3d])') || 0;
+    return $left < 12 * $hour / $step;
+}, 20);
+ok($ok, 'what is older is dropped') or diag("$left of $full are left");
+cmp_ok($left || 0, '>=', 5 * $hour / $step, 'what is younger stays');
+is_deeply(instant($t, 'gone', time => $old + 10 * $step), {},
+          'a series that was old is gone');
+is(value($t, 'aged{i="a"}', time => $now - $hour), 47 * $hour / $step,
+   'what is left is right');
+
+my $gone = $t->poll(sub {
+    return !@{ api($t, 'label/__name__/values', 'match[]' => 'gone',
+                   start => $old - 60)->{data} };
+}, 20);
+ok($gone, 'and so are its labels');
+
+is($t->get('/-/healthy')->{status}, 200, 'it lives');
+
+$t->done;
