@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "core/number.h"
+#include "core/utf8.h"
 
 
 typedef struct {
@@ -19,6 +20,8 @@ typedef struct {
 
 static int phr_yaml_is_int(phr_str_t s, int64_t *v);
 static int phr_yaml_is_float(phr_str_t s);
+static int phr_yaml_escaped(phr_str_t s, size_t i, uint32_t *code,
+    size_t *len);
 
 
 /* as Go's yaml resolves them: YAML 1.1 */
@@ -172,8 +175,9 @@ phr_yaml_type_text(phr_yaml_type_e type)
 void
 phr_yaml_write_scalar(phr_buf_t *b, phr_str_t s)
 {
-    size_t         i;
+    size_t         i, len;
     int            plain, printable;
+    uint32_t       code;
     unsigned char  c;
 
     plain = (phr_yaml_resolve(s) == PHR_YAML_STRING);
@@ -182,7 +186,7 @@ phr_yaml_write_scalar(phr_buf_t *b, phr_str_t s)
     for (i = 0; i < s.len; i++) {
         c = (unsigned char) s.data[i];
 
-        if (c < 0x20 || c == 0x7f) {
+        if (phr_yaml_escaped(s, i, &code, &len)) {
             printable = 0;
         }
 
@@ -215,12 +219,14 @@ phr_yaml_write_scalar(phr_buf_t *b, phr_str_t s)
 void
 phr_yaml_write_quoted(phr_buf_t *b, phr_str_t s)
 {
-    size_t         i;
+    size_t         i, len;
+    uint32_t       code;
     unsigned char  c;
 
     phr_buf_putc(b, '"');
 
-    for (i = 0; i < s.len; i++) {
+    for (i = 0; i < s.len; i += len) {
+        len = 1;
         c = (unsigned char) s.data[i];
 
         switch (c) {
@@ -239,16 +245,37 @@ phr_yaml_write_quoted(phr_buf_t *b, phr_str_t s)
             break;
 
         default:
-            if (c < 0x20 || c == 0x7f) {
-                phr_buf_printf(b, "\\x%02x", c);
+            if (phr_yaml_escaped(s, i, &code, &len)) {
+                phr_buf_printf(b, code < 0x100 ? "\\x%02x" : "\\u%04x",
+                               code);
 
             } else {
-                phr_buf_putc(b, (char) c);
+                phr_buf_append(b, s.data + i, len);
             }
         }
     }
 
     phr_buf_putc(b, '"');
+}
+
+
+/*
+ * 1 if the code point at i cannot stand for itself: control characters, what
+ * YAML 1.1 takes for the end of a line, byte order marks.
+ */
+
+static int
+phr_yaml_escaped(phr_str_t s, size_t i, uint32_t *code, size_t *len)
+{
+    const char  *p;
+
+    p = s.data + i;
+    *code = phr_utf8_decode(&p, s.data + s.len);
+    *len = (size_t) (p - s.data) - i;
+
+    return *code < 0x20 || (*code >= 0x7f && *code < 0xa0)
+           || *code == 0x2028 || *code == 0x2029 || *code == 0xfeff
+           || *code == 0xfffe || *code == 0xffff;
 }
 
 

@@ -198,6 +198,11 @@ main(void)
     writes("*", "\"*\"");
     writes("...", "\"...\"");
     writes("..", "..");
+    writes("\xc2\xa0\xc3\xa4\xf0\x9f\x98\x80",
+           "\xc2\xa0\xc3\xa4\xf0\x9f\x98\x80");
+    writes("a\xc2\x85", "\"a\\x85\"");
+    writes("\xe2\x80\xa8\x7f", "\"\\u2028\\x7f\"");
+    writes("\xef\xbb\xbf", "\"\\ufeff\"");
     writes("a\n\"b\"", "\"a\\n\\\"b\\\"\"");
 
     phr_arena_destroy(arena);
