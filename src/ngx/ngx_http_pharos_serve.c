@@ -183,6 +183,7 @@ ngx_http_pharos_serve_reload(ngx_http_pharos_call_t *call)
     call->task.pool = NGX_HTTP_PHAROS_POOL_WRITE;
 
     call->r->read_event_handler = ngx_http_test_reading;
+    call->r->write_event_handler = ngx_http_request_empty_handler;
     call->r->connection->log->action = "reloading";
 }
 
@@ -446,7 +447,10 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
 
     call->posted = 1;
 
+    /* a write event must not run the phases, and so this request, again */
+
     r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
     r->connection->log->action = "waiting for an answer";
 
     if (pool != NGX_HTTP_PHAROS_POOL_WRITE) {
