@@ -239,7 +239,7 @@ phr_status_store(phr_call_t *c, const phr_store_stats_t *s)
     phr_json_key(w, "headStats");
     phr_json_object(w);
     phr_json_pair_int(w, "numSeries", (int64_t) s->nseries);
-    phr_json_pair_int(w, "numLabelPairs", 0);
+    phr_json_pair_int(w, "numLabelPairs", (int64_t) s->nlabel_pairs);
     phr_json_pair_int(w, "chunkCount", (int64_t) s->npacks);
     phr_json_pair_int(w, "minTime", s->min_ms);
     phr_json_pair_int(w, "maxTime", s->max_ms);

@@ -57,6 +57,16 @@ phr_store_stats(phr_store_t *st, phr_store_stats_t *stats)
         stats->nseries = s.nentries;
     }
 
+    /* each name has a list under the empty value besides */
+
+    if (phr_txn_stat(txn, PHR_DB_PAIR, &s, NULL) == PHR_OK) {
+        stats->nlabel_pairs = s.nentries;
+    }
+
+    if (phr_txn_stat(txn, PHR_DB_NAME, &s, NULL) == PHR_OK) {
+        stats->nlabel_pairs -= phr_min(s.nentries, stats->nlabel_pairs);
+    }
+
     if (phr_txn_stat(txn, PHR_DB_PACK, &s, NULL) == PHR_OK) {
         stats->npacks = s.nentries;
     }

@@ -36,6 +36,7 @@ typedef struct {
 
 typedef struct {
     uint64_t  nseries;                  /* in the index */
+    uint64_t  nlabel_pairs;             /* names with one of their values */
     uint64_t  nsamples_appended;        /* since open */
     uint64_t  nsamples_refused;
     uint64_t  ncommits;
@@ -46,7 +47,6 @@ typedef struct {
     uint64_t  used_bytes;               /* without free pages */
     uint64_t  map_bytes;
     int64_t   min_ms, max_ms;           /* of all samples; 0, 0 if empty */
-    int64_t   last_commit_us;           /* duration of the last commit */
 } phr_store_stats_t;
 
 

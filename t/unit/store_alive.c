@@ -155,8 +155,9 @@ check(const char *what, int64_t min_ms, int64_t max_ms, const char *ids,
 int
 main(void)
 {
-    phr_err_t         err;
-    phr_store_conf_t  conf;
+    phr_err_t          err;
+    phr_store_conf_t   conf;
+    phr_store_stats_t  stats;
 
     if (mkdtemp(dir) == NULL) {
         printf("Bail out! no directory\n");
@@ -186,6 +187,10 @@ main(void)
           "__name__ id three");
     check("a row", 29 * HOUR, 31 * HOUR, "row", "__name__ id two");
     check("the future", 40 * HOUR, 50 * HOUR, "", "");
+
+    /* m, four ids, and three more */
+    phr_store_stats(st, &stats);
+    is_int(stats.nlabel_pairs, 8, "pairs of labels and values");
 
     phr_store_close(st);
 
