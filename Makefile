@@ -155,6 +155,21 @@ $(ACCEPT:%=accept-%): accept-%: module $(BUILD)/bench/fill
 	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) \
 	    PHAROS_FILL=$(BUILD_DIR)/bench/fill perl bench/$*.pl
 
+#: make bench-query   queries side by side with prometheus: BUDGET=1.5
+#:                    KINDS=PATTERN QUERY_DATA=DIR
+export BUDGET KINDS QUERY_DATA
+
+.PHONY: bench-query
+bench-query: module $(BUILD)/bench/query_fill
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) \
+	    PHAROS_QUERY_FILL=$(BUILD_DIR)/bench/query_fill \
+	    perl bench/query.pl
+
+$(BUILD)/bench/query_fill: $(BUILD)/plain/bench/query_fill.o \
+        $(BUILD)/plain/libstore.a $(BUILD)/plain/libcore.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
+
 $(BUILD)/bench/fill: $(BUILD)/plain/bench/fill.o $(BUILD)/plain/libstore.a \
         $(BUILD)/plain/libcore.a
 	@mkdir -p $(@D)
