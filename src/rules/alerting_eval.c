@@ -7,6 +7,7 @@
 
 #include "rules/rule.h"
 
+#include "core/alloc.h"
 #include "core/bytes.h"
 
 
@@ -275,6 +276,57 @@ phr_alerting_sample(phr_rule_eval_t *e, const phr_alert_t *alert,
     }
 
     return phr_labels_build(&b, out);
+}
+
+
+/* a process that has just read its alerts back ends their series, too */
+
+int
+phr_alerting_series(phr_rule_t *r)
+{
+    int              rc;
+    size_t           i;
+    phr_labels_t    *series;
+    phr_rule_eval_t  e;
+
+    memset(&e, 0, sizeof(phr_rule_eval_t));
+
+    e.rule = r;
+    e.arena = phr_arena_create(0);
+
+    if (e.arena == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    rc = phr_alerting_samples(&e);
+
+    if (rc != PHR_OK || e.n == 0 || r->nseries > 0) {
+        goto done;
+    }
+
+    series = phr_calloc(e.n, sizeof(phr_labels_t));
+    if (series == NULL) {
+        rc = PHR_ENOMEM;
+        goto done;
+    }
+
+    for (i = 0; i < e.n; i++) {
+        rc = phr_rule_labels_dup(e.labels[i], &series[i]);
+        if (rc != PHR_OK) {
+            phr_rule_series_free(series, i);
+            goto done;
+        }
+    }
+
+    phr_rule_series_free(r->series, r->nseries);
+    r->series = series;
+    r->nseries = e.n;
+
+done:
+
+    phr_arena_destroy(e.arena);
+
+    return rc;
 }
 
 

@@ -182,6 +182,9 @@ phr_rule_groups_restored(phr_rule_groups_t *gs, int64_t now_ms,
                                      now_ms, gs->groups[i].interval_ms,
                                      NULL);
 
+            /* without memory for it, series end five minutes later */
+            (void) phr_alerting_series(r);
+
             phr_rule_group_unlock(&gs->groups[i]);
 
             /* the key is taken: not one of those that belong to nobody */

@@ -95,6 +95,12 @@ int phr_recording_eval(phr_rule_eval_t *e, phr_err_t *err);
 /* alerting_eval.c: e->in to the rule's alerts, and those to all the rest */
 int phr_alerting_eval(phr_rule_eval_t *e, phr_err_t *err);
 
+/*
+ * Series of alerts that were read back count as written last time: they end
+ * when the alerts do.  PHR_OK or PHR_ENOMEM.
+ */
+int phr_alerting_series(phr_rule_t *r);
+
 /* query.c: the samples of an expression at a time, in the arena */
 int phr_rule_query(const phr_rule_group_t *g, const phr_rule_env_t *env,
     const phr_node_t *node, phr_str_t text, int64_t t_ms, phr_arena_t *arena,
