@@ -70,7 +70,7 @@ my $web = $t->target(
     '/long' => 'long{a="' . 'x' x 200 . "\"} 1\n",
     '/slow' => { body => "slow 1\n", delay => 3 },
     '/auth' => "auth 1\n",
-    '/big' => join('', map { "big{i=\"$_\"} $_\n" } 1 .. 5000),
+    '/big' => join('', map { "big{i=\"$_\"} $_\n" } 1 .. 1500),
     '/moved' => { status => 302, headers => { Location => '/other' } },
     '/fails' => { status => 503, body => "no 1\n" },
     '/garbage' => "good 1\nbad bad bad\n",
@@ -131,8 +131,8 @@ END
 
 $t->write_file('prometheus.yml', <<"END");
 global:
-  scrape_interval: 400ms
-  scrape_timeout: 400ms
+  scrape_interval: 1s
+  scrape_timeout: 1s
   external_labels: { site: here }
 scrape_configs:
 $jobs
@@ -141,7 +141,7 @@ $jobs
   static_configs: [{ targets: ['127.0.0.1:%%PORT_1%%'] }]
 - job_name: bomb
   metrics_path: /big
-  body_size_limit: 40KB
+  body_size_limit: 10KB
   static_configs: [{ targets: ['127.0.0.1:%%PORT_1%%'] }]
 - job_name: refused
   static_configs: [{ targets: ['127.0.0.1:%%PORT_2%%'], labels: { l: m } }]
@@ -227,7 +227,7 @@ my $target = wait_health($t, 'text', 'up');
 is($target->{lastError}, '', 'no error');
 is($target->{scrapeUrl}, "http://$addr/metrics", 'its URL');
 like($target->{lastScrape}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/, 'when');
-is($target->{discoveredLabels}{__scrape_interval__}, '400ms',
+is($target->{discoveredLabels}{__scrape_interval__}, '1s',
    'its interval');
 
 # OpenMetrics
@@ -285,7 +285,7 @@ is($asked->{headers}{host}, $addr, 'host');
 like($asked->{headers}{accept}, qr{application/openmetrics-text}, 'accept');
 like($asked->{headers}{accept}, qr{text/plain;version=0\.0\.4}, 'and text');
 is($asked->{headers}{'accept-encoding'}, 'gzip', 'compression is asked for');
-is($asked->{headers}{'x-prometheus-scrape-timeout-seconds'}, '0.4',
+is($asked->{headers}{'x-prometheus-scrape-timeout-seconds'}, '1',
    'the timeout is told');
 like($asked->{headers}{'user-agent'}, qr/./, 'a name');
 
@@ -346,7 +346,7 @@ like(wait_health($t, 'slow', 'down')->{lastError}, qr/deadline|time/i,
 cmp_ok(value($t, 'scrape_duration_seconds{job="slow"}'), '<', 1,
        'it does not wait longer');
 
-wait_value($t, 'count(big{job="gzip"})', 5000, 'a packed answer');
+wait_value($t, 'count(big{job="gzip"})', 1500, 'a packed answer');
 like(wait_health($t, 'bomb', 'down')->{lastError}, qr/limit|size|larger/,
      'body_size_limit holds for the unpacked answer');
 
@@ -392,7 +392,7 @@ wait_value($t, 'temp{job="text"}', 2, 'and they come back');
 # a target that leaves takes all with it
 
 $t->write_file('prometheus.yml', <<"END");
-global: { scrape_interval: 400ms, scrape_timeout: 400ms }
+global: { scrape_interval: 1s, scrape_timeout: 1s }
 scrape_configs:
 - job_name: om
   metrics_path: /om

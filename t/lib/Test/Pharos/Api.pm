@@ -144,7 +144,7 @@ sub wait_value {
     my $ok = $t->poll(sub {
         $last = value($t, $expr);
         return defined $last && $last eq $wanted;
-    }, $timeout || 10);
+    }, $timeout || 20);
 
     ok($ok, $name) or diag("$expr is ", defined $last ? $last : 'nothing',
                            ", not $wanted");
@@ -160,7 +160,7 @@ sub wait_gone {
     my $ok = $t->poll(sub {
         $last = instant($t, $expr);
         return $last && !%$last;
-    }, $timeout || 10);
+    }, $timeout || 20);
 
     ok($ok, $name) or diag("$expr is ", join ' ', %{ $last || {} });
 
