@@ -159,7 +159,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
          : notice(text, kind == PHR_VM_HTML, &out, &err);
 
     /* a text without an action is not looked at any further */
-    fuzz_check(checked == PHR_OK || rc != PHR_OK
+    fuzz_check(checked == PHR_OK || rc != PHR_OK || text.len < 4
                || memmem(text.data, text.len, "{{", 2) == NULL);
     fuzz_check(rc == PHR_OK || (out.len == 0 && err.text[0] != '\0'));
     fuzz_check(out.len <= FUZZ_TEXT_BYTES);
