@@ -365,7 +365,9 @@ ngx_http_pharos_relay_target(ngx_http_request_t *r, ngx_str_t *target)
     if (r->valid_unparsed_uri
         && r == r->main
         && r->unparsed_uri.len > prefix->len
-        && ngx_strncmp(r->unparsed_uri.data, prefix->data, prefix->len) == 0
+        && (prefix->len == 0
+            || ngx_strncmp(r->unparsed_uri.data, prefix->data, prefix->len)
+               == 0)
         && r->unparsed_uri.data[prefix->len] == '/')
     {
         target->data = r->unparsed_uri.data + prefix->len;
