@@ -51,8 +51,8 @@ struct ngx_http_pharos_discover_s {
     /* the task's, while it runs */
     phr_array_t                   files;     /* ngx_http_pharos_sd_file_t */
     phr_array_t                   targets;   /* phr_target_t * */
-    unsigned                      first:1;
-    unsigned                      changed:1;
+    ngx_uint_t                    first;     /* no bits, see scrape.h */
+    ngx_uint_t                    changed;
 
     unsigned                      busy:1;
     unsigned                      destroyed:1;

@@ -32,10 +32,12 @@ ngx_http_pharos_scrape_apply(ngx_http_pharos_settings_t *s, phr_api_t *api,
     ngx_http_pharos_job_t  *p;
 
     if (!scrapes->started) {
+        (void) pthread_mutex_lock(&scrapes->mutex);
         ngx_queue_init(&scrapes->jobs);
         ngx_queue_init(&scrapes->leaving);
         scrapes->started = 1;
         scrapes->stopped = 0;
+        (void) pthread_mutex_unlock(&scrapes->mutex);
     }
 
     scrapes->api = api;
@@ -92,8 +94,9 @@ static ngx_http_pharos_job_t *
 ngx_http_pharos_scrape_job(ngx_http_pharos_settings_t *s,
     const phr_scrape_conf_t *conf)
 {
-    ngx_queue_t            *q;
-    ngx_http_pharos_job_t  *p;
+    ngx_queue_t                 *q;
+    ngx_http_pharos_job_t       *p;
+    ngx_http_pharos_settings_t  *old;
 
     for (q = ngx_queue_head(&scrapes->jobs);
          q != ngx_queue_sentinel(&scrapes->jobs);
@@ -103,12 +106,14 @@ ngx_http_pharos_scrape_job(ngx_http_pharos_settings_t *s,
 
         if (phr_str_eq(p->conf->job_name, conf->job_name)) {
             ngx_http_pharos_settings_hold(s);
-            ngx_http_pharos_settings_drop(p->settings);
 
             (void) pthread_mutex_lock(&scrapes->mutex);
+            old = p->settings;
             p->settings = s;
             p->conf = conf;
             (void) pthread_mutex_unlock(&scrapes->mutex);
+
+            ngx_http_pharos_settings_drop(old);
 
             return p;
         }
@@ -122,6 +127,7 @@ ngx_http_pharos_scrape_job(ngx_http_pharos_settings_t *s,
     p->settings = s;
     p->conf = conf;
     ngx_queue_init(&p->targets);
+    ngx_rbtree_init(&p->keys, &p->sentinel, ngx_rbtree_insert_value);
     phr_array_init(&p->dropped, sizeof(phr_target_t *));
 
     ngx_http_pharos_settings_hold(s);
@@ -238,18 +244,19 @@ ngx_http_pharos_scrape_applied(void *data, phr_array_t *targets)
 static ngx_http_pharos_target_t *
 ngx_http_pharos_scrape_find(ngx_http_pharos_job_t *p, uint64_t key)
 {
-    ngx_queue_t               *q;
-    ngx_http_pharos_target_t  *t;
+    ngx_rbtree_node_t  *node;
 
-    for (q = ngx_queue_head(&p->targets);
-         q != ngx_queue_sentinel(&p->targets);
-         q = ngx_queue_next(q))
-    {
-        t = ngx_queue_data(q, ngx_http_pharos_target_t, queue);
+    node = p->keys.root;
 
-        if (t->target->key == key) {
-            return t;
+    while (node != p->keys.sentinel) {
+
+        if (node->key == key) {
+            return (ngx_http_pharos_target_t *)
+                       ((u_char *) node
+                        - offsetof(ngx_http_pharos_target_t, node));
         }
+
+        node = key < node->key ? node->left : node->right;
     }
 
     return NULL;
@@ -347,13 +354,14 @@ ngx_http_pharos_scrape_targets(void *data,
     ngx_http_pharos_job_t    *p;
     ngx_http_pharos_target_t  *t;
 
-    if (!scrapes->started) {
-        return PHR_OK;
-    }
-
     rc = PHR_OK;
 
     (void) pthread_mutex_lock(&scrapes->mutex);
+
+    if (!scrapes->started) {
+        (void) pthread_mutex_unlock(&scrapes->mutex);
+        return PHR_OK;
+    }
 
     for (q = ngx_queue_head(&scrapes->jobs);
          rc == PHR_OK && q != ngx_queue_sentinel(&scrapes->jobs);
@@ -416,13 +424,14 @@ ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
     ngx_http_pharos_job_t    *p;
     ngx_http_pharos_target_t  *t;
 
-    if (!scrapes->started) {
-        return PHR_OK;
-    }
-
     rc = PHR_OK;
 
     (void) pthread_mutex_lock(&scrapes->mutex);
+
+    if (!scrapes->started) {
+        (void) pthread_mutex_unlock(&scrapes->mutex);
+        return PHR_OK;
+    }
 
     for (q = ngx_queue_head(&scrapes->jobs);
          rc == PHR_OK && q != ngx_queue_sentinel(&scrapes->jobs);

@@ -31,6 +31,8 @@ struct ngx_http_pharos_job_s {
     const phr_scrape_conf_t       *conf;
     ngx_http_pharos_discover_t    *discover;
     ngx_queue_t                    targets;
+    ngx_rbtree_t                   keys;     /* the same; of the loop alone */
+    ngx_rbtree_node_t              sentinel;
     phr_array_t                    dropped;  /* phr_target_t * */
     unsigned                       over:1;   /* more than target_limit */
     unsigned                       found:1;  /* of the settings applied now */
@@ -38,6 +40,8 @@ struct ngx_http_pharos_job_s {
 
 struct ngx_http_pharos_target_s {
     ngx_queue_t                    queue;
+    ngx_rbtree_node_t              node;     /* its key is the target's */
+    ngx_http_pharos_job_t         *job;      /* NULL: it is leaving */
     ngx_event_t                    timer;
     phr_target_t                  *target;
     ngx_http_pharos_settings_t    *settings; /* that target->conf is of */
@@ -58,10 +62,14 @@ struct ngx_http_pharos_target_s {
     phr_target_t                  *old;
     ngx_http_pharos_settings_t    *old_settings;
 
-    phr_scrape_t                  *scrape;   /* the writer's */
-    unsigned                       configure:1;
-    unsigned                       forget:1;
-    unsigned                       end:1;    /* the task ends the target */
+    /*
+     * Of the task while it runs.  No bits: those of the loop below would be
+     * in the same word, and one thread would undo what the other does.
+     */
+    phr_scrape_t                  *scrape;
+    ngx_uint_t                     configure;
+    ngx_uint_t                     forget;
+    ngx_uint_t                     end;      /* the task ends the target */
 
     unsigned                       busy:1;
     unsigned                       gone:1;

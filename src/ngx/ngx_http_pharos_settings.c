@@ -29,9 +29,10 @@ typedef struct {
     int                            rc;
     void                         (*done)(void *data, const phr_err_t *err);
     void                          *data;
+    ngx_uint_t                     restored;     /* states of alerts are */
+
     unsigned                       busy:1;
     unsigned                       stopped:1;
-    unsigned                       restored:1;   /* states of alerts are */
 
     /* under the mutex, for other threads */
     ngx_http_pharos_settings_t    *current;

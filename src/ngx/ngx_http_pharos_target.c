@@ -59,6 +59,8 @@ ngx_http_pharos_target_add(ngx_http_pharos_job_t *p, phr_target_t *target)
     t->settings = p->settings;
     t->over = p->over;
     t->found = 1;
+    t->job = p;
+    t->node.key = (ngx_rbtree_key_t) target->key;
 
     t->timer.handler = ngx_http_pharos_target_timer;
     t->timer.data = t;
@@ -75,6 +77,8 @@ ngx_http_pharos_target_add(ngx_http_pharos_job_t *p, phr_target_t *target)
     (void) pthread_mutex_lock(&scrapes->mutex);
     ngx_queue_insert_tail(&p->targets, &t->queue);
     (void) pthread_mutex_unlock(&scrapes->mutex);
+
+    ngx_rbtree_insert(&p->keys, &t->node);
 
     ngx_http_pharos_target_arm(t);
 }
@@ -153,6 +157,8 @@ ngx_http_pharos_target_remove(ngx_http_pharos_target_t *t)
     ngx_queue_insert_tail(&scrapes->leaving, &t->queue);
     (void) pthread_mutex_unlock(&scrapes->mutex);
 
+    ngx_rbtree_delete(&t->job->keys, &t->node);
+    t->job = NULL;
     t->gone = 1;
 
     if (t->timer.timer_set) {
@@ -354,6 +360,7 @@ ngx_http_pharos_target_run(ngx_http_pharos_task_t *task)
 static int
 ngx_http_pharos_target_prepare(ngx_http_pharos_target_t *t, phr_err_t *err)
 {
+    int                   rc;
     phr_scrape_options_t  options;
 
     phr_scrape_options(&options, t->target);
@@ -369,12 +376,17 @@ ngx_http_pharos_target_prepare(ngx_http_pharos_target_t *t, phr_err_t *err)
         t->forget = 0;
     }
 
-    if (t->configure) {
-        t->configure = 0;
-        return phr_scrape_configure(t->scrape, &options, err);
+    if (!t->configure) {
+        return PHR_OK;
     }
 
-    return PHR_OK;
+    rc = phr_scrape_configure(t->scrape, &options, err);
+
+    if (rc == PHR_OK) {
+        t->configure = 0;
+    }
+
+    return rc;
 }
 
 
