@@ -458,7 +458,7 @@ ngx_http_pharos_rules_write(void *data, phr_rule_write_t *w, phr_err_t *err)
     rw.w = w;
     rw.err = err;
     rw.task.run = ngx_http_pharos_rules_append;
-    rw.task.done = ngx_http_pharos_rules_written;
+    rw.task.committed = ngx_http_pharos_rules_written;
     rw.task.data = &rw;
 
     (void) pthread_mutex_init(&rw.mutex, NULL);
@@ -580,8 +580,6 @@ ngx_http_pharos_rules_records(phr_appender_t *app, phr_rule_write_t *w,
     return PHR_OK;
 }
 
-
-/* on the loop */
 
 static void
 ngx_http_pharos_rules_written(ngx_http_pharos_task_t *t)

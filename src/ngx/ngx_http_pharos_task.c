@@ -561,6 +561,11 @@ ngx_http_pharos_task_finish(ngx_http_pharos_pool_t *p,
 
     (void) pthread_mutex_unlock(&p->mutex);
 
+    if (t->committed) {
+        t->committed(t);
+        return;
+    }
+
     t->next = NULL;
 
     (void) pthread_mutex_lock(&done_mutex);

@@ -30,6 +30,12 @@ typedef struct ngx_http_pharos_task_s  ngx_http_pharos_task_t;
 struct ngx_http_pharos_task_s {
     void                     (*run)(ngx_http_pharos_task_t *t);  /* thread */
     void                     (*done)(ngx_http_pharos_task_t *t); /* loop */
+
+    /*
+     * Of a writer task that another thread waits for: called in the writer
+     * thread instead of done(), for the loop may wait for that thread.
+     */
+    void                     (*committed)(ngx_http_pharos_task_t *t);
     void                      *data;
 
     uint64_t                   hash;     /* of the request, 0: of our own */
