@@ -29,6 +29,13 @@
 #define NGX_HTTP_PHAROS_RETAIN_MS      60000
 
 
+/* what the writer thread does beside tasks, each said once if it fails */
+#define NGX_HTTP_PHAROS_COMMIT         0x01
+#define NGX_HTTP_PHAROS_SYNC           0x02
+#define NGX_HTTP_PHAROS_SEAL           0x04
+#define NGX_HTTP_PHAROS_RETAIN         0x08
+
+
 typedef struct {
     ngx_http_pharos_main_conf_t  *pmcf;
     ngx_http_pharos_shared_t     *sh;
@@ -45,7 +52,7 @@ typedef struct {
     int64_t                       sync_ms;
     int64_t                       seal_ms;
     int64_t                       retain_ms;
-    int                           failing;
+    ngx_uint_t                    failing;   /* bits of outcomes */
 
     /* written by the writer thread, read by any */
     volatile uint64_t             ncommits;
@@ -59,8 +66,8 @@ static void ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t);
 static int ngx_http_pharos_engine_commit(void *data, int durable);
 static int ngx_http_pharos_engine_idle(void *data);
 static void ngx_http_pharos_engine_finish(void *data);
-static int ngx_http_pharos_engine_outcome(int rc, const phr_err_t *err,
-    char *action);
+static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
+    const phr_err_t *err, char *action);
 static void ngx_http_pharos_engine_page(void);
 static void ngx_http_pharos_engine_live(void *data, phr_buf_t *out);
 static int ngx_http_pharos_engine_metadata(void *data, phr_str_t metric,
@@ -259,7 +266,8 @@ ngx_http_pharos_engine_commit(void *data, int durable)
         }
     }
 
-    rc = ngx_http_pharos_engine_outcome(rc, &err, "committing to the store");
+    rc = ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_COMMIT, rc, &err,
+                                        "committing to the store");
 
     /* the clock of what the next batch appends */
     phr_store_now(engine.store, now_ms);
@@ -290,7 +298,8 @@ ngx_http_pharos_engine_idle(void *data)
         engine.sync_ms = clock_ms + 1000;
 
         rc = phr_store_sync(engine.store, &err);
-        (void) ngx_http_pharos_engine_outcome(rc, &err, "syncing the store");
+        (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_SYNC, rc, &err,
+                                              "syncing the store");
     }
 
     if (clock_ms >= engine.seal_ms) {
@@ -300,7 +309,8 @@ ngx_http_pharos_engine_idle(void *data)
             return PHR_AGAIN;
         }
 
-        (void) ngx_http_pharos_engine_outcome(rc, &err, "packing rows");
+        (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_SEAL, rc, &err,
+                                              "packing rows");
         engine.seal_ms = clock_ms + NGX_HTTP_PHAROS_SEAL_MS;
     }
 
@@ -311,8 +321,8 @@ ngx_http_pharos_engine_idle(void *data)
             return PHR_AGAIN;
         }
 
-        (void) ngx_http_pharos_engine_outcome(rc, &err,
-                                              "dropping old samples");
+        (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_RETAIN, rc,
+                                              &err, "dropping old samples");
         engine.retain_ms = clock_ms + NGX_HTTP_PHAROS_RETAIN_MS;
     }
 
@@ -332,7 +342,8 @@ ngx_http_pharos_engine_finish(void *data)
         phr_err_init(&err);
 
         rc = phr_store_sync(engine.store, &err);
-        (void) ngx_http_pharos_engine_outcome(rc, &err, "syncing the store");
+        (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_SYNC, rc, &err,
+                                              "syncing the store");
     }
 
     ngx_http_pharos_helper_unlock();
@@ -342,16 +353,17 @@ ngx_http_pharos_engine_finish(void *data)
 /* a full disk fails each commit: said once, and once that it is over */
 
 static int
-ngx_http_pharos_engine_outcome(int rc, const phr_err_t *err, char *action)
+ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
+    const phr_err_t *err, char *action)
 {
-    if (rc < 0 && !engine.failing) {
+    if (rc < 0 && !(engine.failing & what)) {
         ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, err, action);
-        engine.failing = 1;
+        engine.failing |= what;
 
-    } else if (rc == PHR_OK && engine.failing) {
+    } else if (rc == PHR_OK && (engine.failing & what)) {
         ngx_log_error(NGX_LOG_NOTICE, engine.log, 0,
                       "%s succeeds again", action);
-        engine.failing = 0;
+        engine.failing &= ~what;
     }
 
     return rc;
@@ -375,6 +387,11 @@ ngx_http_pharos_engine_drain(void)
 ngx_int_t
 ngx_http_pharos_engine_stop(ngx_msec_t ms)
 {
+    if (engine.opened) {
+        /* after SIGTERM nobody has: no timer may outlive its part */
+        ngx_http_pharos_engine_drain();
+    }
+
     if (ngx_http_pharos_outbound_stop(ms) != NGX_OK
         || ngx_http_pharos_task_stop(ms) != NGX_OK)
     {
