@@ -48,7 +48,8 @@ START     = MODULE=$(BUILD_DIR)/$(MODULE) PAGE=$(CURDIR)/html/dist \
 
 .PHONY: help start stop status build packages install package test check \
         lua integration browser lint page page-check unit unit-plain \
-        unit-asan unit-programs accept $(ACCEPT:%=accept-%) module module-mainline \
+        unit-asan unit-programs test-asan accept $(ACCEPT:%=accept-%) \
+        module module-mainline \
         test-mainline fuzz ci clean
 
 help:
@@ -242,6 +243,18 @@ test-mainline: module-mainline
 	PHAROS_NGINX=$(abspath $(NGINX)) \
 	    PHAROS_MODULE=$(BUILD_DIR)/mainline/$(MODULE) \
 	    prove -j$(JOBS) $(ONLY_T)
+
+#: make test-asan NGINX_SRC=DIR   t/ with nginx under ASan, the module also
+#:                    under UBSan: nginx is not, for it is not clean there
+ASAN_OPT  = detect_leaks=0:detect_odr_violation=0
+UBSAN_OPT = print_stacktrace=1
+
+test-asan:
+	packaging/nginx-san address undefined $(BUILD_DIR)/san-asan "$(NGINX_SRC)"
+	PHAROS_NGINX=$(BUILD_DIR)/san-asan/nginx \
+	    PHAROS_MODULE=$(BUILD_DIR)/san-asan/$(MODULE) \
+	    ASAN_OPTIONS=$(ASAN_OPT) UBSAN_OPTIONS=$(UBSAN_OPT) \
+	    prove $(ONLY_T)
 
 BUILD_DIR  = $(abspath $(BUILD))
 
