@@ -75,6 +75,16 @@ SKIP: {
 
 # at once: those who find no room are told to come again
 
+serve($t, <<'END');
+    pharos_retention 0;
+    pharos_query_timeout 2s;
+    pharos_query_concurrency 2;
+    pharos_query_queue 2;
+    pharos_max_body 64k;
+END
+$t->reload;
+$t->wait_ready;
+
 my @s = map { $t->connect } 1 .. 30;
 my $request = 'GET /api/v1/query?query=' . escape($slow) . " HTTP/1.1\r\n"
               . "Host: x\r\nConnection: close\r\n\r\n";
