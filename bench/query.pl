@@ -70,7 +70,11 @@ $t->wait_ready;
 
 my $port = Test::Pharos::free_port();
 $t->write_file('prometheus.yml', "global: {}\n");
+my $owner = $$;
 my $prometheus = start_prometheus();
+
+END { kill 'TERM', $prometheus if $prometheus && $$ == $owner }
+$SIG{TERM} = $SIG{INT} = sub { exit 1 };
 
 my %ports = (ours => $t->port, theirs => $port);
 my (@table, %log_sum, %n);
@@ -87,6 +91,7 @@ total();
 
 kill 'TERM', $prometheus;
 waitpid $prometheus, 0;
+$prometheus = 0;
 $t->done;
 
 
