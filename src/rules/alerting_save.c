@@ -315,6 +315,10 @@ phr_alerting_get_alert(const uint8_t **p, const uint8_t *end,
         *times[k] = phr_unzigzag(v);
     }
 
+    /* whoever was told is gone: the dispatcher of this process was not */
+
+    alert->sent_ms = 0;
+
     return PHR_OK;
 }
 
