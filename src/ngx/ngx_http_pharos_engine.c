@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "core/number.h"
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "ngx/ngx_http_pharos_task.h"
@@ -527,8 +528,10 @@ ngx_http_pharos_engine_pools(phr_buf_t *out)
                 (double) st[i].run_us / 1000000
             };
 
-            phr_buf_printf(out, "%s{pool=\"%s\"} %.17g\n", metrics[m].name,
-                           pools[i], values[m]);
+            phr_buf_printf(out, "%s{pool=\"%s\"} ", metrics[m].name,
+                           pools[i]);
+            phr_number_format_g(out, values[m]);
+            phr_buf_putc(out, '\n');
         }
     }
 }
