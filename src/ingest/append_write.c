@@ -78,17 +78,18 @@ phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
         s->iter++;
     }
 
-    phr_scrape_add_stale(pass, &row);
-
     bytes = (double) body_bytes;
 
     if (body_bytes == 0 && s->o.limit.body_size_bytes != 0) {
         bytes = -1;
     }
 
+    /* before what vanished: after a change of options "up" was tracked, too */
+
     rc = phr_scrape_add_report(pass, &row, bytes, 0, err);
 
     if (rc == PHR_OK) {
+        phr_scrape_add_stale(pass, &row);
         rc = phr_scrape_append(pass, &row, &timed, err);
     }
 

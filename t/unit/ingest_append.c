@@ -412,6 +412,11 @@ reconfigured(void)
     begin();
     body("a 1\nb{env=\"e\"} 2\n", "a 1|b{env=\"e\"} 2|up 1|", "before");
 
+    is_int(phr_scrape_configure(scrape, &opt, &err), PHR_OK,
+           "configured with the same options");
+    body("a 1\nb{env=\"e\"} 2\n", "a 1|b{env=\"e\"} 2|up 1|",
+         "nothing has ended");
+
     opt.labels.l = other;
     opt.labels.n = 1;
     is_int(phr_scrape_configure(scrape, &opt, &err), PHR_OK, "configured");
