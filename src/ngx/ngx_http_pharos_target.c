@@ -112,11 +112,13 @@ ngx_http_pharos_target_replace(ngx_http_pharos_job_t *p,
 static void
 ngx_http_pharos_target_swap(ngx_http_pharos_target_t *t)
 {
+    int64_t                      interval_ms;
     phr_target_t                *unused;
     ngx_http_pharos_settings_t  *settings;
 
     unused = NULL;
     settings = NULL;
+    interval_ms = t->target->interval_ms;
 
     (void) pthread_mutex_lock(&scrapes->mutex);
 
@@ -145,7 +147,11 @@ ngx_http_pharos_target_swap(ngx_http_pharos_target_t *t)
         ngx_http_pharos_settings_drop(settings);
     }
 
-    ngx_http_pharos_target_arm(t);
+    /* a timer that is right already, and perhaps just due, stays */
+
+    if (!t->timer.timer_set || t->target->interval_ms != interval_ms) {
+        ngx_http_pharos_target_arm(t);
+    }
 }
 
 
