@@ -118,6 +118,13 @@ is(scalar sent('/all'), 0, 'the root\'s own receiver gets nothing');
 
 $t->allow(qr/exited on signal 9/);
 
+# What the helper does not know to be sent when it dies is sent again after
+# group_interval: so it must have written down the results.  They go with the
+# next commit, and rules commit all the time.
+
+my $commits = commits();
+$t->wait_for(sub { commits() >= $commits + 4 }, 'the results are kept');
+
 my $old = $t->helper;
 kill 'KILL', $old;
 $t->wait_for(sub { my $h = $t->helper; $h && $h != $old }, 'a successor', 20);
@@ -204,6 +211,12 @@ sub load {
 
 # when each request came is when we first saw it, closely enough
 my %came;
+
+sub commits {
+    return $t->metric($t->get('/metrics')->{content},
+                      'pharos_commits_total');
+}
+
 
 sub sent {
     my ($path) = @_;
