@@ -188,6 +188,14 @@ phr_state_call(phr_vm_t *vm, lua_CFunction fn, void *arg, phr_err_t *err)
     vm->over = 0;
     vm->full = 0;
 
+    /* compiled templates and garbage of earlier calls leave it room */
+
+    if (vm->expander != 0 && vm->used_bytes > vm->max_bytes / 2
+        && lua_cpcall(vm->lua, phr_vm_forget, vm) != 0)
+    {
+        lua_settop(vm->lua, 0);
+    }
+
     lua_sethook(vm->lua, phr_vm_hook, LUA_MASKCOUNT, PHR_VM_HOOK_STEPS);
     rc = lua_cpcall(vm->lua, fn, arg);
 
