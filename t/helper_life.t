@@ -17,6 +17,9 @@ use Time::HiRes qw(sleep time);
 my $t = Test::Pharos->new;
 
 my $conf = <<'END';
+    pharos_query_max_samples 200m;
+    pharos_query_memory 1024m;
+
     server {
         listen 127.0.0.1:%%PORT_0%%;
 
@@ -26,9 +29,11 @@ my $conf = <<'END';
     }
 END
 
-# several seconds of work for a query thread, and no sample in the store
+# several seconds of work for a query thread, and no sample in the store: an
+# order of millions of values is found anew for each term
 my $slow = '/api/v1/query?query='
-    . 'count_over_time((vector(1)%2Bvector(1))[8000000s:1s])';
+    . join '%2B', ('quantile_over_time(.5,sin(vector(time()))[8000000s:1s])')
+                  x 8;
 
 $t->conf($conf);
 $t->run;
