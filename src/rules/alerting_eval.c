@@ -49,12 +49,13 @@ phr_alerting_eval(phr_rule_eval_t *e, phr_err_t *err)
         }
     }
 
+    /* others see the change when it is written: a kill takes nothing back */
+
     phr_rule_group_lock(e->group);
+    e->locked = 1;
 
     rc = phr_alerting_update(&e->rule->alerting, in, e->nin, e->t_ms,
                              e->group->conf->limit, err);
-
-    phr_rule_group_unlock(e->group);
 
     if (rc != PHR_OK) {
 
@@ -346,8 +347,6 @@ phr_alerting_messages(phr_rule_eval_t *e)
         return PHR_ENOMEM;
     }
 
-    phr_rule_group_lock(e->group);
-
     for (i = 0; i < a->nalerts; i++) {
         if (phr_alert_tell(a->alerts[i], e->t_ms, e->group->interval_ms,
                            resend_ms, &e->msgs[e->nmsgs]))
@@ -355,8 +354,6 @@ phr_alerting_messages(phr_rule_eval_t *e)
             e->msgs[e->nmsgs++].generator_url = e->rule->generator_url;
         }
     }
-
-    phr_rule_group_unlock(e->group);
 
     return PHR_OK;
 }

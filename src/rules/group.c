@@ -225,6 +225,10 @@ phr_group_eval_rule(phr_rule_eval_t *e, phr_err_t *err)
         rc = phr_group_write(e, failed ? NULL : err);
     }
 
+    if (e->locked) {
+        phr_rule_group_unlock(e->group);
+    }
+
     /* alerts are told even if nothing can be written */
 
     if (!failed && e->nmsgs > 0 && e->env->notify != NULL) {

@@ -78,6 +78,8 @@ typedef struct {
 
     phr_alert_msg_t        *msgs;
     size_t                  nmsgs;
+
+    unsigned                locked:1;       /* the group is, by this one */
 } phr_rule_eval_t;
 
 
@@ -92,7 +94,10 @@ void phr_rule_series_free(phr_labels_t *series, size_t n);
 /* recording.c: e->in to e->labels and e->v */
 int phr_recording_eval(phr_rule_eval_t *e, phr_err_t *err);
 
-/* alerting_eval.c: e->in to the rule's alerts, and those to all the rest */
+/*
+ * alerting_eval.c: e->in to the rule's alerts, and those to all the rest.
+ * May return with the group locked, see e->locked.
+ */
 int phr_alerting_eval(phr_rule_eval_t *e, phr_err_t *err);
 
 /*
