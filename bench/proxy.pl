@@ -36,6 +36,7 @@ my ($series, $samples, $step) = (1000, 50_000, 15);
 my $end = int time;
 
 my $backend = Test::Pharos->new;
+my $control = Test::Pharos->new;
 my $t = Test::Pharos->new;
 
 $t->allow(qr/exited on signal 9/);
@@ -48,9 +49,27 @@ $backend->run;
 
 my $upstream = $backend->port;
 
-$t->conf(<<"END");
+my $proxy = <<"END";
 upstream backend { server 127.0.0.1:$upstream; keepalive 32; }
 keepalive_requests 1000000;
+END
+
+my $app = <<"END";
+location /app/ {
+    proxy_pass http://backend;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+}
+END
+
+# the same proxy in an nginx that has never heard of the module
+$control->{module} = '/';
+$control->conf("$proxy server { listen 127.0.0.1:%%PORT_0%%; $app }",
+               store => '');
+$control->run;
+
+$t->conf(<<"END");
+$proxy
 pharos_lua $Test::Pharos::root/lua;
 pharos_query_max_samples 100m;
 pharos_query_memory 2048m;
@@ -58,11 +77,7 @@ pharos_retention 0;
 server {
     listen 127.0.0.1:%%PORT_0%%;
     location / { pharos; }
-    location /app/ {
-        proxy_pass http://backend;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-    }
+    $app
 }
 END
 
@@ -81,20 +96,23 @@ pace() if $rate;
 # no request fails
 
 for my $mode ('keep-alive', 'close') {
-    my $disturber = $t->child(sub { disturb(2 * $seconds) });
-    my $result = wrk(2 * $seconds + 1,
-                     $mode eq 'close' ? ('-H', 'Connection: close') : ());
-    waitpid $disturber, 0;
+    my $result = disturbed($t, $mode);
 
     diag("$mode: $result->{text}");
     cmp_ok($result->{requests}, '>', 1000, "$mode: requests were made");
     is($result->{non2xx}, 0, "$mode: no answer but 200");
 
-    # A connection that is kept alive may be closed by the old worker at the
-    # moment when the next request is on its way: so with any nginx.
-    is($result->{errors}, 0, "$mode: no connection failed")
-        if $mode eq 'close';
+    # An idle connection is closed by the old worker; wrk takes that for an
+    # error, with any nginx, as the control shows.
+    if ($mode eq 'keep-alive') {
+        diag("$mode, reloads alone and no module: ",
+             disturbed($control, $mode)->{text});
+    } else {
+        is($result->{errors}, 0, "$mode: no connection failed");
+    }
 }
+
+$control->quit;
 
 # no request is slow
 
@@ -112,7 +130,7 @@ for my $run (1 .. $runs) {
             return ($a->{status} || '') eq 'success' ? '' : 'failed';
         }) : undef;
 
-        my $result = wrk($seconds);
+        my $result = wrk($t, $seconds);
 
         if ($load) {
             my $stop = $t->load_stop($load);
@@ -145,13 +163,25 @@ $backend->quit;
 $t->done;
 
 
+sub disturbed {
+    my ($server, $mode) = @_;
+
+    my $disturber = $t->child(sub { disturb($server, 2 * $seconds) });
+    my $result = wrk($server, 2 * $seconds + 1,
+                     $mode eq 'close' ? ('-H', 'Connection: close') : ());
+    waitpid $disturber, 0;
+
+    return $result;
+}
+
+
 sub wrk {
-    my ($duration, @args) = @_;
+    my ($server, $duration, @args) = @_;
 
     my @command = ('wrk', '-t1', "-c$connections", "-d${duration}s",
                    '--latency', @args,
                    $rate ? ('-s', $t->dir . '/pace.lua') : (),
-                   'http://127.0.0.1:' . $t->port . '/app/');
+                   'http://127.0.0.1:' . $server->port . '/app/');
 
     open my $f, '-|', @command or die "wrk: $!";
     my $text = do { local $/; <$f> };
@@ -184,15 +214,15 @@ sub pace {
 
 # ten reloads and ten kills of the helper, in turn
 sub disturb {
-    my ($duration) = @_;
+    my ($server, $duration) = @_;
 
     for my $n (1 .. 20) {
         sleep $duration / 21;
 
         if ($n % 2) {
-            $t->signal('HUP');
+            $server->signal('HUP');
         } else {
-            kill 'KILL', $t->helpers;
+            kill 'KILL', $server->helpers;
         }
     }
 }

@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
+#include "core/yield.h"
 #include "ngx/ngx_http_pharos_task.h"
 
 
@@ -361,6 +362,8 @@ ngx_http_pharos_task_thread(void *data)
         /* on Linux, of this thread only */
         (void) setpriority(PRIO_PROCESS, 0, NGX_HTTP_PHAROS_QUERY_NICE);
     }
+
+    phr_yield_set(1);
 
     (void) pthread_mutex_lock(&p->mutex);
 

@@ -12,6 +12,7 @@
 #define PHR_EVAL_H_INCLUDED
 
 
+#include "core/yield.h"
 #include "promql/annotate.h"
 #include "promql/ast.h"
 #include "promql/value.h"
@@ -87,10 +88,15 @@ int phr_eval_stream(phr_eval_t *ev, const phr_node_t *node,
 int phr_eval_scalar(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, double **v);
 
+/* about what a step of a range function takes, see phr_yield() */
+#define PHR_EVAL_UNITS  16
+
 /* PHR_OK, PHR_ETIMEOUT or PHR_ECANCELED; cheap enough for inner loops */
 static inline int
 phr_eval_poll(phr_eval_t *ev)
 {
+    phr_yield(PHR_EVAL_UNITS);
+
     return ev->query->stop == NULL ? PHR_OK : *ev->query->stop;
 }
 

@@ -18,6 +18,7 @@
 #include "store/block.h"
 
 #include "core/alloc.h"
+#include "core/yield.h"
 #include "store/bits.h"
 
 
@@ -663,6 +664,8 @@ phr_chunk_ref_times(const phr_chunk_ref_t *ref, int64_t *t_ms)
 int
 phr_chunk_ref_values(const phr_chunk_ref_t *ref, double *v)
 {
+    phr_yield(ref->n);
+
     return phr_chunk_decode(ref->v, ref->v_len, v, ref->n);
 }
 

@@ -25,6 +25,7 @@
 
 #include "core/alloc.h"
 #include "core/bytes.h"
+#include "core/yield.h"
 
 
 #define PHR_ENV_MAX_READERS   512
@@ -55,6 +56,10 @@ static const char *const  phr_db_names[PHR_DB_MAX] = {
 };
 
 #define PHR_DBI_FIRST  2
+
+/* about what a move in a tree takes, see phr_yield() */
+#define PHR_CURSOR_UNITS  64
+
 #define phr_dbi(db)    ((MDB_dbi) (db) + PHR_DBI_FIRST)
 
 
@@ -408,6 +413,8 @@ phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
 {
     int      rc;
     MDB_val  key, value;
+
+    phr_yield(PHR_CURSOR_UNITS);
 
     key.mv_data = (void *) k->data;
     key.mv_size = k->len;
