@@ -12,8 +12,8 @@
 --   max_bytes                            of one text
 --
 
-local compile = require "pharos.template.compile"
 local html = require "pharos.template.html"
+local sets = require "pharos.template.set"
 local time = require "pharos.template.time"
 local types = require "pharos.template.types"
 
@@ -37,7 +37,7 @@ local RULE_HEAD = "{{$labels := .Labels}}"
 
 function M.new(outside)
     return setmetatable({ outside = outside, cache = {}, ncached = 0,
-                          notices = compile.new_set("notice") }, Expander)
+                          notices = sets.new("notice") }, Expander)
 end
 
 
@@ -51,9 +51,9 @@ function Expander:compiled(dialect, name, text)
     end
 
     if dialect == "rule" then
-        set = compile.new_set("rule")
+        set = sets.new("rule")
     else
-        set = compile.new_set("notice", self.notices)
+        set = sets.new("notice", self.notices)
     end
 
     local ok, err = set:parse(name, text)
@@ -160,7 +160,7 @@ end
 -- { name, text }, in order.
 --
 function Expander:load(files)
-    local set = compile.new_set("notice")
+    local set = sets.new("notice")
 
     for _, file in ipairs(files) do
         local ok, err = set:parse(file.name, file.text)

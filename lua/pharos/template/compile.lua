@@ -1,13 +1,13 @@
 --
 -- Copyright (C) The Pharos Authors
 --
--- Compiler: the tree of a Go template to Lua closures, and their execution
--- with the meaning and the messages of Go's text/template.  Variables get
--- their places here, once; what is left at run time is calls.
+-- Compiler: pipelines of a Go template to Lua closures, with the meaning of
+-- Go's text/template: literals, variables, fields, calls.  Variables get
+-- their places here, once; what is left at run time is calls.  The actions
+-- around them are in action.lua.
 --
--- A closure of a pipeline takes (ctx, dot) and returns a value; that of a
--- list returns nothing, "break" or "continue".  ctx holds what one
--- execution needs:
+-- A closure of a pipeline takes (ctx, dot) and returns a value.  ctx holds
+-- what one execution needs:
 --
 --   set     the templates that can be called
 --   env     what functions may ask for, see funcs.lua
@@ -16,139 +16,29 @@
 --   node    what is being evaluated, for messages
 --
 
-local fmt = require "pharos.format"
-local funcs = require "pharos.template.funcs"
-local literal = require "pharos.template.literal"
+local check = require "pharos.template.check"
 local parse = require "pharos.template.parse"
 local types = require "pharos.template.types"
 
-local error, getmetatable, ipairs, pairs, pcall = error, getmetatable,
-                                                  ipairs, pairs, pcall
-local setmetatable, type, unpack = setmetatable, type, unpack
-local format, concat = string.format, table.concat
-
-local M = {}
+local ipairs, setmetatable, type, unpack = ipairs, setmetatable, type, unpack
 
 local NIL = types.NIL
-local int, is_true, kind, name_of = types.int, types.is_true, types.kind,
-                                    types.name
+local is_true, name_of = types.is_true, types.name
+local fail, check_value = check.fail, check.value
 
 -- no value is piped into the command
 local MISSING = {}
 
-local MAX_DEPTH = 200
-local MAX_BYTES = 1024 * 1024
-
-
---
--- Messages.
---
-
--- "name:line:column": columns count bytes from 0
-local function place_of(tmpl, pos)
-    local text = tmpl.text
-    local line, start = 1, 0
-
-    while true do
-        local nl = text:find("\n", start + 1, true)
-
-        if not nl or nl > pos then
-            break
-        end
-
-        line = line + 1
-        start = nl
-    end
-
-    return format("%s:%d:%d", tmpl.file, line, pos - start)
-end
-
-
-local function fail(ctx, ...)
-    local node, message = ctx.node, format(...)
-
-    if node then
-        message = format("template: %s: executing %s at <%s>: %s",
-                         place_of(ctx.tmpl, node.pos),
-                         literal.quote(ctx.tmpl.name), parse.text_of(node),
-                         message)
-    else
-        message = format("template: %s: %s", ctx.tmpl.name, message)
-    end
-
-    error({ template = message }, 0)
-end
-
-
---
--- Types of parameters: what each takes, and its name in messages.
---
-
-local function is_class(...)
-    local set = {}
-
-    for _, class in ipairs { ... } do
-        set[class] = true
-    end
-
-    return function(v)
-        return type(v) == "table" and set[getmetatable(v)] == true
-    end
-end
-
-
-local function is_named(name)
-    return function(v)
-        return type(v) == "table" and getmetatable(v).name == name
-    end
-end
-
-
-local PARAMS = {
-    string = { "string", function(v) return type(v) == "string" end },
-    int = { "int", function(v) return type(v) == "cdata" end },
-    strings = { "[]string", is_class(types.StringSlice, types.Strings) },
-    slice = { "[]interface {}", is_class(types.AnySlice) },
-    sample = { "*template.sample", is_class(types.Sample) },
-    result = { "template.queryResult", is_class(types.QueryResult) },
-    time = { "time.Time", is_named("time.Time") },
-    duration = { "time.Duration", is_named("time.Duration") },
-}
-
--- nil may be given for these
-local NILABLE = { strings = true, slice = true, sample = true,
-                  result = true }
-
-
-local function check_value(ctx, v, param)
-    if param == "any" or not param then
-        return v
-    end
-
-    local want = PARAMS[param]
-
-    if v == NIL then
-        if not NILABLE[param] then
-            fail(ctx, "invalid value; expected %s", want[1])
-        end
-        fail(ctx, "nil pointer evaluating %s", want[1])
-    elseif not want[2](v) then
-        fail(ctx, "wrong type for value; expected %s; got %s", want[1],
-             name_of(v))
-    end
-
-    return v
-end
-
-
---
--- Compilation.
---
 
 local Compiler = {}
 Compiler.__index = Compiler
 
-local compile_pipe
+
+-- a compiler of one template; "$" is its first variable
+function Compiler.new(functions)
+    return setmetatable({ funcs = functions, scope = { { "$", 1 } },
+                          nvars = 1 }, Compiler)
+end
 
 
 -- variables in scope are { name, place }; the innermost is last
@@ -206,10 +96,10 @@ local function literal_arg(n, param)
         ctx.node = n
 
         if found == "nil" then
-            if param == "any" or NILABLE[param] then
+            if check.takes_nil(param) then
                 return NIL
             end
-            fail(ctx, "cannot assign nil to %s", PARAMS[param][1])
+            fail(ctx, "cannot assign nil to %s", check.name(param))
         elseif param == "any" then
             return found == "number" and number_value(ctx, n) or n.value
         elseif param == "int" and n.int then
@@ -222,7 +112,7 @@ local function literal_arg(n, param)
         end
 
         fail(ctx, "can't handle %s for arg of type %s", parse.text_of(n),
-             PARAMS[param][1])
+             check.name(param))
     end
 end
 
@@ -536,7 +426,7 @@ function Compiler:arg(node, param)
     if node.type == "dot" then
         fn = dot_of
     elseif node.type == "pipe" then
-        fn = compile_pipe(self, node)
+        fn = self:pipe(node)
     elseif node.type == "identifier" then
         fn = self:call(node, { node }, node)
     elseif node.type == "field" then
@@ -583,7 +473,7 @@ function Compiler:command(cmd)
     elseif t == "variable" then
         return self:variable(word, args)
     elseif t == "pipe" then
-        return no_args(word, args, compile_pipe(self, word))
+        return no_args(word, args, self:pipe(word))
     elseif t == "dot" then
         return no_args(word, args, dot_of)
     end
@@ -629,7 +519,7 @@ end
 
 
 -- in a range the loop itself sets the variables
-function compile_pipe(self, pipe, in_range)
+function Compiler:pipe(pipe, in_range)
     local cmds = {}
 
     for i, cmd in ipairs(pipe.cmds) do
@@ -658,329 +548,4 @@ function compile_pipe(self, pipe, in_range)
 end
 
 
---
--- Actions.
---
-
-local function put(ctx, s)
-    local n, bytes = ctx.n + 1, ctx.bytes + #s
-
-    if bytes > ctx.max_bytes then
-        fail(ctx, "output is longer than %d bytes", ctx.max_bytes)
-    end
-
-    ctx.n = n
-    ctx.bytes = bytes
-    ctx.out[n] = s
-end
-
-
--- a nil prints as Go prints a value that is not there
-local function printed(v)
-    if v == NIL then
-        return "<no value>"
-    end
-
-    local s = fmt.text(v)
-
-    -- what a pointer points to is printed
-    if type(v) == "table" and getmetatable(v).pointer then
-        s = s:gsub("^&", "")
-    end
-
-    return s
-end
-
-
-M.printed = printed
-
-
-function Compiler:action(node)
-    local pipe = compile_pipe(self, node.pipe)
-
-    if #node.pipe.decl > 0 then
-        return function(ctx, dot)
-            pipe(ctx, dot)
-        end
-    end
-
-    local escape = node.escape
-
-    return function(ctx, dot)
-        local v = pipe(ctx, dot)
-
-        put(ctx, escape and escape(v, printed) or printed(v))
-    end
-end
-
-
-local function compile_text(node)
-    local text = node.text
-
-    return function(ctx)
-        put(ctx, text)
-    end
-end
-
-
-function Compiler:conditional(node, is_with)
-    local nscope = #self.scope
-    local pipe = compile_pipe(self, node.pipe)
-    local list = self:list(node.list)
-    local else_list = node.else_list and self:list(node.else_list)
-
-    self:pop(nscope)
-
-    return function(ctx, dot)
-        local v = pipe(ctx, dot)
-
-        if is_true(v) then
-            return list(ctx, is_with and v or dot)
-        elseif else_list then
-            return else_list(ctx, dot)
-        end
-    end
-end
-
-
--- calls visit(index, element) for each; false if there is none
-local function each(ctx, node, v, visit)
-    local k = kind(v)
-
-    if k == "slice" then
-        for i = 1, #v do
-            if visit(int(i - 1), v[i]) then
-                break
-            end
-        end
-        return #v > 0
-    elseif k == "map" then
-        local keys = types.sorted_keys(v.m)
-
-        for i = 1, #keys do
-            if visit(keys[i], v.m[keys[i]]) then
-                break
-            end
-        end
-        return #keys > 0
-    elseif k == "int" then
-        local n = types.int_of(v)
-        local i = 0LL
-
-        while i < n and not visit(i, i) do
-            i = i + 1
-        end
-        return n > 0LL
-    elseif v == NIL then
-        return false
-    end
-
-    ctx.node = node.pipe
-    fail(ctx, "range can't iterate over %s", M.printed(v))
-end
-
-
-function Compiler:range(node)
-    local nscope = #self.scope
-    local pipe, places = compile_pipe(self, node.pipe, true)
-    local value_at = places[#places]
-    local key_at = #places > 1 and places[1] or nil
-    local list = self:list(node.list)
-    local else_list = node.else_list and self:list(node.else_list)
-
-    self:pop(nscope)
-
-    return function(ctx, dot)
-        local v = pipe(ctx, dot)
-        local vars = ctx.vars
-
-        local any = each(ctx, node, v, function(key, item)
-            if value_at then
-                vars[value_at] = item
-            end
-            if key_at then
-                vars[key_at] = key
-            end
-
-            return list(ctx, item) == "break"
-        end)
-
-        if not any and else_list then
-            return else_list(ctx, dot)
-        end
-    end
-end
-
-
--- runs the template of that name with variables of its own
-local function run_template(ctx, tmpl, dot)
-    local outer_tmpl, outer_vars = ctx.tmpl, ctx.vars
-
-    ctx.tmpl = tmpl
-    ctx.vars = { dot }
-    ctx.depth = ctx.depth + 1
-
-    if ctx.depth > MAX_DEPTH then
-        fail(ctx, "exceeded maximum template depth (%d)", MAX_DEPTH)
-    end
-
-    M.closure(tmpl)(ctx, dot)
-
-    ctx.tmpl = outer_tmpl
-    ctx.vars = outer_vars
-    ctx.depth = ctx.depth - 1
-end
-
-
-function Compiler:template(node)
-    local pipe = node.pipe and compile_pipe(self, node.pipe)
-
-    return function(ctx, dot)
-        ctx.node = node
-
-        local tmpl = ctx.set:lookup(node.name)
-
-        if not tmpl then
-            fail(ctx, "template %s not defined", literal.quote(node.name))
-        end
-
-        run_template(ctx, tmpl, pipe and pipe(ctx, dot) or NIL)
-    end
-end
-
-
-local function signal(name)
-    return function()
-        return name
-    end
-end
-
-
-function Compiler:node(node)
-    local t = node.type
-
-    if t == "text" then
-        return compile_text(node)
-    elseif t == "action" then
-        return self:action(node)
-    elseif t == "if" or t == "with" then
-        return self:conditional(node, t == "with")
-    elseif t == "range" then
-        return self:range(node)
-    elseif t == "template" then
-        return self:template(node)
-    end
-
-    return signal(t)
-end
-
-
-function Compiler:list(nodes)
-    local nscope = #self.scope
-    local fns = {}
-
-    for i, node in ipairs(nodes) do
-        fns[i] = self:node(node)
-    end
-
-    local n = #fns
-
-    self:pop(nscope)
-
-    return function(ctx, dot)
-        for i = 1, n do
-            local stop = fns[i](ctx, dot)
-
-            if stop then
-                return stop
-            end
-        end
-    end
-end
-
-
-function M.closure(tmpl)
-    if not tmpl.closure then
-        local c = setmetatable({ funcs = tmpl.funcs, scope = { { "$", 1 } },
-                                 nvars = 1 }, Compiler)
-
-        tmpl.closure = c:list(tmpl.nodes)
-    end
-
-    return tmpl.closure
-end
-
-
---
--- Sets of templates that can call each other.
---
-
-local Set = {}
-Set.__index = Set
-
-
--- dialect: "rule" or "notice"; parent: a set whose templates are known, too
-function M.new_set(dialect, parent)
-    return setmetatable({ funcs = funcs.sets[dialect], templates = {},
-                          parent = parent }, Set)
-end
-
-
-function Set:lookup(name)
-    return self.templates[name] or (self.parent and self.parent:lookup(name))
-end
-
-
---
--- Adds the templates of a text, and the text itself under the name.  Later
--- ones replace earlier ones, unless they are blank.  true, or nil and a
--- message.
---
-function Set:parse(name, text)
-    local defines, err = parse.parse(name, text, self.funcs)
-
-    if not defines then
-        return nil, err
-    end
-
-    for key, nodes in pairs(defines) do
-        if not (parse.is_blank(nodes) and self:lookup(key)) then
-            self.templates[key] = {
-                name = key, file = name, text = text, nodes = nodes,
-                funcs = self.funcs,
-            }
-        end
-    end
-
-    return true
-end
-
-
---
--- Executes a template with data as its dot.  The text, or nil and a
--- message; what was wrong with the program itself is raised.
---
-function Set:execute(name, data, env)
-    local tmpl = self:lookup(name)
-
-    if not tmpl then
-        return nil, format("template: no template %s associated with this"
-                           .. " template", literal.quote(name))
-    end
-
-    local ctx = { set = self, env = env, out = {}, n = 0, bytes = 0,
-                  max_bytes = env.max_bytes or MAX_BYTES, depth = 0 }
-
-    local ok, err = pcall(run_template, ctx, tmpl, data)
-
-    if ok then
-        return concat(ctx.out, "", 1, ctx.n)
-    elseif type(err) == "table" and err.template then
-        return nil, err.template
-    end
-
-    error(err, 0)
-end
-
-
-return M
+return Compiler
