@@ -46,7 +46,7 @@ START     = MODULE=$(BUILD_DIR)/$(MODULE) PAGE=$(CURDIR)/html/dist \
             packaging/start
 
 
-.PHONY: help start stop status build packages install package test check \
+.PHONY: help start stop status build tool packages install package test check \
         lua integration browser lint page page-check unit unit-plain \
         unit-asan unit-programs test-asan accept $(ACCEPT:%=accept-%) \
         module module-mainline \
@@ -71,8 +71,8 @@ stop status:
 packages:
 	@$(PACKAGES) $(LISTS)
 
-#: make build         the module and the page
-build: module page
+#: make build         the module, the command and the page
+build: module tool page
 
 #: make install       into Debian's nginx, below DESTDIR if that is set
 install: build
@@ -107,7 +107,9 @@ lua:
 TESTS     = $(filter-out t/style%,$(wildcard t/*.t))
 ONLY_T   ?= $(TESTS)
 
-integration: module
+export PHAROS_TOOL = $(BUILD_DIR)/pharos
+
+integration: module tool
 	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) prove -j$(JOBS) $(ONLY_T)
 
 #: make page          the page, in html/dist
@@ -218,6 +220,16 @@ $(BUILD)/$(MODULE): $(BUILD)/nginx/objs/Makefile FORCE
 	@cmp -s $(BUILD)/nginx/objs/$(MODULE) $@ || { \
 	    cp $(BUILD)/nginx/objs/$(MODULE) $@.new && mv $@.new $@; }
 
+#: make tool          the command line program, in $(BUILD)/pharos
+TOOL_LIBS = ingest host promql store settings core
+
+tool: $(BUILD)/pharos
+
+$(BUILD)/pharos: $(patsubst %.c,$(BUILD)/plain/%.o,$(wildcard src/tool/*.c)) \
+        $(TOOL_LIBS:%=$(BUILD)/plain/lib%.a)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ -Wl,--as-needed $(LIBS)
+
 module-mainline:
 	@test -n "$(NGINX_SRC)" || { echo "say NGINX_SRC=DIR"; exit 1; }
 	@mkdir -p $(BUILD)/mainline
@@ -235,7 +247,7 @@ NGINX     ?= $(NGINX_SRC)/objs/nginx
 NGINX_HAS  = compat threads http_ssl_module http_stub_status_module \
              http_auth_request_module http_realip_module
 
-test-mainline: module-mainline
+test-mainline: module-mainline tool
 	@test -x "$(NGINX)" || { echo "no nginx at $(NGINX), say NGINX=FILE"; \
 	    exit 1; }
 	@for o in $(NGINX_HAS); do $(NGINX) -V 2>&1 | grep -q -e "--with-$$o" \
@@ -249,7 +261,7 @@ test-mainline: module-mainline
 ASAN_OPT  = detect_leaks=0:detect_odr_violation=0
 UBSAN_OPT = print_stacktrace=1
 
-test-asan:
+test-asan: tool
 	packaging/nginx-san address undefined $(BUILD_DIR)/san-asan "$(NGINX_SRC)"
 	PHAROS_NGINX=$(BUILD_DIR)/san-asan/nginx \
 	    PHAROS_MODULE=$(BUILD_DIR)/san-asan/$(MODULE) \

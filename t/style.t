@@ -31,6 +31,7 @@ my %below = (
     script   => [qw/ core rules notify /],
     api      => [qw/ core settings store promql host ingest boards errors
                      rules notify /],
+    tool     => [qw/ core settings store promql ingest /],
 );
 
 # headers of libraries, and the one file (or folder) that may include each
@@ -93,7 +94,9 @@ sub check {
             if $text !~ /^#ifndef $guard\n#define $guard$/m;
     }
 
-    if ($file =~ m{^src/\w+/\w+\.c\z} && defined $config) {
+    # the command line program is no part of the module
+
+    if ($file =~ m{^src/(?!tool/)\w+/\w+\.c\z} && defined $config) {
         push @bad, "$file: is not listed in config"
             if index($config, basename($file)) < 0;
     }
@@ -204,7 +207,7 @@ sub functions {
             if $n - $start - 1 > ($file =~ m{^t/unit/} ? 150 : 100);
 
         push @bad, "$file:$start: $name() is neither static nor phr_"
-            if $file =~ m{^src/(?!ngx/)} && $name !~ /^phr_/
+            if $file =~ m{^src/(?!ngx/)} && $name !~ /^phr_|^main\z/
                && !static_at($start - 2, @lines);
 
         $start = 0;

@@ -16,7 +16,8 @@ package Test::Pharos;
 #   $t->done;
 #
 # Environment: PHAROS_MODULE (or "static", if nginx has it linked in),
-# PHAROS_NGINX, PHAROS_KEEP=1 (keeps the run directory).
+# PHAROS_NGINX, PHAROS_TOOL (the program "pharos"; beside the module if not
+# set), PHAROS_KEEP=1 (keeps the run directory).
 
 use strict;
 use warnings;
@@ -58,6 +59,8 @@ sub new {
         owner   => $$,
         begun   => 0,
     }, $class;
+
+    $self->{tool} = $ENV{PHAROS_TOOL} || dirname($self->{module}) . '/pharos';
 
     for my $what ('nginx', 'module') {
         next if $self->{$what} && -e $self->{$what};
@@ -212,6 +215,27 @@ sub nginx {
     my $code = $?;
 
     return ($code, $self->read_file('nginx.out'));
+}
+
+
+# runs the program "pharos": its exit code, and what it said where
+sub tool {
+    my ($self, @args) = @_;
+
+    my @said = map { "$self->{dir}/tool.$_" } qw(out err);
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+
+    if ($pid == 0) {
+        open STDOUT, '>', $said[0];
+        open STDERR, '>', $said[1];
+        exec { $self->{tool} } 'pharos', @args or _exit(127);
+    }
+
+    waitpid $pid, 0;
+    my $code = $? & 127 ? "signal $?" : $? >> 8;
+
+    return ($code, map { $self->read_file("tool.$_") } qw(out err));
 }
 
 
