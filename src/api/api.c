@@ -73,6 +73,7 @@ static const phr_route_t  phr_routes[] = {
     { "/api/v1/status/runtimeinfo", PHR_GET, PHR_API_READ,
       phr_api_runtimeinfo },
     { "/api/v1/status/tsdb", PHR_GET, PHR_API_READ, phr_api_tsdb },
+    { "/federate", PHR_GET, PHR_API_QUERY, phr_api_federate },
     { "/-/healthy", PHR_GET, PHR_API_READ, phr_api_healthy },
     { "/-/ready", PHR_GET, PHR_API_READ, phr_api_ready },
 

@@ -136,6 +136,10 @@ typedef struct {
     /* the prometheus.yml in force, normalised, secrets hidden */
     void  (*config)(void *data, phr_buf_t *out);
 
+    /* external_labels of prometheus.yml, copied to the arena; PHR_ENOMEM */
+    int   (*external_labels)(void *data, phr_arena_t *arena,
+                             phr_labels_t *ls);
+
     int   (*flags)(void *data, int (*visit)(void *arg,
                    const phr_api_flag_t *f), void *arg);
 

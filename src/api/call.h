@@ -113,6 +113,7 @@ int phr_api_labels(phr_call_t *c, phr_err_t *err);
 int phr_api_label_values(phr_call_t *c, phr_err_t *err);
 int phr_api_series(phr_call_t *c, phr_err_t *err);
 int phr_api_metadata(phr_call_t *c, phr_err_t *err);
+int phr_api_federate(phr_call_t *c, phr_err_t *err);
 
 int phr_api_targets(phr_call_t *c, phr_err_t *err);
 int phr_api_scrape_pools(phr_call_t *c, phr_err_t *err);

@@ -84,6 +84,7 @@ static ngx_http_pharos_engine_t  engine;
 static const phr_api_live_t  ngx_http_pharos_engine_api_live = {
     .targets = ngx_http_pharos_scrape_targets,
     .config = ngx_http_pharos_settings_config,
+    .external_labels = ngx_http_pharos_settings_external_labels,
     .flags = ngx_http_pharos_flags,
     .rules = ngx_http_pharos_rules_hold,
     .rules_done = ngx_http_pharos_rules_release,

@@ -52,6 +52,8 @@ void ngx_http_pharos_settings_drop(ngx_http_pharos_settings_t *s);
 
 /* phr_api_live_t; any thread */
 void ngx_http_pharos_settings_config(void *data, phr_buf_t *out);
+int ngx_http_pharos_settings_external_labels(void *data, phr_arena_t *arena,
+    phr_labels_t *ls);
 void ngx_http_pharos_settings_state(void *data, int *ok, int64_t *at_ms);
 
 

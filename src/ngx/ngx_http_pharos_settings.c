@@ -416,6 +416,28 @@ ngx_http_pharos_settings_config(void *data, phr_buf_t *out)
 }
 
 
+int
+ngx_http_pharos_settings_external_labels(void *data, phr_arena_t *arena,
+    phr_labels_t *ls)
+{
+    int  rc;
+
+    rc = PHR_OK;
+
+    (void) pthread_mutex_lock(&load_mutex);
+
+    if (load.current) {
+        rc = phr_labels_copy(arena,
+                             load.current->prometheus->global.external_labels,
+                             ls);
+    }
+
+    (void) pthread_mutex_unlock(&load_mutex);
+
+    return rc;
+}
+
+
 void
 ngx_http_pharos_settings_state(void *data, int *ok, int64_t *at_ms)
 {

@@ -1,0 +1,145 @@
+#!/usr/bin/perl
+
+# Copyright (C) The Pharos Authors
+#
+# Federation: what a Prometheus gets that scrapes /federate.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use POSIX qw(_exit);
+use Test::More;
+use Test::Pharos;
+use Test::Pharos::Api;
+use Time::HiRes qw(time);
+
+my $t = Test::Pharos->new;
+
+$t->write_file('prometheus.yml', <<'END');
+global: { external_labels: { region: north, zone: outer } }
+END
+
+$t->conf(<<'END');
+pharos_prometheus %%DIR%%/prometheus.yml;
+server { listen 127.0.0.1:%%PORT_0%%; location / { pharos; } }
+END
+
+$t->run;
+$t->wait_ready;
+
+my $now = time;
+push_group('jobs/instance/one', "fed_a{zone=\"inner\"} 1.5\nfed_b 2\n");
+push_group('other', "fed_a 3\nfed_long{path=\"a\\\"b\\\\c\\nd\"} NaN\n");
+
+my $res = federate('{__name__=~"fed_.*"}', 'fed_b');
+is($res->{status}, 200, 'status');
+like($res->{headers}{'content-type'}, qr{^text/plain; version=0\.0\.4},
+     'type');
+
+my @lines = split /\n/, $res->{content};
+my @names = map { /^# TYPE (\S+) untyped$/ ? $1 : () } @lines;
+is_deeply(\@names, [ qw(fed_a fed_b fed_long) ], 'families in order, once');
+
+my ($inner) = grep { /^fed_a\{.*"one"/ } @lines;
+like($inner, qr/zone="inner"/, 'a label of its own stays');
+like($inner, qr/region="north"/, 'an external label is added');
+unlike($inner, qr/zone="outer"/, '... only where there is none');
+like($inner, qr/\} 1\.5 (\d{13})$/, 'value and time');
+
+my ($ms) = $inner =~ /(\d{13})$/;
+cmp_ok(abs($ms / 1000 - $now), '<', 30, 'the time is that of the sample');
+
+my ($other) = grep { /^fed_a\{.*"other"/ } @lines;
+like($other, qr/instance=""/, 'no instance: said to be empty');
+like($other, qr/zone="outer"/, 'the external zone');
+is((grep { /^fed_b\{/ } @lines), 1, 'what two selectors match comes once');
+like((grep { /^fed_long/ } @lines)[0], qr/path="a\\"b\\\\c\\nd".* NaN \d+$/,
+     'escapes, and NaN');
+
+# what ended is gone at once
+
+my $delete = HTTP::Tiny->new->request('DELETE', 'http://127.0.0.1:'
+                                      . $t->port . '/metrics/job/other');
+is($delete->{status}, 202, 'a group is deleted');
+unlike(federate('fed_a')->{content}, qr/"other"/, 'its series are gone');
+
+is(federate()->{content}, '', 'no selector: nothing');
+is(federate('nothing_such')->{content}, '', 'nothing matches: nothing');
+
+$res = federate('fed_a{');
+is($res->{status}, 400, 'a bad selector');
+like($res->{content}, qr/match/, '... is named');
+is($t->post('/federate', '')->{status}, 405, 'GET only');
+
+SKIP: {
+    skip 'no prometheus', 3
+        unless grep { -x "$_/prometheus" } split /:/, $ENV{PATH};
+    scraped();
+}
+
+$t->done;
+
+
+# a real one scrapes us
+sub scraped {
+    my $port = Test::Pharos::free_port();
+    my $dir = $t->dir;
+
+    $t->write_file('federation.yml', <<"END");
+scrape_configs:
+  - job_name: federate
+    honor_labels: true
+    metrics_path: /federate
+    scrape_interval: 1s
+    params: { 'match[]': ['{__name__=~"fed_.*"}'] }
+    static_configs: [{ targets: ['127.0.0.1:@{[ $t->port ]}'] }]
+END
+
+    my $pid = $t->child(sub {
+        open STDOUT, '>', "$dir/prometheus.log";
+        open STDERR, '>&', \*STDOUT;
+        exec 'prometheus', "--config.file=$dir/federation.yml",
+             "--storage.tsdb.path=$dir/tsdb",
+             "--web.listen-address=127.0.0.1:$port" or _exit(127);
+    });
+
+    my $result;
+
+    $t->wait_for(sub {
+        my $r = HTTP::Tiny->new->get("http://127.0.0.1:$port/api/v1/query"
+                                     . '?query=fed_a');
+        return unless $r->{success};
+        $result = JSON::PP::decode_json($r->{content})->{data}{result};
+        return @$result;
+    }, 'prometheus scrapes it', 30);
+
+    is_deeply($result->[0]{metric},
+              { __name__ => 'fed_a', job => 'jobs', instance => 'one',
+                region => 'north', zone => 'inner' }, 'the labels arrive');
+    is($result->[0]{value}[1], '1.5', 'and the value');
+
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+
+    return;
+}
+
+
+sub push_group {
+    my ($path, $body) = @_;
+
+    like($t->post("/metrics/job/$path", $body)->{status}, qr/^20[02]$/,
+         "pushed to $path");
+
+    return;
+}
+
+
+sub federate {
+    my $args = join '&', map { 'match[]=' . escape($_) } @_;
+
+    return $t->get("/federate?$args");
+}
