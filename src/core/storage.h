@@ -164,6 +164,16 @@ typedef struct {
     int   (*each)(phr_appender_t *app, char space, phr_str_t prefix,
                   int (*visit)(void *data, phr_str_t key, phr_str_t value),
                   void *data, phr_err_t *err);
+
+    /*
+     * Visits the series that the last batch of a source had, if its time
+     * is in min_ms <= t <= max_ms: not those whose sample was a stale
+     * marker, nor those that have a newer sample by another source.  What is
+     * pending counts.  The visitor must not use the appender.
+     */
+    int   (*newest)(phr_appender_t *app, uint32_t source, int64_t min_ms,
+                    int64_t max_ms, int (*visit)(void *data, phr_sid_t sid),
+                    void *data, phr_err_t *err);
 } phr_appender_ops_t;
 
 
@@ -177,6 +187,7 @@ struct phr_appender_s {
 #define PHR_KV_NOTIFY     'n'   /* what was sent, and to whom */
 #define PHR_KV_SILENCE    's'
 #define PHR_KV_METADATA   'm'   /* type, help and unit of metrics */
+#define PHR_KV_TARGET     't'   /* targets that are scraped */
 #define PHR_KV_COUNTERS   'c'   /* traffic totals, carried over upgrades */
 
 

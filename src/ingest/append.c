@@ -62,6 +62,7 @@ phr_scrape_options(phr_scrape_options_t *o, const phr_target_t *t)
     o->legacy_names = phr_str_eq(conf->metric_name_validation_scheme,
                                  phr_str_of("legacy"));
     o->normalize = 1;
+    o->remember = 1;
 }
 
 

@@ -27,6 +27,9 @@
 #define PHR_SCRAPE_MAX_METADATA  5000
 #define PHR_SCRAPE_MAX_HELP      2048
 
+/* series that have ended so long ago need no marker: no query sees them */
+#define PHR_SCRAPE_RECALL_MS     (5 * 60 * 1000)
+
 
 typedef struct phr_scrape_s  phr_scrape_t;
 
@@ -49,6 +52,7 @@ typedef struct {
     unsigned                    extra_metrics:1;
     unsigned                    legacy_names:1;
     unsigned                    normalize:1;    /* see exposition.h */
+    unsigned                    remember:1;     /* see _end_others() */
 } phr_scrape_options_t;
 
 
@@ -119,6 +123,20 @@ int phr_scrape_failed(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
 /* the target is gone: all its series end, those of the outcome too */
 int phr_scrape_ended(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     phr_err_t *err);
+
+/*
+ * Ends, at t_ms, the series of targets with "remember" that were scraped by
+ * an earlier process and are not known to this one; series that another
+ * target has taken over go on.  known() is given names as
+ * phr_scrape_source_name() makes them.
+ */
+int phr_scrape_end_others(phr_appender_t *app, int64_t t_ms,
+    int (*known)(void *data, phr_str_t name), void *data,
+    uint64_t *ntargets, uint64_t *nseries, phr_err_t *err);
+
+/* what a target is called in the store, in the arena */
+int phr_scrape_source_name(phr_arena_t *arena, phr_str_t job, uint64_t key,
+    phr_str_t *name);
 
 /* series that the last good scrape had */
 size_t phr_scrape_nseries(const phr_scrape_t *s);

@@ -83,6 +83,7 @@ struct phr_scrape_s {
     unsigned               has_source:1;
     unsigned               has_timed_source:1;
     unsigned               sid_stale:1;     /* an id changed */
+    unsigned               recalled:1;      /* what is in the store */
 
     uint32_t               iter;        /* number of this scrape */
 
@@ -150,6 +151,24 @@ int phr_scrape_text_again(phr_scrape_t *s, phr_appender_t *app,
 int phr_scrape_report_slot(phr_scrape_t *s, phr_appender_t *app, unsigned i,
     uint32_t *slot, phr_err_t *err);
 int phr_scrape_report_again(phr_scrape_t *s, phr_appender_t *app, unsigned i,
+    phr_err_t *err);
+
+/* the slot of a series, made if there is none */
+int phr_scrape_slot(phr_scrape_t *s, phr_sid_t sid, uint32_t *slot);
+
+/* the source of rows, or of samples that have a time of their own */
+int phr_scrape_source(phr_scrape_t *s, phr_appender_t *app, int timed,
+    uint32_t *id, phr_err_t *err);
+
+/*
+ * Before the first write: tracks the series that the source had when another
+ * process wrote to it, and leaves a record of the target for the next one.
+ */
+int phr_scrape_recall(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
+    phr_err_t *err);
+
+/* removes the record */
+int phr_scrape_forgotten(phr_scrape_t *s, phr_appender_t *app,
     phr_err_t *err);
 
 /* forgets texts and slots that nothing refers to */

@@ -29,7 +29,6 @@ static int phr_scrape_check(phr_scrape_t *s, phr_labels_t ls,
     phr_err_t *err);
 static int phr_scrape_report_labels(phr_scrape_t *s, unsigned i,
     phr_labels_t *out);
-static int phr_scrape_slot(phr_scrape_t *s, phr_sid_t sid, uint32_t *slot);
 static int phr_scrape_sid_index(phr_scrape_t *s);
 static void phr_scrape_sid_fill(phr_scrape_t *s);
 static void phr_scrape_sid_put(phr_scrape_t *s, uint32_t slot);
@@ -201,6 +200,46 @@ phr_scrape_report_again(phr_scrape_t *s, phr_appender_t *app, unsigned i,
 }
 
 
+int
+phr_scrape_slot(phr_scrape_t *s, phr_sid_t sid, uint32_t *slot)
+{
+    int                 rc;
+    size_t              i;
+    uint32_t            n;
+    phr_scrape_slot_t  *new;
+
+    rc = phr_scrape_sid_index(s);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    for (i = phr_scrape_sid_hash(s, sid);
+         s->sid_map[i] != PHR_SCRAPE_NONE;
+         i = (i + 1) & (s->sid_size - 1))
+    {
+        n = s->sid_map[i];
+
+        if (phr_array_get(&s->slots, phr_scrape_slot_t, n)->sid == sid) {
+            *slot = n;
+            return PHR_OK;
+        }
+    }
+
+    new = phr_array_push(&s->slots);
+    if (new == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    new->sid = sid;
+    new->seen = s->iter - 1;
+
+    *slot = (uint32_t) s->slots.nelts - 1;
+    s->sid_map[i] = *slot;
+
+    return PHR_OK;
+}
+
+
 void
 phr_scrape_clear(phr_scrape_t *s)
 {
@@ -225,6 +264,7 @@ phr_scrape_clear(phr_scrape_t *s)
     s->nlines = 0;
     s->tracked = NULL;
     s->ntracked = 0;
+    s->recalled = 0;
     s->has_source = 0;
     s->has_timed_source = 0;
 
@@ -603,46 +643,6 @@ phr_scrape_report_labels(phr_scrape_t *s, unsigned i, phr_labels_t *out)
     phr_labels_builder_set(&b, phr_scrape_name, phr_scrape_reports[i]);
 
     return phr_labels_build(&b, out);
-}
-
-
-static int
-phr_scrape_slot(phr_scrape_t *s, phr_sid_t sid, uint32_t *slot)
-{
-    int                 rc;
-    size_t              i;
-    uint32_t            n;
-    phr_scrape_slot_t  *new;
-
-    rc = phr_scrape_sid_index(s);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    for (i = phr_scrape_sid_hash(s, sid);
-         s->sid_map[i] != PHR_SCRAPE_NONE;
-         i = (i + 1) & (s->sid_size - 1))
-    {
-        n = s->sid_map[i];
-
-        if (phr_array_get(&s->slots, phr_scrape_slot_t, n)->sid == sid) {
-            *slot = n;
-            return PHR_OK;
-        }
-    }
-
-    new = phr_array_push(&s->slots);
-    if (new == NULL) {
-        return PHR_ENOMEM;
-    }
-
-    new->sid = sid;
-    new->seen = s->iter - 1;
-
-    *slot = (uint32_t) s->slots.nelts - 1;
-    s->sid_map[i] = *slot;
-
-    return PHR_OK;
 }
 
 

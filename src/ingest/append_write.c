@@ -37,8 +37,6 @@ static int phr_scrape_append(phr_scrape_pass_t *pass, phr_scrape_out_t *row,
     phr_scrape_out_t *timed, phr_err_t *err);
 static int phr_scrape_batch(phr_scrape_pass_t *pass, phr_scrape_out_t *out,
     int timed, phr_err_t *err);
-static int phr_scrape_source(phr_scrape_pass_t *pass, int timed,
-    uint32_t *id, phr_err_t *err);
 static int phr_scrape_renew(phr_scrape_pass_t *pass, phr_scrape_out_t *out,
     phr_scrape_out_t *timed, phr_err_t *err);
 
@@ -53,6 +51,11 @@ phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
     phr_scrape_out_t   row, timed;
 
     s = pass->s;
+
+    rc = phr_scrape_recall(s, pass->app, pass->t_ms, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
 
     memset(&timed, 0, sizeof(phr_scrape_out_t));
 
@@ -125,6 +128,11 @@ phr_scrape_ended(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
 
     s->iter++;
 
+    rc = phr_scrape_recall(s, app, t_ms, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
     rc = phr_scrape_out_create(&row, s->ntracked + PHR_SCRAPE_NREPORT);
     if (rc != PHR_OK) {
         return phr_err_set(err, rc, "no memory for series");
@@ -138,12 +146,61 @@ phr_scrape_ended(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     }
 
     if (rc == PHR_OK) {
+        rc = phr_scrape_forgotten(s, app, err);
+    }
+
+    if (rc == PHR_OK) {
         s->ntracked = 0;
     }
 
     phr_free(row.mem);
 
     return rc;
+}
+
+
+int
+phr_scrape_source(phr_scrape_t *s, phr_appender_t *app, int timed,
+    uint32_t *id, phr_err_t *err)
+{
+    int         rc;
+    phr_str_t   name;
+
+    if (timed ? s->has_timed_source : s->has_source) {
+        *id = timed ? s->timed_source : s->source;
+        return PHR_OK;
+    }
+
+    phr_arena_reset(s->tmp);
+
+    rc = phr_scrape_source_name(s->tmp, s->o.job, s->o.key, &name);
+
+    if (rc == PHR_OK && timed) {
+        name.data = phr_arena_printf(s->tmp, "%s/timed", name.data);
+        rc = name.data ? PHR_OK : phr_arena_rc(s->tmp);
+    }
+
+    if (rc != PHR_OK) {
+        return phr_err_set(err, rc, "no memory for a source");
+    }
+
+    name.len = strlen(name.data);
+
+    rc = app->ops->source(app, name, id, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    if (timed) {
+        s->timed_source = *id;
+        s->has_timed_source = 1;
+
+    } else {
+        s->source = *id;
+        s->has_source = 1;
+    }
+
+    return PHR_OK;
 }
 
 
@@ -353,7 +410,7 @@ phr_scrape_batch(phr_scrape_pass_t *pass, phr_scrape_out_t *out, int timed,
 
     r = pass->report;
 
-    rc = phr_scrape_source(pass, timed, &b.source, err);
+    rc = phr_scrape_source(pass->s, pass->app, timed, &b.source, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -380,52 +437,6 @@ phr_scrape_batch(phr_scrape_pass_t *pass, phr_scrape_out_t *out, int timed,
         r->nout_of_order += out->status[i] == PHR_EORDER;
         r->nduplicates += out->status[i] == PHR_EDUPLICATE;
         r->nout_of_bounds += out->status[i] == PHR_ELIMIT;
-    }
-
-    return PHR_OK;
-}
-
-
-static int
-phr_scrape_source(phr_scrape_pass_t *pass, int timed, uint32_t *id,
-    phr_err_t *err)
-{
-    int            rc;
-    phr_str_t      name;
-    phr_scrape_t  *s;
-
-    s = pass->s;
-
-    if (timed ? s->has_timed_source : s->has_source) {
-        *id = timed ? s->timed_source : s->source;
-        return PHR_OK;
-    }
-
-    phr_arena_reset(s->tmp);
-
-    name.data = phr_arena_printf(s->tmp, "scrape/%.*s/%016llx%s",
-                                 (int) s->o.job.len, s->o.job.data,
-                                 (unsigned long long) s->o.key,
-                                 timed ? "/timed" : "");
-    if (name.data == NULL) {
-        return phr_err_set(err, phr_arena_rc(s->tmp), "no memory for a "
-                           "source");
-    }
-
-    name.len = strlen(name.data);
-
-    rc = pass->app->ops->source(pass->app, name, id, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    if (timed) {
-        s->timed_source = *id;
-        s->has_timed_source = 1;
-
-    } else {
-        s->source = *id;
-        s->has_source = 1;
     }
 
     return PHR_OK;

@@ -37,6 +37,7 @@ ngx_http_pharos_scrape_apply(ngx_http_pharos_settings_t *s, phr_api_t *api,
         ngx_queue_init(&scrapes->leaving);
         scrapes->started = 1;
         scrapes->stopped = 0;
+        scrapes->swept = 0;
         (void) pthread_mutex_unlock(&scrapes->mutex);
     }
 
@@ -83,6 +84,8 @@ ngx_http_pharos_scrape_apply(ngx_http_pharos_settings_t *s, phr_api_t *api,
             ngx_http_pharos_scrape_job_end(p);
         }
     }
+
+    ngx_http_pharos_sweep();
 
     return NGX_OK;
 }
@@ -238,6 +241,10 @@ ngx_http_pharos_scrape_applied(void *data, phr_array_t *targets)
             ngx_http_pharos_target_remove(t);
         }
     }
+
+    p->known = 1;
+
+    ngx_http_pharos_sweep();
 }
 
 

@@ -1,9 +1,10 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Scrape: jobs with their targets (scrape.c), and the life of one target
- * (target.c).  Lists, and what is known of a target, change on the loop
- * under the mutex, because the API reads them in other threads.
+ * Scrape: jobs with their targets (scrape.c), the life of one target
+ * (target.c), and what earlier processes left (sweep.c).  Lists, and what is
+ * known of a target, change on the loop under the mutex, because the API
+ * reads them in other threads.
  */
 
 #ifndef NGX_HTTP_PHAROS_SCRAPE_H_INCLUDED
@@ -36,6 +37,7 @@ struct ngx_http_pharos_job_s {
     phr_array_t                    dropped;  /* phr_target_t * */
     unsigned                       over:1;   /* more than target_limit */
     unsigned                       found:1;  /* of the settings applied now */
+    unsigned                       known:1;  /* its targets are */
 };
 
 struct ngx_http_pharos_target_s {
@@ -86,6 +88,7 @@ typedef struct {
     ngx_log_t                     *log;
     unsigned                       started:1;
     unsigned                       stopped:1;
+    unsigned                       swept:1;  /* see _sweep() */
 } ngx_http_pharos_scrapes_t;
 
 extern ngx_http_pharos_scrapes_t  ngx_http_pharos_scrapes;
@@ -103,6 +106,12 @@ void ngx_http_pharos_target_replace(ngx_http_pharos_job_t *p,
 
 /* its series end, and it goes as soon as it is not busy */
 void ngx_http_pharos_target_remove(ngx_http_pharos_target_t *t);
+
+/*
+ * Once all targets are known: ends the series of those that an earlier
+ * process scraped, and which are none any more.
+ */
+void ngx_http_pharos_sweep(void);
 
 /* at the end of the process, when the threads have ended */
 void ngx_http_pharos_target_free(ngx_http_pharos_target_t *t);

@@ -16,6 +16,7 @@
 
 #include "store/index.h"
 #include "store/kv.h"
+#include "store/newest.h"
 #include "store/reader.h"
 #include "store/loose.h"
 #include "store/row.h"
@@ -39,6 +40,9 @@ static int phr_append_each(phr_appender_t *app, char space,
     phr_str_t prefix,
     int (*visit)(void *data, phr_str_t key, phr_str_t value), void *data,
     phr_err_t *err);
+static int phr_append_newest(phr_appender_t *app, uint32_t source,
+    int64_t min_ms, int64_t max_ms, int (*visit)(void *data, phr_sid_t sid),
+    void *data, phr_err_t *err);
 static int phr_source_find(phr_store_t *st, phr_str_t name, uint32_t *id,
     phr_err_t *err);
 static int phr_append_sort_out(phr_store_t *st, const phr_batch_t *b,
@@ -66,7 +70,8 @@ const phr_appender_ops_t  phr_store_appender_ops = {
     phr_append_batch,
     phr_append_put,
     phr_append_del,
-    phr_append_each
+    phr_append_each,
+    phr_append_newest
 };
 
 #define phr_store_of(app)  (((phr_store_appender_t *) (app))->st)
@@ -609,4 +614,24 @@ phr_append_each(phr_appender_t *app, char space, phr_str_t prefix,
     phr_txn_abort(txn);
 
     return rc;
+}
+
+
+static int
+phr_append_newest(phr_appender_t *app, uint32_t source, int64_t min_ms,
+    int64_t max_ms, int (*visit)(void *data, phr_sid_t sid), void *data,
+    phr_err_t *err)
+{
+    int           rc;
+    phr_store_t  *st;
+
+    st = phr_store_of(app);
+
+    rc = phr_store_write(st, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    return phr_fail(st, phr_source_newest(st, source, min_ms, max_ms, visit,
+                                          data, err));
 }

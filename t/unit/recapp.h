@@ -34,6 +34,7 @@ typedef struct {
     char    *name;              /* as phr_labels_format() writes it */
     int64_t  last_ms;
     double   last;
+    uint32_t source;            /* of the last sample */
     int      expired;
 } recapp_series_t;
 
@@ -176,6 +177,7 @@ recapp_append(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
 
         s->last_ms = t_ms;
         s->last = b->v[i];
+        s->source = b->source;
 
         r->samples[r->nsamples].source = b->source;
         r->samples[r->nsamples].sid = b->sid[i];
@@ -283,6 +285,48 @@ recapp_each(phr_appender_t *app, char space, phr_str_t prefix,
 }
 
 
+static inline int
+recapp_newest(phr_appender_t *app, uint32_t source, int64_t min_ms,
+    int64_t max_ms, int (*visit)(void *data, phr_sid_t sid), void *data,
+    phr_err_t *err)
+{
+    int               rc;
+    size_t            i;
+    int64_t           t_ms;
+    recapp_t         *r = (recapp_t *) app;
+    recapp_series_t  *s;
+
+    if (r->fail) {
+        return phr_err_set(err, r->fail, "made to fail");
+    }
+
+    t_ms = INT64_MIN;
+
+    for (i = 0; i < r->nseries; i++) {
+        if (r->series[i].source == source) {
+            t_ms = phr_max(t_ms, r->series[i].last_ms);
+        }
+    }
+
+    for (i = 0; i < r->nseries && t_ms >= min_ms && t_ms <= max_ms; i++) {
+        s = &r->series[i];
+
+        if (s->expired || s->source != source || s->last_ms != t_ms
+            || phr_is_stale(s->last))
+        {
+            continue;
+        }
+
+        rc = visit(data, (phr_sid_t) i);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
 static inline recapp_t *
 recapp_create(void)
 {
@@ -290,7 +334,7 @@ recapp_create(void)
 
     static const phr_appender_ops_t  ops = {
         recapp_source, recapp_series, recapp_append, recapp_put, recapp_del,
-        recapp_each
+        recapp_each, recapp_newest
     };
 
     r = calloc(1, sizeof(recapp_t));

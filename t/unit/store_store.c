@@ -534,6 +534,104 @@ test_version(void)
 }
 
 
+static int
+count_sid(void *data, phr_sid_t sid)
+{
+    ++*(int *) data;
+
+    return PHR_OK;
+}
+
+
+/* how many series the last batch of a source had, -1 if that failed */
+static int
+newest(const char *source, int64_t min_ms, int64_t max_ms)
+{
+    int              n;
+    uint32_t         id;
+    phr_appender_t  *app;
+
+    n = 0;
+    app = phr_store_appender(st);
+
+    if (app->ops->source(app, phr_str_from_c(source), &id, &err) != PHR_OK
+        || app->ops->newest(app, id, min_ms, max_ms, count_sid, &n, &err)
+           != PHR_OK)
+    {
+        printf("# %s\n", err.text);
+        return -1;
+    }
+
+    return n;
+}
+
+
+/* the same of rows, of packs, and after the store was opened again */
+static void
+newest_is(const char *source, int64_t t_ms, int n, const char *what)
+{
+    int  step;
+
+    static const char  *steps[] = { "pending", "rows", "rows, reopened",
+                                    "packs", "packs, reopened" };
+
+    for (step = 0; step < 5; step++) {
+
+        switch (step) {
+
+        case 1:
+            phr_store_commit(st, t_ms, 1, &err);
+            break;
+
+        case 3:
+            phr_store_commit(st, t_ms, 1, &err);
+            seal_all(t_ms + INT64_C(48) * 3600000);
+            break;
+
+        case 2:
+        case 4:
+            phr_store_commit(st, t_ms, 1, &err);
+            reopen();
+        }
+
+        is_int(newest(source, t_ms - 60000, t_ms + 1000), n, "%s: %s", what,
+               steps[step]);
+    }
+}
+
+
+static void
+test_newest(void)
+{
+    double  stale;
+
+    stale = phr_double_from_bits(PHR_STALE_NAN_BITS);
+
+    fresh();
+    is_int(newest("a", 0, 1000000), 0, "a source without samples");
+
+    append("a", 0, 10, 100000, 1);
+    append("a", 0, 7, 115000, 1);
+    newest_is("a", 115000, 7, "the last row");
+    is_int(newest("a", 116000, 200000), 0, "not what is older");
+    is_int(newest("a", 0, 114999), 3, "nor newer");
+
+    fresh();
+    append("a", 0, 10, 100000, 1);
+    append("b", 4, 2, 110000, 1);
+    newest_is("a", 100000, 8, "not what another source goes on with");
+
+    fresh();
+    append("a", 0, 10, 100000, 1);
+    append("a", 0, 10, 115000, stale);
+    newest_is("a", 115000, 0, "not what has ended");
+
+    fresh();
+    append("a", 0, 1500, 100000, 1);
+    newest_is("a", 100000, 1500, "a row of some pieces");
+}
+
+
 int
 main(void)
 {
@@ -548,6 +646,7 @@ main(void)
     test_lost_sid();
     test_full();
     test_version();
+    test_newest();
 
     fresh();
     phr_store_close(st);
