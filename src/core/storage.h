@@ -18,6 +18,7 @@
 
 
 #include "core/err.h"
+#include "core/histogram.h"
 #include "core/matcher.h"
 
 
@@ -25,12 +26,17 @@
  * Columns of one series, in ascending order of time, without duplicates.
  * Stale markers (phr_is_stale()) are among the samples: the reader decides
  * what they mean.
+ *
+ * h is NULL if all samples are floats.  Else h[i] is the histogram of sample
+ * i, or NULL if it is a float; v[i] is then the histogram's sum, so that a
+ * stale marker is one in both.
  */
 typedef struct {
-    phr_labels_t     labels;
-    const int64_t   *t_ms;
-    const double    *v;
-    size_t           n;
+    phr_labels_t              labels;
+    const int64_t            *t_ms;
+    const double             *v;
+    const phr_hist_t *const  *h;
+    size_t                    n;
 } phr_series_t;
 
 
@@ -115,15 +121,20 @@ typedef uint32_t  phr_sid_t;
  * sample PHR_OK, PHR_EORDER, PHR_EDUPLICATE, PHR_ELIMIT (too old or too far
  * in the future) or PHR_ENOTFOUND; the good ones are stored even so.  A
  * sample equal to the stored one of its time is no error.
+ *
+ * h is NULL, or has for each sample NULL (a float) or a histogram that
+ * phr_hist_validate() found good; v is not looked at then.  A histogram that
+ * is refused has PHR_EINVAL.
  */
 typedef struct {
-    uint32_t          source;
-    int64_t           t_ms;
-    const phr_sid_t  *sid;
-    const double     *v;
-    const int64_t    *t_each;
-    size_t            n;
-    int8_t           *status;
+    uint32_t                  source;
+    int64_t                   t_ms;
+    const phr_sid_t          *sid;
+    const double             *v;
+    const phr_hist_t *const  *h;
+    const int64_t            *t_each;
+    size_t                    n;
+    int8_t                   *status;
 } phr_batch_t;
 
 

@@ -420,6 +420,7 @@ phr_scrape_batch(phr_scrape_pass_t *pass, phr_scrape_out_t *out, int timed,
     b.t_ms = pass->t_ms;
     b.sid = out->sid;
     b.v = out->v;
+    b.h = NULL;
     b.t_each = timed ? out->t_ms : NULL;
     b.n = out->n;
     b.status = out->status;

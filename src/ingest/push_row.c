@@ -373,6 +373,7 @@ phr_push_row_append(phr_appender_t *app, phr_push_group_t *g,
     b.t_ms = t_ms;
     b.sid = row->sid;
     b.v = row->v;
+    b.h = NULL;
     b.t_each = NULL;
     b.n = row->n;
     b.status = row->status;
@@ -447,6 +448,7 @@ phr_push_row_again(phr_appender_t *app, phr_push_group_t *g,
     b.t_ms = t_ms;
     b.sid = row->sid;
     b.v = row->v;
+    b.h = NULL;
     b.t_each = row->t_ms;
     b.n = n;
     b.status = row->status;

@@ -26,29 +26,29 @@ typedef struct {
     phr_labels_t   labels;      /* without "le" */
     phr_bound_t   *bounds;
     size_t         n;
-} phr_hist_t;
+} phr_classic_t;
 
 
 typedef struct {
     phr_value_t    in;
-    phr_hist_t    *hists;
+    phr_classic_t    *hists;
     size_t         n;
     phr_bucket_t  *buckets;     /* room for those of any histogram */
-} phr_hists_t;
+} phr_classics_t;
 
 
-static int phr_hist_init(phr_eval_t *ev, const phr_node_t *arg,
-    const phr_grid_t *g, phr_hists_t *h);
-static int phr_hist_bounds(phr_eval_t *ev, const phr_node_t *arg,
-    phr_hists_t *h, double *upper, uint32_t *ids);
-static int phr_hist_bad_label(phr_eval_t *ev, const phr_node_t *arg,
+static int phr_classic_init(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, phr_classics_t *h);
+static int phr_classic_bounds(phr_eval_t *ev, const phr_node_t *arg,
+    phr_classics_t *h, double *upper, uint32_t *ids);
+static int phr_classic_bad_label(phr_eval_t *ev, const phr_node_t *arg,
     phr_labels_t labels);
-static size_t phr_hist_gather(const phr_hists_t *h, const phr_hist_t *hist,
-    size_t step);
-static int phr_hist_quantile(phr_eval_t *ev, const phr_node_t *arg,
-    const phr_grid_t *g, phr_hists_t *h, const phr_hist_t *hist,
+static size_t phr_classic_gather(const phr_classics_t *h,
+    const phr_classic_t *hist, size_t step);
+static int phr_classic_quantile(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, phr_classics_t *h, const phr_classic_t *hist,
     const double *q, double *v);
-static int phr_hist_check_quantile(phr_eval_t *ev, const phr_node_t *arg,
+static int phr_classic_check_quantile(phr_eval_t *ev, const phr_node_t *arg,
     const phr_grid_t *g, const double *q);
 
 
@@ -58,15 +58,15 @@ phr_fn_histogram_quantile(PHR_FN_PARAMS)
     int           rc;
     double       *q, *v;
     size_t        i;
-    phr_hists_t   h;
+    phr_classics_t   h;
 
     rc = phr_eval_scalar(ev, phr_fn_arg(call, 0), g, &q);
     if (rc == PHR_OK) {
-        rc = phr_hist_check_quantile(ev, phr_fn_arg(call, 0), g, q);
+        rc = phr_classic_check_quantile(ev, phr_fn_arg(call, 0), g, q);
     }
 
     if (rc == PHR_OK) {
-        rc = phr_hist_init(ev, phr_fn_arg(call, 1), g, &h);
+        rc = phr_classic_init(ev, phr_fn_arg(call, 1), g, &h);
     }
 
     if (rc < 0) {
@@ -82,7 +82,7 @@ phr_fn_histogram_quantile(PHR_FN_PARAMS)
             return phr_eval_nomem(ev);
         }
 
-        rc = phr_hist_quantile(ev, phr_fn_arg(call, 1), g, &h, &h.hists[i],
+        rc = phr_classic_quantile(ev, phr_fn_arg(call, 1), g, &h, &h.hists[i],
                                q, v);
         if (rc < 0) {
             return rc;
@@ -95,7 +95,7 @@ phr_fn_histogram_quantile(PHR_FN_PARAMS)
 
 /* the number as OpenMetrics writes it: "1.0", not "1" */
 static int
-phr_hist_quantile_text(phr_eval_t *ev, double q, phr_str_t *out)
+phr_classic_quantile_text(phr_eval_t *ev, double q, phr_str_t *out)
 {
     char    buf[PHR_NUMBER_LEN + 2];
     size_t  n;
@@ -122,12 +122,12 @@ phr_fn_histogram_quantiles(PHR_FN_PARAMS)
     double               *q, *v;
     size_t                i, k, step;
     phr_str_t             text;
-    phr_hists_t           h;
+    phr_classics_t           h;
     phr_labels_t          labels;
     phr_collect_t         collect;
     phr_labels_builder_t  b;
 
-    rc = phr_hist_init(ev, phr_fn_arg(call, 0), g, &h);
+    rc = phr_classic_init(ev, phr_fn_arg(call, 0), g, &h);
     if (rc == PHR_OK) {
         rc = phr_collect_init(&collect, out, ev->arena, g->n, h.n);
     }
@@ -135,7 +135,7 @@ phr_fn_histogram_quantiles(PHR_FN_PARAMS)
     for (k = 2; rc == PHR_OK && k < call->u.call.nargs; k++) {
         rc = phr_eval_scalar(ev, phr_fn_arg(call, k), g, &q);
         if (rc == PHR_OK) {
-            rc = phr_hist_check_quantile(ev, phr_fn_arg(call, k), g, q);
+            rc = phr_classic_check_quantile(ev, phr_fn_arg(call, k), g, q);
         }
 
         for (i = 0; rc == PHR_OK && i < h.n; i++) {
@@ -144,7 +144,7 @@ phr_fn_histogram_quantiles(PHR_FN_PARAMS)
                 return phr_eval_nomem(ev);
             }
 
-            rc = phr_hist_quantile(ev, phr_fn_arg(call, 0), g, &h,
+            rc = phr_classic_quantile(ev, phr_fn_arg(call, 0), g, &h,
                                    &h.hists[i], q, v);
 
             /* the label follows the quantile, which may change */
@@ -154,7 +154,7 @@ phr_fn_histogram_quantiles(PHR_FN_PARAMS)
                     continue;
                 }
 
-                rc = phr_hist_quantile_text(ev, q[step], &text);
+                rc = phr_classic_quantile_text(ev, q[step], &text);
                 if (rc < 0) {
                     break;
                 }
@@ -181,7 +181,7 @@ phr_fn_histogram_fraction(PHR_FN_PARAMS)
     int           rc;
     double       *lower, *upper, *v;
     size_t        i, n, step;
-    phr_hists_t   h;
+    phr_classics_t   h;
 
     rc = phr_eval_scalar(ev, phr_fn_arg(call, 0), g, &lower);
     if (rc == PHR_OK) {
@@ -189,7 +189,7 @@ phr_fn_histogram_fraction(PHR_FN_PARAMS)
     }
 
     if (rc == PHR_OK) {
-        rc = phr_hist_init(ev, phr_fn_arg(call, 2), g, &h);
+        rc = phr_classic_init(ev, phr_fn_arg(call, 2), g, &h);
     }
 
     if (rc < 0) {
@@ -206,7 +206,7 @@ phr_fn_histogram_fraction(PHR_FN_PARAMS)
         }
 
         for (step = 0; step < g->n; step++) {
-            n = phr_hist_gather(&h, &h.hists[i], step);
+            n = phr_classic_gather(&h, &h.hists[i], step);
 
             if (n != 0) {
                 v[step] = phr_bucket_fraction(lower[step], upper[step],
@@ -226,7 +226,7 @@ phr_fn_histogram_fraction(PHR_FN_PARAMS)
 
 /* of native histograms only: there are none among floats */
 static int
-phr_hist_none(PHR_FN_PARAMS)
+phr_classic_none(PHR_FN_PARAMS)
 {
     int  rc;
 
@@ -241,35 +241,35 @@ phr_hist_none(PHR_FN_PARAMS)
 int
 phr_fn_histogram_count(PHR_FN_PARAMS)
 {
-    return phr_hist_none(ev, call, g, out);
+    return phr_classic_none(ev, call, g, out);
 }
 
 
 int
 phr_fn_histogram_sum(PHR_FN_PARAMS)
 {
-    return phr_hist_none(ev, call, g, out);
+    return phr_classic_none(ev, call, g, out);
 }
 
 
 int
 phr_fn_histogram_avg(PHR_FN_PARAMS)
 {
-    return phr_hist_none(ev, call, g, out);
+    return phr_classic_none(ev, call, g, out);
 }
 
 
 int
 phr_fn_histogram_stddev(PHR_FN_PARAMS)
 {
-    return phr_hist_none(ev, call, g, out);
+    return phr_classic_none(ev, call, g, out);
 }
 
 
 int
 phr_fn_histogram_stdvar(PHR_FN_PARAMS)
 {
-    return phr_hist_none(ev, call, g, out);
+    return phr_classic_none(ev, call, g, out);
 }
 
 
@@ -290,14 +290,14 @@ phr_bound_cmp(const void *one, const void *two)
 
 /* evaluates the buckets and puts them together to histograms */
 static int
-phr_hist_init(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
-    phr_hists_t *h)
+phr_classic_init(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
+    phr_classics_t *h)
 {
     int           rc;
     double       *upper;
     size_t        i, largest;
     uint32_t     *ids;
-    phr_hist_t   *hist;
+    phr_classic_t   *hist;
     phr_bound_t  *bounds;
 
     memset(h, 0, sizeof(*h));
@@ -310,13 +310,13 @@ phr_hist_init(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
     upper = phr_arena_alloc(ev->arena, (h->in.n + 1) * sizeof(double));
     ids = phr_arena_alloc(ev->arena, (h->in.n + 1) * sizeof(uint32_t));
     bounds = phr_arena_alloc(ev->arena, (h->in.n + 1) * sizeof(phr_bound_t));
-    h->hists = phr_arena_calloc(ev->arena, h->in.n + 1, sizeof(phr_hist_t));
+    h->hists = phr_arena_calloc(ev->arena, h->in.n + 1, sizeof(phr_classic_t));
 
     if (upper == NULL || ids == NULL || bounds == NULL || h->hists == NULL) {
         return phr_eval_nomem(ev);
     }
 
-    rc = phr_hist_bounds(ev, arg, h, upper, ids);
+    rc = phr_classic_bounds(ev, arg, h, upper, ids);
     if (rc < 0) {
         return rc;
     }
@@ -352,7 +352,7 @@ phr_hist_init(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
 
 /* the bound and the histogram of each column; counts those of each */
 static int
-phr_hist_bounds(phr_eval_t *ev, const phr_node_t *arg, phr_hists_t *h,
+phr_classic_bounds(phr_eval_t *ev, const phr_node_t *arg, phr_classics_t *h,
     double *upper, uint32_t *ids)
 {
     int                   rc;
@@ -375,7 +375,7 @@ phr_hist_bounds(phr_eval_t *ev, const phr_node_t *arg, phr_hists_t *h,
         if (phr_number_parse(le.data, le.len, &upper[i]) < 0) {
             ids[i] = PHR_INDEX_NONE;
 
-            rc = phr_hist_bad_label(ev, arg, labels);
+            rc = phr_classic_bad_label(ev, arg, labels);
             if (rc < 0) {
                 return rc;
             }
@@ -417,7 +417,7 @@ phr_hist_bounds(phr_eval_t *ev, const phr_node_t *arg, phr_hists_t *h,
 
 
 static int
-phr_hist_bad_label(phr_eval_t *ev, const phr_node_t *arg,
+phr_classic_bad_label(phr_eval_t *ev, const phr_node_t *arg,
     phr_labels_t labels)
 {
     phr_str_t  le, name;
@@ -442,7 +442,8 @@ phr_hist_bad_label(phr_eval_t *ev, const phr_node_t *arg,
 
 /* the buckets that have a sample at a step, into h->buckets */
 static size_t
-phr_hist_gather(const phr_hists_t *h, const phr_hist_t *hist, size_t step)
+phr_classic_gather(const phr_classics_t *h, const phr_classic_t *hist,
+    size_t step)
 {
     size_t               i, n;
     const phr_column_t  *c;
@@ -463,15 +464,15 @@ phr_hist_gather(const phr_hists_t *h, const phr_hist_t *hist, size_t step)
 
 
 static int
-phr_hist_quantile(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
-    phr_hists_t *h, const phr_hist_t *hist, const double *q, double *v)
+phr_classic_quantile(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
+    phr_classics_t *h, const phr_classic_t *hist, const double *q, double *v)
 {
     int              rc;
     size_t           n, step;
     phr_monotonic_t  m;
 
     for (step = 0; step < g->n; step++) {
-        n = phr_hist_gather(h, hist, step);
+        n = phr_classic_gather(h, hist, step);
 
         if (n == 0) {
             continue;
@@ -500,7 +501,7 @@ phr_hist_quantile(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
 
 
 static int
-phr_hist_check_quantile(phr_eval_t *ev, const phr_node_t *arg,
+phr_classic_check_quantile(phr_eval_t *ev, const phr_node_t *arg,
     const phr_grid_t *g, const double *q)
 {
     int     rc;

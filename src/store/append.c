@@ -309,6 +309,11 @@ phr_append_sort_out(phr_store_t *st, const phr_batch_t *b, int8_t *status,
     for (i = 0; i < b->n; i++) {
         t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
 
+        if (b->h != NULL && b->h[i] != NULL) {
+            status[i] = PHR_EINVAL;
+            continue;
+        }
+
         if (t_ms < min_ms || t_ms > max_ms) {
             status[i] = PHR_ELIMIT;
             continue;

@@ -314,6 +314,7 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
 
     series->t_ms = c.t_ms;
     series->v = c.v;
+    series->h = NULL;
     series->n = c.n;
 
     return PHR_OK;

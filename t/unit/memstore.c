@@ -14,11 +14,13 @@
 
 
 typedef struct {
-    phr_labels_t   labels;
-    int64_t       *t_ms;
-    double        *v;
-    size_t         n;
-    size_t         nalloc;
+    phr_labels_t        labels;
+    int64_t            *t_ms;
+    double             *v;
+    const phr_hist_t  **h;
+    size_t              nhists;
+    size_t              n;
+    size_t              nalloc;
 } phr_memseries_t;
 
 
@@ -59,6 +61,7 @@ typedef struct {
     phr_arena_t             *arena;
     int64_t                 *t_ms;
     double                  *v;
+    const phr_hist_t       **h;
     size_t                   nbuf;
 } phr_memset_t;
 
@@ -164,6 +167,7 @@ phr_memstore_clear(phr_memstore_t *m)
     for (i = 0; i < m->nseries; i++) {
         phr_free(m->series[i]->t_ms);
         phr_free(m->series[i]->v);
+        phr_free(m->series[i]->h);
     }
 
     phr_free(m->series);
@@ -243,11 +247,13 @@ phr_memstore_find(phr_memstore_t *m, phr_labels_t ls, phr_sid_t *sid)
 
 /* keeps the samples in order of time */
 static int
-phr_memseries_add(phr_memseries_t *s, int64_t t_ms, double v)
+phr_memseries_add(phr_memseries_t *s, int64_t t_ms, double v,
+    const phr_hist_t *h)
 {
-    size_t    i, n;
-    double   *new_v;
-    int64_t  *new_t;
+    size_t              i, n;
+    double             *new_v;
+    int64_t            *new_t;
+    const phr_hist_t  **new_h;
 
     if (s->n == s->nalloc) {
         n = s->nalloc * 2 + 16;
@@ -265,21 +271,33 @@ phr_memseries_add(phr_memseries_t *s, int64_t t_ms, double v)
         }
 
         s->v = new_v;
+
+        new_h = phr_realloc(s->h, n * sizeof(phr_hist_t *));
+        if (new_h == NULL) {
+            return PHR_ENOMEM;
+        }
+
+        s->h = new_h;
         s->nalloc = n;
     }
+
+    s->nhists += h != NULL;
 
     for (i = s->n; i > 0 && s->t_ms[i - 1] > t_ms; i--) { /* void */ }
 
     if (i > 0 && s->t_ms[i - 1] == t_ms) {
         s->v[i - 1] = v;
+        s->h[i - 1] = h;
         return PHR_OK;
     }
 
     memmove(&s->t_ms[i + 1], &s->t_ms[i], (s->n - i) * sizeof(int64_t));
     memmove(&s->v[i + 1], &s->v[i], (s->n - i) * sizeof(double));
+    memmove(&s->h[i + 1], &s->h[i], (s->n - i) * sizeof(phr_hist_t *));
 
     s->t_ms[i] = t_ms;
     s->v[i] = v;
+    s->h[i] = h;
     s->n++;
 
     return PHR_OK;
@@ -294,7 +312,23 @@ phr_memstore_add(phr_memstore_t *m, phr_labels_t ls, int64_t t_ms, double v)
 
     s = phr_memstore_find(m, ls, &sid);
 
-    return s == NULL ? PHR_ENOMEM : phr_memseries_add(s, t_ms, v);
+    return s == NULL ? PHR_ENOMEM : phr_memseries_add(s, t_ms, v, NULL);
+}
+
+
+int
+phr_memstore_add_hist(phr_memstore_t *m, phr_labels_t ls, int64_t t_ms,
+    const phr_hist_t *h)
+{
+    phr_sid_t         sid;
+    phr_hist_t       *copy;
+    phr_memseries_t  *s;
+
+    s = phr_memstore_find(m, ls, &sid);
+    copy = phr_hist_copy(m->arena, h);
+
+    return s == NULL || copy == NULL
+           ? PHR_ENOMEM : phr_memseries_add(s, t_ms, h->sum, copy);
 }
 
 
@@ -415,8 +449,9 @@ phr_memstore_next(phr_series_set_t *set, phr_series_t *series,
         ms->nbuf = series->n;
         ms->t_ms = phr_arena_alloc(ms->arena, ms->nbuf * sizeof(int64_t));
         ms->v = phr_arena_alloc(ms->arena, ms->nbuf * sizeof(double));
+        ms->h = phr_arena_alloc(ms->arena, ms->nbuf * sizeof(phr_hist_t *));
 
-        if (ms->t_ms == NULL || ms->v == NULL) {
+        if (ms->t_ms == NULL || ms->v == NULL || ms->h == NULL) {
             return phr_err_set(err, phr_arena_rc(ms->arena),
                                "no memory for samples");
         }
@@ -425,10 +460,12 @@ phr_memstore_next(phr_series_set_t *set, phr_series_t *series,
     if (series->n != 0) {
         memcpy(ms->t_ms, &s->t_ms[lo], series->n * sizeof(int64_t));
         memcpy(ms->v, &s->v[lo], series->n * sizeof(double));
+        memcpy(ms->h, &s->h[lo], series->n * sizeof(phr_hist_t *));
     }
 
     series->t_ms = ms->t_ms;
     series->v = ms->v;
+    series->h = s->nhists != 0 ? ms->h : NULL;
 
     return PHR_OK;
 }
@@ -577,13 +614,32 @@ phr_memstore_series(phr_appender_t *app, phr_labels_t ls, phr_sid_t *sid,
 }
 
 
+/* whether the last sample is this one */
+static int
+phr_memseries_same(const phr_memseries_t *s, double v, const phr_hist_t *h)
+{
+    const phr_hist_t  *last;
+
+    last = s->h[s->n - 1];
+
+    if (h == NULL || last == NULL) {
+        return h == last
+               && phr_double_bits(s->v[s->n - 1]) == phr_double_bits(v);
+    }
+
+    return phr_hist_eq(h, last);
+}
+
+
 static int
 phr_memstore_append(phr_appender_t *app, const phr_batch_t *b,
     phr_err_t *err)
 {
     int               rc;
     size_t            i;
+    double            v;
     int64_t           t_ms;
+    phr_hist_t       *h;
     phr_memstore_t   *m;
     phr_memseries_t  *s;
 
@@ -598,15 +654,25 @@ phr_memstore_append(phr_appender_t *app, const phr_batch_t *b,
 
         } else {
             s = m->series[b->sid[i] - 1];
+            h = NULL;
+            v = b->v != NULL ? b->v[i] : 0;
+
+            if (b->h != NULL && b->h[i] != NULL) {
+                v = b->h[i]->sum;
+
+                h = phr_hist_copy(m->arena, b->h[i]);
+                if (h == NULL) {
+                    return phr_err_set(err, PHR_ENOMEM, "out of memory");
+                }
+            }
 
             if (s->n != 0 && s->t_ms[s->n - 1] > t_ms) {
                 rc = PHR_EORDER;
 
             } else if (s->n != 0 && s->t_ms[s->n - 1] == t_ms) {
-                rc = phr_double_bits(s->v[s->n - 1])
-                     == phr_double_bits(b->v[i]) ? PHR_OK : PHR_EDUPLICATE;
+                rc = phr_memseries_same(s, v, h) ? PHR_OK : PHR_EDUPLICATE;
 
-            } else if (phr_memseries_add(s, t_ms, b->v[i]) < 0) {
+            } else if (phr_memseries_add(s, t_ms, v, h) < 0) {
                 return phr_err_set(err, PHR_ENOMEM, "out of memory");
             }
         }

@@ -28,6 +28,10 @@ int phr_memstore_clear(phr_memstore_t *m);
 int phr_memstore_add(phr_memstore_t *m, phr_labels_t ls, int64_t t_ms,
     double v);
 
+/* the same with a copy of a histogram */
+int phr_memstore_add_hist(phr_memstore_t *m, phr_labels_t ls, int64_t t_ms,
+    const phr_hist_t *h);
+
 phr_storage_t *phr_memstore_storage(phr_memstore_t *m);
 phr_appender_t *phr_memstore_appender(phr_memstore_t *m);
 
