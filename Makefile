@@ -168,6 +168,22 @@ bench-query: module $(BUILD)/bench/query_fill
 	    PHAROS_QUERY_FILL=$(BUILD_DIR)/bench/query_fill \
 	    perl bench/query.pl
 
+#: make bench-store   the store side by side with prometheus and
+#:                    victoria-metrics: SECTIONS=scrape,disk SCALE=0.1
+export SECTIONS SCALE
+
+.PHONY: bench-store
+bench-store: module $(BUILD)/bench/store_load
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) \
+	    PHAROS_STORE_LOAD=$(BUILD_DIR)/bench/store_load \
+	    perl bench/store_compare.pl
+
+$(BUILD)/bench/store_load: $(patsubst %,$(BUILD)/plain/bench/store_%.o, \
+        load data targets write) \
+        $(BUILD)/plain/libstore.a $(BUILD)/plain/libcore.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
+
 $(BUILD)/bench/query_fill: $(BUILD)/plain/bench/query_fill.o \
         $(BUILD)/plain/libstore.a $(BUILD)/plain/libcore.a
 	@mkdir -p $(@D)
