@@ -54,6 +54,8 @@ static const phr_route_t  phr_routes[] = {
       phr_api_query_exemplars },
     { "/api/v1/format_query", PHR_GET|PHR_POST, PHR_API_READ,
       phr_api_format_query },
+    { "/api/v1/parse_query", PHR_GET|PHR_POST, PHR_API_READ,
+      phr_api_parse_query },
     { "/api/v1/series", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_series },
     { "/api/v1/labels", PHR_GET|PHR_POST, PHR_API_READ, phr_api_labels },
     { "/api/v1/label/*/values", PHR_GET, PHR_API_READ,

@@ -13,7 +13,6 @@
 
 static int phr_query_prepare(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
-static int phr_query_parse(phr_call_t *c, phr_node_t **node, phr_err_t *err);
 static int phr_query_answer(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
 static int phr_query_notes(phr_call_t *c, const phr_result_t *r,
@@ -110,7 +109,7 @@ phr_api_query_exemplars(phr_call_t *c, phr_err_t *err)
     int          rc;
     phr_node_t  *node;
 
-    rc = phr_query_parse(c, &node, err);
+    rc = phr_call_query(c, &node, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -133,7 +132,7 @@ phr_api_format_query(phr_call_t *c, phr_err_t *err)
     phr_buf_t    text;
     phr_node_t  *node;
 
-    rc = phr_query_parse(c, &node, err);
+    rc = phr_call_query(c, &node, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -201,8 +200,8 @@ phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
 }
 
 
-static int
-phr_query_parse(phr_call_t *c, phr_node_t **node, phr_err_t *err)
+int
+phr_call_query(phr_call_t *c, phr_node_t **node, phr_err_t *err)
 {
     int        rc;
     phr_str_t  text;
@@ -236,7 +235,7 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
         return rc;
     }
 
-    rc = phr_query_parse(c, &node, err);
+    rc = phr_call_query(c, &node, err);
     if (rc != PHR_OK) {
         return rc;
     }

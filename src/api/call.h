@@ -11,6 +11,7 @@
 
 #include "api/api.h"
 #include "core/matcher.h"
+#include "promql/promql.h"
 
 
 typedef struct {
@@ -104,10 +105,14 @@ void phr_call_labels(phr_call_t *c, phr_labels_t ls);
 
 /* endpoints, by family; the table is in api.c */
 
+/* the parsed parameter "query", to be destroyed; api_query.c */
+int phr_call_query(phr_call_t *c, phr_node_t **node, phr_err_t *err);
+
 int phr_api_query(phr_call_t *c, phr_err_t *err);
 int phr_api_query_range(phr_call_t *c, phr_err_t *err);
 int phr_api_query_exemplars(phr_call_t *c, phr_err_t *err);
 int phr_api_format_query(phr_call_t *c, phr_err_t *err);
+int phr_api_parse_query(phr_call_t *c, phr_err_t *err);
 
 int phr_api_labels(phr_call_t *c, phr_err_t *err);
 int phr_api_label_values(phr_call_t *c, phr_err_t *err);

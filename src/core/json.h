@@ -14,7 +14,8 @@
 #include "core/err.h"
 
 
-#define PHR_JSON_MAX_DEPTH  64
+/* what the tree of a query needs */
+#define PHR_JSON_MAX_DEPTH  2048
 
 
 typedef struct {
