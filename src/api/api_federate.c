@@ -120,6 +120,12 @@ phr_federate_add(phr_call_t *c, phr_federated_list_t *list,
         return PHR_OK;
     }
 
+    /* the text format has no native histograms */
+
+    if (s->h != NULL && s->h[s->n - 1] != NULL) {
+        return PHR_OK;
+    }
+
     if (list->n == c->api->limits.max_series) {
         return phr_err_set(err, PHR_ELIMIT, "more than %zu series, narrow "
                            "the matchers", list->n);
