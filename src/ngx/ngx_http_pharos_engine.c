@@ -62,6 +62,15 @@ typedef struct {
 } ngx_http_pharos_engine_t;
 
 
+/* a metric without labels */
+typedef struct {
+    const char                   *name;
+    const char                   *type;
+    const char                   *help;
+    double                        value;
+} ngx_http_pharos_metric_t;
+
+
 static void ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t);
 static int ngx_http_pharos_engine_commit(void *data, int durable);
@@ -74,6 +83,8 @@ static void ngx_http_pharos_engine_live(void *data, phr_buf_t *out);
 static int ngx_http_pharos_engine_metadata(void *data, phr_str_t metric,
     int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
                  phr_str_t unit), void *arg);
+static void ngx_http_pharos_engine_write(phr_buf_t *out,
+    const ngx_http_pharos_metric_t *metrics, ngx_uint_t n);
 static void ngx_http_pharos_engine_pools(phr_buf_t *out);
 static void ngx_http_pharos_engine_store(phr_buf_t *out);
 static int64_t ngx_http_pharos_engine_now_ms(void);
@@ -460,29 +471,54 @@ ngx_http_pharos_engine_metrics(phr_buf_t *out)
     sh = engine.sh;
 
     phr_buf_printf(out,
-        "# TYPE pharos_helper_starts_total counter\n"
-        "pharos_helper_starts_total %llu\n"
-        "# TYPE pharos_helper_crashes_total counter\n"
-        "pharos_helper_crashes_total %llu\n"
-        "# TYPE pharos_helper_start_time_seconds gauge\n"
-        "pharos_helper_start_time_seconds %.3f\n"
-        "# TYPE pharos_commits_total counter\n"
-        "pharos_commits_total %llu\n"
-        "# TYPE pharos_commits_failed_total counter\n"
-        "pharos_commits_failed_total %llu\n"
-        "# TYPE pharos_commit_seconds_total counter\n"
-        "pharos_commit_seconds_total %.6f\n",
-        (unsigned long long) sh->nstarts,
-        (unsigned long long) sh->ncrashes,
-        (double) engine.api.start_ms / 1000,
-        (unsigned long long) engine.ncommits,
-        (unsigned long long) engine.nfailed,
-        (double) engine.commit_us / 1000000);
+        "# HELP pharos_build_info Versions of the module and of nginx.\n"
+        "# TYPE pharos_build_info gauge\n"
+        "pharos_build_info{version=\"%s\",nginx_version=\"%s\"} 1\n",
+        NGX_HTTP_PHAROS_VERSION, NGINX_VERSION);
+
+    const ngx_http_pharos_metric_t  metrics[] = {
+        { "pharos_helper_starts_total", "counter",
+          "Helper processes that were started.",
+          (double) sh->nstarts },
+        { "pharos_helper_crashes_total", "counter",
+          "Helper processes that ended out of turn.",
+          (double) sh->ncrashes },
+        { "pharos_helper_start_time_seconds", "gauge",
+          "When the helper process started, as unix time.",
+          (double) engine.api.start_ms / 1000 },
+        { "pharos_commits_total", "counter",
+          "Transactions committed to the store, or tried to.",
+          (double) engine.ncommits },
+        { "pharos_commits_failed_total", "counter",
+          "Transactions that the store did not take.",
+          (double) engine.nfailed },
+        { "pharos_commit_seconds_total", "counter",
+          "Time spent on transactions.",
+          (double) engine.commit_us / 1000000 },
+    };
+
+    ngx_http_pharos_engine_write(out, metrics, phr_nelems(metrics));
 
     ngx_http_pharos_engine_pools(out);
     ngx_http_pharos_engine_store(out);
 
     ngx_http_pharos_traffic_write(sh, out);
+}
+
+
+static void
+ngx_http_pharos_engine_write(phr_buf_t *out,
+    const ngx_http_pharos_metric_t *metrics, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        phr_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s ",
+                       metrics[i].name, metrics[i].help, metrics[i].name,
+                       metrics[i].type, metrics[i].name);
+        phr_number_format_g(out, metrics[i].value);
+        phr_buf_putc(out, '\n');
+    }
 }
 
 
@@ -500,13 +536,20 @@ ngx_http_pharos_engine_pools(phr_buf_t *out)
     static const struct {
         const char  *name;
         const char  *type;
+        const char  *help;
     } metrics[] = {
-        { "pharos_tasks_queued", "gauge" },
-        { "pharos_tasks_running", "gauge" },
-        { "pharos_tasks_refused_total", "counter" },
-        { "pharos_tasks_total", "counter" },
-        { "pharos_task_wait_seconds_total", "counter" },
-        { "pharos_task_run_seconds_total", "counter" },
+        { "pharos_tasks_queued", "gauge",
+          "Tasks that wait for a thread." },
+        { "pharos_tasks_running", "gauge",
+          "Tasks under way." },
+        { "pharos_tasks_refused_total", "counter",
+          "Tasks that found the queue full." },
+        { "pharos_tasks_total", "counter",
+          "Tasks that have ended." },
+        { "pharos_task_wait_seconds_total", "counter",
+          "Time that tasks waited for a thread." },
+        { "pharos_task_run_seconds_total", "counter",
+          "Time that threads spent on tasks." },
     };
 
     for (i = 0; i < NGX_HTTP_PHAROS_POOLS; i++) {
@@ -515,7 +558,8 @@ ngx_http_pharos_engine_pools(phr_buf_t *out)
 
     for (m = 0; m < phr_nelems(metrics); m++) {
 
-        phr_buf_printf(out, "# TYPE %s %s\n", metrics[m].name,
+        phr_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n",
+                       metrics[m].name, metrics[m].help, metrics[m].name,
                        metrics[m].type);
 
         for (i = 0; i < NGX_HTTP_PHAROS_POOLS; i++) {
@@ -541,7 +585,6 @@ ngx_http_pharos_engine_pools(phr_buf_t *out)
 static void
 ngx_http_pharos_engine_store(phr_buf_t *out)
 {
-    size_t             i;
     phr_store_stats_t  st;
 
     if (engine.store == NULL) {
@@ -550,28 +593,27 @@ ngx_http_pharos_engine_store(phr_buf_t *out)
 
     phr_store_stats(engine.store, &st);
 
-    const struct {
-        const char  *name;
-        const char  *type;
-        uint64_t     value;
-    } metrics[] = {
-        { "pharos_store_series", "gauge", st.nseries },
+    const ngx_http_pharos_metric_t  metrics[] = {
+        { "pharos_store_series", "gauge",
+          "Series in the store.", (double) st.nseries },
         { "pharos_store_samples_appended_total", "counter",
-          st.nsamples_appended },
+          "Samples written.", (double) st.nsamples_appended },
         { "pharos_store_samples_refused_total", "counter",
-          st.nsamples_refused },
-        { "pharos_store_rows", "gauge", st.nrows },
-        { "pharos_store_packs", "gauge", st.npacks },
-        { "pharos_store_file_bytes", "gauge", st.file_bytes },
-        { "pharos_store_used_bytes", "gauge", st.used_bytes },
-        { "pharos_store_map_bytes", "gauge", st.map_bytes },
+          "Samples refused: out of order, duplicate, or too old.",
+          (double) st.nsamples_refused },
+        { "pharos_store_rows", "gauge",
+          "Rows that wait to be packed.", (double) st.nrows },
+        { "pharos_store_packs", "gauge",
+          "Packs of samples.", (double) st.npacks },
+        { "pharos_store_file_bytes", "gauge",
+          "Size of the file of the store.", (double) st.file_bytes },
+        { "pharos_store_used_bytes", "gauge",
+          "What of the file is in use.", (double) st.used_bytes },
+        { "pharos_store_map_bytes", "gauge",
+          "Size that the file may grow to.", (double) st.map_bytes },
     };
 
-    for (i = 0; i < phr_nelems(metrics); i++) {
-        phr_buf_printf(out, "# TYPE %s %s\n%s %llu\n", metrics[i].name,
-                       metrics[i].type, metrics[i].name,
-                       (unsigned long long) metrics[i].value);
-    }
+    ngx_http_pharos_engine_write(out, metrics, phr_nelems(metrics));
 }
 
 

@@ -385,6 +385,7 @@ ngx_http_pharos_traffic_sum(ngx_http_pharos_shared_t *sh, ngx_uint_t server,
 
 typedef struct {
     const char  *name;
+    const char  *help;
     const char  *label;
     size_t       offset;
     ngx_uint_t   n;
@@ -392,24 +393,29 @@ typedef struct {
 
 static const ngx_http_pharos_traffic_metric_t
     ngx_http_pharos_traffic_metrics[] = {
-    { "nginx_http_requests_total", "code",
+    { "nginx_http_requests_total", "Requests, by status.", "code",
       offsetof(ngx_http_pharos_counters_t, codes), NGX_HTTP_PHAROS_CODES },
-    { "nginx_http_request_methods_total", "method",
+    { "nginx_http_request_methods_total", "Requests, by method.", "method",
       offsetof(ngx_http_pharos_counters_t, methods),
       NGX_HTTP_PHAROS_METHODS },
-    { "nginx_http_received_bytes_total", NULL,
+    { "nginx_http_received_bytes_total",
+      "Bytes of requests, with their headers.", NULL,
       offsetof(ngx_http_pharos_counters_t, received_bytes), 1 },
-    { "nginx_http_sent_bytes_total", NULL,
+    { "nginx_http_sent_bytes_total",
+      "Bytes of responses, with their headers.", NULL,
       offsetof(ngx_http_pharos_counters_t, sent_bytes), 1 },
 };
 
 static const struct {
     const char  *name;
+    const char  *help;
     size_t       offset;
 } ngx_http_pharos_traffic_histograms[] = {
     { "nginx_http_request_duration_seconds",
+      "From the first byte of a request to the last of its response.",
       offsetof(ngx_http_pharos_counters_t, request) },
     { "nginx_http_upstream_duration_seconds",
+      "What of it was spent on upstream servers.",
       offsetof(ngx_http_pharos_counters_t, upstream) },
 };
 
@@ -506,7 +512,8 @@ ngx_http_pharos_traffic_write(ngx_http_pharos_shared_t *sh, phr_buf_t *out)
     for (k = 0; k < phr_nelems(ngx_http_pharos_traffic_metrics); k++) {
         m = &ngx_http_pharos_traffic_metrics[k];
 
-        phr_buf_printf(out, "# TYPE %s counter\n", m->name);
+        phr_buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n", m->name,
+                       m->help, m->name);
 
         /* "other" is there only once it is needed */
 
@@ -524,7 +531,9 @@ ngx_http_pharos_traffic_write(ngx_http_pharos_shared_t *sh, phr_buf_t *out)
 
     for (k = 0; k < phr_nelems(ngx_http_pharos_traffic_histograms); k++) {
 
-        phr_buf_printf(out, "# TYPE %s histogram\n",
+        phr_buf_printf(out, "# HELP %s %s\n# TYPE %s histogram\n",
+                       ngx_http_pharos_traffic_histograms[k].name,
+                       ngx_http_pharos_traffic_histograms[k].help,
                        ngx_http_pharos_traffic_histograms[k].name);
 
         for (s = (nservers < NGX_HTTP_PHAROS_MAX_SERVERS); s < nservers; s++)
@@ -551,21 +560,27 @@ ngx_http_pharos_traffic_connections(phr_buf_t *out)
     const struct {
         const char    *name;
         const char    *type;
+        const char    *help;
         ngx_atomic_t  *value;
     } stats[] = {
         { "nginx_connections_accepted_total", "counter",
-          ngx_http_pharos_stat_accepted },
+          "Client connections accepted.", ngx_http_pharos_stat_accepted },
         { "nginx_connections_handled_total", "counter",
+          "Client connections handled: all but those beyond a limit.",
           ngx_http_pharos_stat_handled },
         { "nginx_requests_total", "counter",
-          ngx_http_pharos_stat_requests },
+          "Client requests.", ngx_http_pharos_stat_requests },
         { "nginx_connections_active", "gauge",
+          "Client connections, with those that wait.",
           ngx_http_pharos_stat_active },
         { "nginx_connections_reading", "gauge",
+          "Connections on which a request is read.",
           ngx_http_pharos_stat_reading },
         { "nginx_connections_writing", "gauge",
+          "Connections on which a response is written.",
           ngx_http_pharos_stat_writing },
         { "nginx_connections_waiting", "gauge",
+          "Idle connections that wait for a request.",
           ngx_http_pharos_stat_waiting },
     };
 
@@ -575,7 +590,8 @@ ngx_http_pharos_traffic_connections(phr_buf_t *out)
             continue;
         }
 
-        phr_buf_printf(out, "# TYPE %s %s\n%s %lu\n", stats[i].name,
+        phr_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %lu\n",
+                       stats[i].name, stats[i].help, stats[i].name,
                        stats[i].type, stats[i].name,
                        (unsigned long) *stats[i].value);
     }
