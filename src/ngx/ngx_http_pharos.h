@@ -112,11 +112,11 @@ typedef struct {
     ngx_uint_t                 query_concurrency;
     ngx_uint_t                 query_queue;
     ngx_uint_t                 query_max_samples;
-    size_t                     query_memory;
+    off_t                      query_memory;
     ngx_flag_t                 query_experimental;  /* functions, syntax */
-    size_t                     max_body;
+    off_t                      max_body;
     ngx_uint_t                 write_queue;
-    size_t                     memory;       /* of the helper; 0: no limit */
+    off_t                      memory;       /* of the helper; 0: no limit */
     ngx_int_t                  nice;
 
     /* people's own files; full names, empty where none is given */
@@ -181,6 +181,7 @@ ngx_int_t ngx_http_pharos_guard_locations(ngx_conf_t *cf,
 /* ngx_http_pharos_zone.c; any process, none waits */
 ngx_int_t ngx_http_pharos_zone_init(ngx_shm_zone_t *zone, void *data);
 int64_t ngx_http_pharos_zone_clock_ms(void);        /* monotonic; threads */
+int64_t ngx_http_pharos_now_ms(void);       /* of the wall clock; threads */
 void ngx_http_pharos_zone_beat(ngx_http_pharos_shared_t *sh);
 ngx_uint_t ngx_http_pharos_zone_stale(ngx_http_pharos_shared_t *sh);
 

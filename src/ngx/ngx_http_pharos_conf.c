@@ -98,7 +98,7 @@ ngx_http_pharos_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             s.data = value[i].data + 5;
             s.len = value[i].len - 5;
 
-            size = ngx_parse_size(&s);
+            size = ngx_parse_offset(&s);
 
             if (size == NGX_ERROR || size < (off_t) (64 * ngx_pagesize)) {
                 goto invalid;

@@ -87,7 +87,6 @@ static void ngx_http_pharos_engine_write(phr_buf_t *out,
     const ngx_http_pharos_metric_t *metrics, ngx_uint_t n);
 static void ngx_http_pharos_engine_pools(phr_buf_t *out);
 static void ngx_http_pharos_engine_store(phr_buf_t *out);
-static int64_t ngx_http_pharos_engine_now_ms(void);
 
 
 static ngx_http_pharos_engine_t  engine;
@@ -126,15 +125,15 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->limits.lookback_ms = NGX_HTTP_PHAROS_LOOKBACK_MS;
     api->limits.query_timeout_ms = pmcf->query_timeout;
     api->limits.query_max_samples = pmcf->query_max_samples;
-    api->limits.query_memory_bytes = pmcf->query_memory;
+    api->limits.query_memory_bytes = (size_t) pmcf->query_memory;
     api->limits.promql_flags = pmcf->query_experimental
                                ? PHR_PROMQL_EXPERIMENTAL : 0;
     api->limits.query_max_points = NGX_HTTP_PHAROS_MAX_POINTS;
-    api->limits.max_body_bytes = pmcf->max_body;
+    api->limits.max_body_bytes = (size_t) pmcf->max_body;
     api->limits.max_series = NGX_HTTP_PHAROS_MAX_ANSWER;
     api->live = &ngx_http_pharos_engine_api_live;
     api->live_data = &engine;
-    api->start_ms = ngx_http_pharos_engine_now_ms();
+    api->start_ms = ngx_http_pharos_now_ms();
     api->version = NGX_HTTP_PHAROS_VERSION;
     api->server_version = NGINX_VERSION;
     api->retention_ms = (int64_t) pmcf->retention * 1000;
@@ -188,7 +187,7 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
         return;
     }
 
-    phr_store_now(engine.store, ngx_http_pharos_engine_now_ms());
+    phr_store_now(engine.store, ngx_http_pharos_now_ms());
 
     engine.api.store = engine.store;
     engine.api.storage = phr_store_storage(engine.store);
@@ -263,7 +262,7 @@ ngx_http_pharos_engine_commit(void *data, int durable)
     phr_err_init(&err);
 
     begin_ms = ngx_http_pharos_zone_clock_ms();
-    now_ms = ngx_http_pharos_engine_now_ms();
+    now_ms = ngx_http_pharos_now_ms();
 
     rc = phr_store_commit(engine.store, now_ms, durable, &err);
 
@@ -303,7 +302,7 @@ ngx_http_pharos_engine_idle(void *data)
     phr_err_init(&err);
 
     clock_ms = ngx_http_pharos_zone_clock_ms();
-    now_ms = ngx_http_pharos_engine_now_ms();
+    now_ms = ngx_http_pharos_now_ms();
 
     phr_store_now(engine.store, now_ms);
 
@@ -614,15 +613,4 @@ ngx_http_pharos_engine_store(phr_buf_t *out)
     };
 
     ngx_http_pharos_engine_write(out, metrics, phr_nelems(metrics));
-}
-
-
-static int64_t
-ngx_http_pharos_engine_now_ms(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }

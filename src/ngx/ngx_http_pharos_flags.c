@@ -17,7 +17,6 @@ typedef enum {
     NGX_HTTP_PHAROS_FLAG_SEC,
     NGX_HTTP_PHAROS_FLAG_MSEC,
     NGX_HTTP_PHAROS_FLAG_NUM,
-    NGX_HTTP_PHAROS_FLAG_SIZE,
     NGX_HTTP_PHAROS_FLAG_OFF,
 } ngx_http_pharos_flag_e;
 
@@ -39,9 +38,9 @@ static const struct {
     ngx_http_pharos_flag("pharos_dashboards", NAME, dashboards),
     ngx_http_pharos_flag("pharos_external_url", NAME, external_url),
     ngx_http_pharos_flag("pharos_lua", NAME, lua),
-    ngx_http_pharos_flag("pharos_max_body", SIZE, max_body),
+    ngx_http_pharos_flag("pharos_max_body", OFF, max_body),
     ngx_http_pharos_flag("pharos_max_series", NUM, max_series),
-    ngx_http_pharos_flag("pharos_memory", SIZE, memory),
+    ngx_http_pharos_flag("pharos_memory", OFF, memory),
     ngx_http_pharos_flag("pharos_nice", NUM, nice),
     ngx_http_pharos_flag("pharos_out_of_order", MSEC, out_of_order),
     ngx_http_pharos_flag("pharos_page", NAME, page),
@@ -50,7 +49,7 @@ static const struct {
     ngx_http_pharos_flag("pharos_query_experimental", NUM,
                          query_experimental),
     ngx_http_pharos_flag("pharos_query_max_samples", NUM, query_max_samples),
-    ngx_http_pharos_flag("pharos_query_memory", SIZE, query_memory),
+    ngx_http_pharos_flag("pharos_query_memory", OFF, query_memory),
     ngx_http_pharos_flag("pharos_query_queue", NUM, query_queue),
     ngx_http_pharos_flag("pharos_query_timeout", MSEC, query_timeout),
     ngx_http_pharos_flag("pharos_retention", SEC, retention),
@@ -119,10 +118,6 @@ ngx_http_pharos_flag_value(phr_buf_t *out, ngx_http_pharos_flag_e kind,
 
     case NGX_HTTP_PHAROS_FLAG_NUM:
         phr_buf_printf(out, "%ld", (long) *(const ngx_int_t *) field);
-        break;
-
-    case NGX_HTTP_PHAROS_FLAG_SIZE:
-        phr_buf_printf(out, "%zu", *(const size_t *) field);
         break;
 
     case NGX_HTTP_PHAROS_FLAG_OFF:

@@ -114,7 +114,7 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
 
     { ngx_string("pharos_query_memory"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_conf_set_off_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_pharos_main_conf_t, query_memory),
       NULL },
@@ -128,7 +128,7 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
 
     { ngx_string("pharos_max_body"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_conf_set_off_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_pharos_main_conf_t, max_body),
       NULL },
@@ -142,7 +142,7 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
 
     { ngx_string("pharos_memory"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_conf_set_off_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_pharos_main_conf_t, memory),
       NULL },
@@ -379,11 +379,11 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
     pmcf->query_concurrency = NGX_CONF_UNSET_UINT;
     pmcf->query_queue = NGX_CONF_UNSET_UINT;
     pmcf->query_max_samples = NGX_CONF_UNSET_UINT;
-    pmcf->query_memory = NGX_CONF_UNSET_SIZE;
+    pmcf->query_memory = NGX_CONF_UNSET;
     pmcf->query_experimental = NGX_CONF_UNSET;
-    pmcf->max_body = NGX_CONF_UNSET_SIZE;
+    pmcf->max_body = NGX_CONF_UNSET;
     pmcf->write_queue = NGX_CONF_UNSET_UINT;
-    pmcf->memory = NGX_CONF_UNSET_SIZE;
+    pmcf->memory = NGX_CONF_UNSET;
     pmcf->nice = NGX_CONF_UNSET;
 
     return pmcf;
@@ -404,11 +404,11 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(pmcf->query_concurrency, 20);
     ngx_conf_init_uint_value(pmcf->query_queue, 512);
     ngx_conf_init_uint_value(pmcf->query_max_samples, 50000000);
-    ngx_conf_init_size_value(pmcf->query_memory, 256 * 1024 * 1024);
+    ngx_conf_init_value(pmcf->query_memory, 256 * 1024 * 1024);
     ngx_conf_init_value(pmcf->query_experimental, 0);
-    ngx_conf_init_size_value(pmcf->max_body, 16 * 1024 * 1024);
+    ngx_conf_init_value(pmcf->max_body, 16 * 1024 * 1024);
     ngx_conf_init_uint_value(pmcf->write_queue, 4096);
-    ngx_conf_init_size_value(pmcf->memory, 1024 * 1024 * 1024);
+    ngx_conf_init_value(pmcf->memory, 1024 * 1024 * 1024);
     ngx_conf_init_value(pmcf->nice, 10);
 
     if (pmcf->page.len == 0) {

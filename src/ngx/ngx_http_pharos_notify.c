@@ -370,7 +370,7 @@ ngx_http_pharos_notify_done(ngx_http_pharos_task_t *t)
         return;
     }
 
-    now_ms = ngx_http_pharos_notify_now_ms();
+    now_ms = ngx_http_pharos_now_ms();
     wait_ms = ngx_max(notify->next_ms - now_ms,
                       NGX_HTTP_PHAROS_NOTIFY_SOON_MS);
 
@@ -441,15 +441,4 @@ ngx_http_pharos_notify_free(void)
 
     ngx_http_pharos_wake_close(&notify->wake);
     notify->started = 0;
-}
-
-
-int64_t
-ngx_http_pharos_notify_now_ms(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }

@@ -93,7 +93,6 @@ extern pthread_mutex_t           ngx_http_pharos_notify_mutex;
 
 /* ngx_http_pharos_notify.c; loop: a task of the writer, now or soon */
 void ngx_http_pharos_notify_post(void);
-int64_t ngx_http_pharos_notify_now_ms(void);            /* any thread */
 
 /* ngx_http_pharos_notify_decide.c; the task, in the writer thread */
 void ngx_http_pharos_notify_run(ngx_http_pharos_task_t *t);

@@ -48,7 +48,7 @@ ngx_http_pharos_notify_run(ngx_http_pharos_task_t *t)
     phr_err_t  err;
 
     phr_err_init(&err);
-    now_ms = ngx_http_pharos_notify_now_ms();
+    now_ms = ngx_http_pharos_now_ms();
     rc = PHR_OK;
 
     if (!notify->restored && notify->configure
@@ -117,7 +117,7 @@ ngx_http_pharos_notify_restored(void *data, phr_str_t key, phr_str_t value)
     phr_err_init(&err);
 
     if (phr_dispatch_restore(notify->dispatch, key, value,
-                             ngx_http_pharos_notify_now_ms(), &err)
+                             ngx_http_pharos_now_ms(), &err)
         != PHR_OK)
     {
         ngx_http_pharos_log_err(NGX_LOG_ERR, notify->log, &err,

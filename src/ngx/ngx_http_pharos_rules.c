@@ -75,7 +75,6 @@ static void ngx_http_pharos_rules_notify(void *data,
 static void ngx_http_pharos_rules_health(void *data,
     const phr_rule_group_t *g, const phr_rule_t *r);
 static int64_t ngx_http_pharos_rules_clock_us(void *data);
-static int64_t ngx_http_pharos_rules_now_ms(void);
 
 
 static phr_rule_groups_t            *groups;
@@ -244,7 +243,7 @@ ngx_http_pharos_rules_arm(ngx_http_pharos_group_t *g)
         return;
     }
 
-    now_ms = ngx_http_pharos_rules_now_ms();
+    now_ms = ngx_http_pharos_now_ms();
     next_ms = phr_rule_group_due(g->group,
                                  now_ms + NGX_HTTP_PHAROS_RULES_EARLY_MS)
               + g->group->interval_ms;
@@ -267,7 +266,7 @@ ngx_http_pharos_rules_timer(ngx_event_t *ev)
     }
 
     g->t_ms = phr_rule_group_due(g->group,
-                                 ngx_http_pharos_rules_now_ms()
+                                 ngx_http_pharos_now_ms()
                                  + NGX_HTTP_PHAROS_RULES_EARLY_MS);
     g->task.stop = 0;
 
@@ -374,7 +373,7 @@ ngx_http_pharos_rules_sweep_run(ngx_http_pharos_task_t *t)
     phr_err_init(&err);
     ngx_http_pharos_rules_env(&env, &t->stop);
 
-    (void) phr_rule_groups_sweep(groups, ngx_http_pharos_rules_now_ms(),
+    (void) phr_rule_groups_sweep(groups, ngx_http_pharos_now_ms(),
                                  &env, &err);
 }
 
@@ -700,15 +699,4 @@ void
 ngx_http_pharos_rules_release(void *data)
 {
     (void) pthread_rwlock_unlock(&groups_lock);
-}
-
-
-static int64_t
-ngx_http_pharos_rules_now_ms(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }

@@ -122,12 +122,10 @@ ngx_http_pharos_self_timer(ngx_event_t *ev)
 static void
 ngx_http_pharos_self_run(ngx_http_pharos_task_t *t)
 {
-    int64_t          now_ms;
-    phr_err_t        err;
-    struct timespec  ts;
+    int64_t    now_ms;
+    phr_err_t  err;
 
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-    now_ms = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    now_ms = ngx_http_pharos_now_ms();
 
     phr_err_init(&err);
 

@@ -479,7 +479,6 @@ ngx_http_pharos_serve_refuse(ngx_http_pharos_call_t *call, int code,
 static void
 ngx_http_pharos_serve_run(ngx_http_pharos_task_t *t)
 {
-    struct timespec          ts;
     ngx_http_pharos_call_t  *call;
 
     call = t->data;
@@ -491,9 +490,7 @@ ngx_http_pharos_serve_run(ngx_http_pharos_task_t *t)
         return;
     }
 
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-    call->req.now_ms = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    call->req.now_ms = ngx_http_pharos_now_ms();
 
     phr_api_handle(call->api, &call->req, &call->res);
 

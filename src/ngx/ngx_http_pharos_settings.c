@@ -56,7 +56,6 @@ static ngx_int_t ngx_http_pharos_settings_apply(void);
 static void ngx_http_pharos_settings_finish(void);
 static void ngx_http_pharos_settings_warn(
     ngx_http_pharos_settings_t *settings);
-static int64_t ngx_http_pharos_settings_now_ms(void);
 
 
 static ngx_http_pharos_load_t   load;
@@ -193,7 +192,7 @@ ngx_http_pharos_settings_build(ngx_http_pharos_task_t *t)
                                 "reading the states of alerts");
     }
 
-    phr_rule_groups_restored(load.groups, ngx_http_pharos_settings_now_ms(),
+    phr_rule_groups_restored(load.groups, ngx_http_pharos_now_ms(),
                              ngx_http_pharos_settings_orphan, app);
     load.restored = 1;
 }
@@ -341,7 +340,7 @@ ngx_http_pharos_settings_finish(void)
     load.ok = (load.rc == PHR_OK);
 
     if (load.ok) {
-        load.at_ms = ngx_http_pharos_settings_now_ms();
+        load.at_ms = ngx_http_pharos_now_ms();
     }
 
     (void) pthread_mutex_unlock(&load_mutex);
@@ -445,15 +444,4 @@ ngx_http_pharos_settings_state(void *data, int *ok, int64_t *at_ms)
     *ok = load.ok;
     *at_ms = load.at_ms;
     (void) pthread_mutex_unlock(&load_mutex);
-}
-
-
-static int64_t
-ngx_http_pharos_settings_now_ms(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }

@@ -38,7 +38,6 @@ static int ngx_http_pharos_target_prepare(ngx_http_pharos_target_t *t,
 static void ngx_http_pharos_target_done(ngx_http_pharos_task_t *task);
 static void ngx_http_pharos_target_report(ngx_http_pharos_target_t *t);
 static void ngx_http_pharos_target_settle(ngx_http_pharos_target_t *t);
-static int64_t ngx_http_pharos_target_now_ms(void);
 
 
 static ngx_http_pharos_scrapes_t  *const scrapes = &ngx_http_pharos_scrapes;
@@ -190,7 +189,7 @@ ngx_http_pharos_target_arm(ngx_http_pharos_target_t *t)
         return;
     }
 
-    now_ms = ngx_http_pharos_target_now_ms();
+    now_ms = ngx_http_pharos_now_ms();
     next_ms = phr_target_next(t->target->key, t->target->interval_ms,
                               now_ms + NGX_HTTP_PHAROS_TARGET_EARLY_MS);
 
@@ -216,7 +215,7 @@ ngx_http_pharos_target_timer(ngx_event_t *ev)
         return;
     }
 
-    now_ms = ngx_http_pharos_target_now_ms();
+    now_ms = ngx_http_pharos_now_ms();
     due_ms = phr_target_next(t->target->key, t->target->interval_ms,
                              now_ms + NGX_HTTP_PHAROS_TARGET_EARLY_MS)
              - t->target->interval_ms;
@@ -485,7 +484,7 @@ ngx_http_pharos_target_settle(ngx_http_pharos_target_t *t)
 
     t->end = 1;
     t->busy = 1;
-    t->t_ms = ngx_http_pharos_target_now_ms();
+    t->t_ms = ngx_http_pharos_now_ms();
 
     phr_err_init(&t->err);
 
@@ -519,15 +518,4 @@ ngx_http_pharos_target_free(ngx_http_pharos_target_t *t)
     }
 
     ngx_free(t);
-}
-
-
-static int64_t
-ngx_http_pharos_target_now_ms(void)
-{
-    struct timeval  tv;
-
-    ngx_gettimeofday(&tv);
-
-    return (int64_t) tv.tv_sec * 1000 + tv.tv_usec / 1000;
 }

@@ -77,12 +77,12 @@ ngx_http_pharos_watch_limits(ngx_http_pharos_main_conf_t *pmcf,
 #if !(__SANITIZE_ADDRESS__)
 
     if (pmcf->memory) {
-        rlmt.rlim_cur = pmcf->memory;
-        rlmt.rlim_max = pmcf->memory;
+        rlmt.rlim_cur = (rlim_t) pmcf->memory;
+        rlmt.rlim_max = (rlim_t) pmcf->memory;
 
         if (setrlimit(RLIMIT_DATA, &rlmt) == -1) {
             ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
-                          "setrlimit(RLIMIT_DATA, %uz) failed",
+                          "setrlimit(RLIMIT_DATA, %O) failed",
                           pmcf->memory);
         }
     }

@@ -81,6 +81,17 @@ ngx_http_pharos_zone_clock_ms(void)
 }
 
 
+int64_t
+ngx_http_pharos_now_ms(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
 void
 ngx_http_pharos_zone_beat(ngx_http_pharos_shared_t *sh)
 {
