@@ -47,8 +47,16 @@ $t->get('/odd');
 for (1 .. 2) { $t->get('/proxy') }
 $t->post('/ok', 'x' x 1000);
 
-my $m = metrics();
 my @one = (server => 'one.example');
+
+# a request is counted when its answer has been sent
+
+my $m;
+$t->wait_for(sub {
+    $m = metrics();
+    return $t->metric($m, 'nginx_http_request_methods_total', @one,
+                      method => 'POST');
+}, 'all are counted');
 
 is($t->metric($m, $requests, @one, code => 410), 3, 'by status code');
 is($t->metric($m, $requests, @one, code => '2xx'), 1,
