@@ -47,6 +47,10 @@ is_deeply(series(@all, 'match[]' => [ 'old_total{i="a"}',
           [ $a ], 'each once');
 is_deeply(series(@old, 'match[]' => '{job="load",zone!=""}'), [ $a, $b ],
           'in a time');
+is_deeply(series(start => $base + 9 * $day, end => $base + 11 * $day,
+                 'match[]' => 'old_total'), [], 'not after their end');
+is_deeply(series(start => $base - 60, end => $base + 9 * $day,
+                 'match[]' => 'new_gauge'), [], 'nor before their begin');
 is_deeply(series(@all, 'match[]' => 'nothing'), [], 'none');
 
 my $limited = api($t, 'series', @all, 'match[]' => 'old_total', limit => 1);
