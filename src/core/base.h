@@ -42,6 +42,7 @@
 #define PHR_EEXEC        -13    /* a valid query failed while evaluated */
 #define PHR_ENOTFOUND    -14    /* the named thing does not exist */
 #define PHR_EUNAVAIL     -15    /* not ready, or shutting down */
+#define PHR_EOLD         -16    /* sample is too late even for out of order */
 
 
 /* a run of bytes, not terminated, not owned */

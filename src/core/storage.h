@@ -118,13 +118,20 @@ typedef uint32_t  phr_sid_t;
 /*
  * A batch: n samples.  If t_each is NULL, all are taken at t_ms (a row);
  * else each has its own time.  status, if not NULL, receives for each
- * sample PHR_OK, PHR_EORDER, PHR_EDUPLICATE, PHR_ELIMIT (too old or too far
- * in the future) or PHR_ENOTFOUND; the good ones are stored even so.  A
- * sample equal to the stored one of its time is no error.
+ * sample
+ *
+ * PHR_OK          stored; or equal, bit by bit, to the stored one of its time
+ * PHR_EORDER      older than the newest of its series, where none may be late
+ * PHR_EOLD        later than the out-of-order window allows
+ * PHR_EDUPLICATE  another value is stored at its time
+ * PHR_ELIMIT      older than the retention, or too far in the future
+ * PHR_ENOTFOUND   the series expired
+ * PHR_EINVAL      a histogram that storage does not take
+ *
+ * and the good ones are stored even so.
  *
  * h is NULL, or has for each sample NULL (a float) or a histogram that
- * phr_hist_validate() found good; v is not looked at then.  A histogram that
- * is refused has PHR_EINVAL.
+ * phr_hist_validate() found good; v is not looked at then.
  */
 typedef struct {
     uint32_t                  source;

@@ -435,7 +435,8 @@ phr_scrape_batch(phr_scrape_pass_t *pass, phr_scrape_out_t *out, int timed,
             continue;
         }
 
-        r->nout_of_order += out->status[i] == PHR_EORDER;
+        r->nout_of_order += out->status[i] == PHR_EORDER
+                            || out->status[i] == PHR_EOLD;
         r->nduplicates += out->status[i] == PHR_EDUPLICATE;
         r->nout_of_bounds += out->status[i] == PHR_ELIMIT;
     }

@@ -312,6 +312,7 @@ ngx_http_pharos_engine_idle(void *data)
         rc = phr_store_sync(engine.store, &err);
         (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_SYNC, rc, &err,
                                               "syncing the store");
+        ngx_http_pharos_refused_look(engine.store, clock_ms, engine.log);
     }
 
     if (clock_ms >= engine.seal_ms) {
@@ -597,9 +598,6 @@ ngx_http_pharos_engine_store(phr_buf_t *out)
           "Series in the store.", (double) st.nseries },
         { "pharos_store_samples_appended_total", "counter",
           "Samples written.", (double) st.nsamples_appended },
-        { "pharos_store_samples_refused_total", "counter",
-          "Samples refused: out of order, duplicate, or too old.",
-          (double) st.nsamples_refused },
         { "pharos_store_rows", "gauge",
           "Rows that wait to be packed.", (double) st.nrows },
         { "pharos_store_packs", "gauge",
@@ -613,4 +611,5 @@ ngx_http_pharos_engine_store(phr_buf_t *out)
     };
 
     ngx_http_pharos_engine_write(out, metrics, phr_nelems(metrics));
+    ngx_http_pharos_refused_metrics(&st, out);
 }

@@ -81,6 +81,15 @@ void ngx_http_pharos_self_stop(void);
 void ngx_http_pharos_self_free(void);
 
 
+/* ngx_http_pharos_refused.c */
+
+/* says what begins to be refused and what ends; writer thread */
+void ngx_http_pharos_refused_look(phr_store_t *store, int64_t clock_ms,
+    ngx_log_t *log);
+void ngx_http_pharos_refused_metrics(const phr_store_stats_t *st,
+    phr_buf_t *out);                                        /* any thread */
+
+
 /* ngx_http_pharos_flags.c: the directives in force; any thread */
 int ngx_http_pharos_flags(void *data,
     int (*visit)(void *arg, const phr_api_flag_t *f), void *arg);

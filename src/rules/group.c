@@ -383,6 +383,9 @@ phr_group_refused(const phr_rule_eval_t *e, phr_err_t *err)
         case PHR_EORDER:
             return phr_err_set(err, PHR_EORDER, "out of order sample");
 
+        case PHR_EOLD:
+            return phr_err_set(err, PHR_EOLD, "too old sample");
+
         case PHR_EDUPLICATE:
             return phr_err_set(err, PHR_EDUPLICATE,
                                "duplicate sample for timestamp");

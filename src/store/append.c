@@ -8,6 +8,11 @@
  * written: the same value at the same time is no error, another value is a
  * duplicate, and a time that is not there is taken if it lies within the
  * out-of-order window.
+ *
+ * While the clock goes a second time through hours that were stored already
+ * (phr_store_overlap()), order is no reason to refuse, and the second value
+ * of a time is the true one: of equal times readers and the sealer keep what
+ * was written last.
  */
 
 #include "store/append.h"
@@ -56,6 +61,11 @@ static int phr_append_look_up(phr_store_t *st, const phr_loose_t *s,
     size_t n, int8_t *status, phr_err_t *err);
 static void phr_append_decide(const phr_store_t *st, int64_t last,
     const phr_columns_t *c, const phr_loose_t *s, size_t n, int8_t *status);
+static int phr_append_overlaps(const phr_store_t *st, int64_t t_ms);
+static int phr_append_too_late(const phr_store_t *st, int64_t last,
+    int64_t t_ms);
+static void phr_append_count(phr_store_t *st, const phr_batch_t *b,
+    int8_t *status);
 static int phr_fail(phr_store_t *st, int rc);
 
 
@@ -202,7 +212,13 @@ phr_append_series(phr_appender_t *app, phr_labels_t ls, phr_sid_t *sid,
         return rc;
     }
 
-    return phr_fail(st, phr_series_id(st, ls, sid, err));
+    rc = phr_series_id(st, ls, sid, err);
+
+    if (rc == PHR_ELIMIT) {
+        st->nrefused[PHR_REFUSED_SERIES]++;
+    }
+
+    return phr_fail(st, rc);
 }
 
 
@@ -210,7 +226,7 @@ static int
 phr_append_batch(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
 {
     int            rc;
-    size_t         i, ngood, nlate;
+    size_t         ngood, nlate;
     int8_t        *status;
     phr_store_t   *st;
     phr_source_t  *src;
@@ -264,16 +280,50 @@ phr_append_batch(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
         return phr_fail(st, rc);
     }
 
-    for (i = 0; i < b->n; i++) {
-        if (status[i] == PHR_LATE_GOOD) {
-            status[i] = PHR_OK;
-
-        } else if (status[i] != PHR_OK) {
-            st->nrefused++;
-        }
-    }
+    phr_append_count(st, b, status);
 
     return PHR_OK;
+}
+
+
+/* the status that the caller sees, and what is refused by reason */
+static void
+phr_append_count(phr_store_t *st, const phr_batch_t *b, int8_t *status)
+{
+    size_t   i;
+    int64_t  t_ms;
+
+    for (i = 0; i < b->n; i++) {
+
+        switch (status[i]) {
+
+        case PHR_LATE_GOOD:
+            status[i] = PHR_OK;
+            break;
+
+        case PHR_EORDER:
+            st->nrefused[PHR_REFUSED_ORDER]++;
+            break;
+
+        case PHR_EOLD:
+            st->nrefused[PHR_REFUSED_OLD]++;
+            break;
+
+        case PHR_EDUPLICATE:
+            st->nrefused[PHR_REFUSED_DUPLICATE]++;
+            break;
+
+        case PHR_ELIMIT:
+            t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
+            st->nrefused[t_ms > st->now_ms ? PHR_REFUSED_FUTURE
+                                           : PHR_REFUSED_BOUNDS]++;
+            break;
+
+        default:
+            /* stored, or asked for again because the series expired */
+            break;
+        }
+    }
 }
 
 
@@ -513,10 +563,9 @@ static void
 phr_append_decide(const phr_store_t *st, int64_t last,
     const phr_columns_t *c, const phr_loose_t *s, size_t n, int8_t *status)
 {
-    int      taken;
+    int      rc, taken;
     double   stored;
     size_t   i, at;
-    int64_t  t_ms;
 
     at = 0;
     taken = 0;
@@ -540,13 +589,18 @@ phr_append_decide(const phr_store_t *st, int64_t last,
             taken = (at < c->n && c->t_ms[at] == s[i].t_ms);
 
             if (!taken) {
-                t_ms = st->conf.out_of_order_ms;
+                rc = phr_append_too_late(st, last, s[i].t_ms);
 
-                if (t_ms <= 0 || s[i].t_ms < last - t_ms) {
-                    status[s[i].at] = PHR_EORDER;
+                if (rc != PHR_OK) {
+                    status[s[i].at] = (int8_t) rc;
                     continue;
                 }
+            }
 
+            if (!taken
+                || (phr_append_overlaps(st, s[i].t_ms)
+                    && phr_double_bits(c->v[at]) != phr_double_bits(s[i].v)))
+            {
                 taken = 1;
                 stored = s[i].v;
                 status[s[i].at] = PHR_LATE_GOOD;
@@ -559,6 +613,34 @@ phr_append_decide(const phr_store_t *st, int64_t last,
         status[s[i].at] = phr_double_bits(stored) == phr_double_bits(s[i].v)
                           ? PHR_OK : PHR_EDUPLICATE;
     }
+}
+
+
+static int
+phr_append_overlaps(const phr_store_t *st, int64_t t_ms)
+{
+    return t_ms >= st->overlap_from_ms && t_ms <= st->overlap_to_ms;
+}
+
+
+/* of a sample that is not newer than its series, at a time without one */
+static int
+phr_append_too_late(const phr_store_t *st, int64_t last, int64_t t_ms)
+{
+    if (phr_append_overlaps(st, t_ms)) {
+        return PHR_OK;
+    }
+
+    if (st->overlap_from_ms <= st->overlap_to_ms) {
+        /* what the wrong clock wrote is no measure of late */
+        last = phr_min(last, st->now_ms);
+    }
+
+    if (st->conf.out_of_order_ms <= 0) {
+        return PHR_EORDER;
+    }
+
+    return t_ms < last - st->conf.out_of_order_ms ? PHR_EOLD : PHR_OK;
 }
 
 

@@ -197,6 +197,7 @@ phr_reader_pack(phr_reader_t *r, const phr_pack_key_t *key, phr_str_t k,
         }
 
         ref->t_ms = t_ms;
+        ref->seal = key->seal;
         ref->next = r->chunks[i];
         r->chunks[i] = (uint32_t) (r->refs.nelts - 1);
     }

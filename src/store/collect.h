@@ -23,6 +23,7 @@
 typedef struct {
     phr_chunk_ref_t  ref;
     int64_t          t_ms;      /* of its first sample */
+    uint32_t         seal;      /* of its pack: the later is the higher */
     uint32_t         next;
 } phr_reader_ref_t;
 
@@ -49,10 +50,20 @@ typedef struct {
 } phr_reader_column_t;
 
 
+/* samples of one place end at "end"; of equal times the highest rank holds */
+typedef struct {
+    size_t    end;
+    uint64_t  rank;
+} phr_reader_run_t;
+
+#define PHR_RANK_CHUNK(seal)    ((uint64_t) (seal))
+#define PHR_RANK_ROW(layout)    ((UINT64_C(1) << 32) + (layout))
+#define PHR_RANK_LOOSE          (UINT64_C(2) << 32)
+
 typedef struct {
     int64_t   t_ms;
     double    v;
-    uint32_t  at;
+    uint64_t  rank;
 } phr_reader_sample_t;
 
 
@@ -99,6 +110,7 @@ struct phr_reader_s {
     phr_array_t            times;       /* of phr_reader_times_t */
     phr_array_t            chain;       /* of phr_reader_ref_t * */
     phr_array_t            merge;       /* of phr_reader_sample_t */
+    phr_array_t            runs;        /* of phr_reader_run_t */
     int64_t               *merged_t;
     double                *merged_v;
     size_t                 merged_nalloc;

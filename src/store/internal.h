@@ -147,7 +147,10 @@ struct phr_store_s {
     int64_t                check_ms;    /* of the readers */
 
     uint64_t               nappended;   /* in the pending transaction */
-    uint64_t               nrefused;
+    uint64_t               nrefused[PHR_REFUSED_REASONS];
+
+    int64_t                overlap_from_ms; /* see phr_store_overlap() */
+    int64_t                overlap_to_ms;
 
     pthread_mutex_t        mutex;       /* guards what follows */
     phr_store_stats_t      stats;

@@ -41,6 +41,7 @@ static int phr_reader_chunk(phr_reader_t *r, size_t place,
 static int phr_reader_room(phr_reader_t *r, size_t n, phr_err_t *err);
 static void phr_reader_add(phr_reader_t *r, const int64_t *t_ms,
     const double *v, size_t n);
+static int phr_reader_run(phr_reader_t *r, uint64_t rank, phr_err_t *err);
 static int phr_reader_merge(phr_reader_t *r, phr_err_t *err);
 static int phr_sample_cmp(const void *a, const void *b);
 static void phr_reader_trim(phr_reader_t *r, phr_columns_t *c);
@@ -71,6 +72,7 @@ phr_reader_create(phr_txn_t *txn, const phr_sid_t *sid, size_t n,
     phr_array_init(&r->times, sizeof(phr_reader_times_t));
     phr_array_init(&r->chain, sizeof(phr_reader_ref_t *));
     phr_array_init(&r->merge, sizeof(phr_reader_sample_t));
+    phr_array_init(&r->runs, sizeof(phr_reader_run_t));
 
     /* a chunk each half hour, at the usual interval */
     per_series = 4;
@@ -114,6 +116,7 @@ phr_reader_destroy(phr_reader_t *r)
     phr_array_free(&r->times);
     phr_array_free(&r->chain);
     phr_array_free(&r->merge);
+    phr_array_free(&r->runs);
     phr_arena_destroy(r->mem);
     phr_free(r->sid);
     phr_free(r->slot);
@@ -258,6 +261,7 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
 
     r->nsamples = 0;
     r->unsorted = 0;
+    r->runs.nelts = 0;
 
     rc = phr_reader_chunks(r, slot, err);
     if (rc != PHR_OK) {
@@ -276,6 +280,11 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
                        r->values + col->unit->at
                        + (size_t) col->col * col->unit->nrows,
                        col->unit->nrows);
+
+        rc = phr_reader_run(r, PHR_RANK_ROW(col->unit->layout), err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
     }
 
     s = r->loose.elts;
@@ -300,6 +309,11 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
         }
 
         phr_reader_add(r, &s[i].t_ms, &s[i].v, 1);
+    }
+
+    rc = phr_reader_run(r, PHR_RANK_LOOSE, err);
+    if (rc != PHR_OK) {
+        return rc;
     }
 
     if (r->unsorted) {
@@ -362,6 +376,11 @@ phr_reader_chunks(phr_reader_t *r, uint32_t slot, phr_err_t *err)
 
     for (i = 0; i < n; i++) {
         rc = phr_reader_chunk(r, i, &chain[i]->ref, &shared, err);
+
+        if (rc == PHR_OK) {
+            rc = phr_reader_run(r, PHR_RANK_CHUNK(chain[i]->seal), err);
+        }
+
         if (rc != PHR_OK) {
             return rc;
         }
@@ -481,12 +500,34 @@ phr_reader_add(phr_reader_t *r, const int64_t *t_ms, const double *v,
 }
 
 
-/* sorts what came from several places; of equal times the first is kept */
+/* what was added since the last run is of this rank */
+static int
+phr_reader_run(phr_reader_t *r, uint64_t rank, phr_err_t *err)
+{
+    phr_reader_run_t  *run;
+
+    run = phr_array_push(&r->runs);
+    if (run == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    run->end = r->nsamples;
+    run->rank = rank;
+
+    return PHR_OK;
+}
+
+
+/*
+ * Sorts what came from several places; of equal times what was written last
+ * is kept.
+ */
 static int
 phr_reader_merge(phr_reader_t *r, phr_err_t *err)
 {
     void                 *t, *v;
     size_t                i, n;
+    phr_reader_run_t     *run;
     phr_reader_sample_t  *s;
 
     n = r->nsamples;
@@ -516,10 +557,19 @@ phr_reader_merge(phr_reader_t *r, phr_err_t *err)
         return phr_err_set(err, PHR_ENOMEM, "no memory");
     }
 
+    run = r->runs.elts;
+
     for (i = 0; i < n; i++) {
+        while (i == run->end) {
+            run++;
+        }
+
         s[i].t_ms = r->t_ms[i];
         s[i].v = r->v[i];
-        s[i].at = (uint32_t) i;
+        s[i].rank = run->rank;
+
+        /* loose samples come in the order in which they were written */
+        s[i].rank += (run->rank == PHR_RANK_LOOSE) ? i : 0;
     }
 
     qsort(s, n, sizeof(phr_reader_sample_t), phr_sample_cmp);
@@ -527,7 +577,7 @@ phr_reader_merge(phr_reader_t *r, phr_err_t *err)
     r->nsamples = 0;
 
     for (i = 0; i < n; i++) {
-        if (i > 0 && s[i].t_ms == s[i - 1].t_ms) {
+        if (i + 1 < n && s[i].t_ms == s[i + 1].t_ms) {
             continue;
         }
 
@@ -552,7 +602,7 @@ phr_sample_cmp(const void *a, const void *b)
         return x->t_ms < y->t_ms ? -1 : 1;
     }
 
-    return (x->at > y->at) - (x->at < y->at);
+    return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
 

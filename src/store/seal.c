@@ -190,7 +190,8 @@ phr_seal_due_source(phr_store_t *st, phr_source_t **out, int64_t now_ms)
             continue;
         }
 
-        if (src->arrival_ms == PHR_TIME_MIN) {
+        if (src->arrival_ms == PHR_TIME_MIN || src->arrival_ms > now_ms) {
+            /* not known, or the clock was set back */
             src->arrival_ms = now_ms;
         }
 
@@ -224,7 +225,7 @@ phr_seal_due_group(phr_store_t *st, uint32_t *number, int64_t now_ms)
             continue;
         }
 
-        if (g->loose_ms == PHR_TIME_MIN) {
+        if (g->loose_ms == PHR_TIME_MIN || g->loose_ms > now_ms) {
             g->loose_ms = now_ms;
         }
 
@@ -578,7 +579,12 @@ phr_seal_run_cmp(const void *a, const void *b)
     x = a;
     y = b;
 
-    return (x->sid > y->sid) - (x->sid < y->sid);
+    if (x->sid != y->sid) {
+        return x->sid < y->sid ? -1 : 1;
+    }
+
+    return (x->unit->layout > y->unit->layout)
+           - (x->unit->layout < y->unit->layout);
 }
 
 
@@ -694,6 +700,8 @@ phr_seal_series(phr_seal_t *s, phr_packer_t *packer,
             }
 
             if (k > 0 && t_ms[k - 1] == u->t_ms[row]) {
+                /* a clock that was set back: the later layout is the newer */
+                v[k - 1] = u->v[run[i].col * u->nrows + row];
                 continue;
             }
 
@@ -744,8 +752,17 @@ phr_seal_account(phr_seal_t *s, int partial, phr_err_t *err)
             }
         }
 
+        if (s->units.nelts == 0) {
+            /* rows that were written twice were counted twice */
+            n = l->nrows;
+        }
+
         l->nrows -= phr_min(n, l->nrows);
         src->nrows -= phr_min(n, src->nrows);
+    }
+
+    if (s->units.nelts == 0) {
+        src->nrows = 0;
     }
 
     src->threshold = PHR_SEAL_ROWS;
@@ -928,6 +945,7 @@ phr_seal_loose_pack(phr_store_t *st, phr_group_t *g, phr_loose_t *s,
 
         for (k = i; k < n && s[k].sid == s[i].sid; k++) {
             if (m > 0 && t_ms[m - 1] == s[k].t_ms) {
+                v[m - 1] = s[k].v;
                 continue;
             }
 

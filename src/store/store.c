@@ -59,6 +59,7 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
     st->appender.base.ops = &phr_store_appender_ops;
     st->appender.st = st;
     st->now_ms = PHR_TIME_MIN;
+    st->overlap_from_ms = 1;
     st->cutoff_ms = PHR_TIME_MIN;
     st->check_ms = PHR_TIME_MIN;
 
@@ -293,6 +294,18 @@ void
 phr_store_now(phr_store_t *st, int64_t now_ms)
 {
     st->now_ms = now_ms;
+
+    if (now_ms > st->overlap_to_ms) {
+        phr_store_overlap(st, 1, 0);
+    }
+}
+
+
+void
+phr_store_overlap(phr_store_t *st, int64_t from_ms, int64_t to_ms)
+{
+    st->overlap_from_ms = from_ms;
+    st->overlap_to_ms = to_ms;
 }
 
 
@@ -524,6 +537,8 @@ phr_store_end(phr_store_t *st, int rc, phr_err_t *err)
 static void
 phr_store_account(phr_store_t *st, int committed)
 {
+    unsigned  i;
+
     pthread_mutex_lock(&st->mutex);
 
     if (committed) {
@@ -531,12 +546,37 @@ phr_store_account(phr_store_t *st, int committed)
         st->stats.nsamples_appended += st->nappended;
     }
 
-    st->stats.nsamples_refused += st->nrefused;
+    for (i = 0; i < PHR_REFUSED_REASONS; i++) {
+        st->stats.nrefused[i] += st->nrefused[i];
+        st->stats.nsamples_refused += st->nrefused[i];
+        st->nrefused[i] = 0;
+    }
 
     pthread_mutex_unlock(&st->mutex);
 
     st->nappended = 0;
-    st->nrefused = 0;
+}
+
+
+void
+phr_store_refused(phr_store_t *st, uint64_t nrefused[PHR_REFUSED_REASONS])
+{
+    pthread_mutex_lock(&st->mutex);
+    memcpy(nrefused, st->stats.nrefused, sizeof(st->stats.nrefused));
+    pthread_mutex_unlock(&st->mutex);
+}
+
+
+const char *
+phr_refused_text(phr_refused_e reason)
+{
+    /* ORDER phr_refused_e */
+    static const char  *text[PHR_REFUSED_REASONS] = {
+        "out_of_order", "too_old", "out_of_bounds", "future", "duplicate",
+        "series_limit"
+    };
+
+    return text[reason];
 }
 
 

@@ -34,11 +34,24 @@ typedef struct {
 } phr_store_conf_t;
 
 
+/* why samples were refused */
+typedef enum {
+    PHR_REFUSED_ORDER = 0,      /* PHR_EORDER */
+    PHR_REFUSED_OLD,            /* PHR_EOLD */
+    PHR_REFUSED_BOUNDS,         /* PHR_ELIMIT: older than the retention */
+    PHR_REFUSED_FUTURE,         /* PHR_ELIMIT: too far ahead of the clock */
+    PHR_REFUSED_DUPLICATE,      /* PHR_EDUPLICATE */
+    PHR_REFUSED_SERIES,         /* PHR_ELIMIT of series(): no room for it */
+    PHR_REFUSED_REASONS
+} phr_refused_e;
+
+
 typedef struct {
     uint64_t  nseries;                  /* in the index */
     uint64_t  nlabel_pairs;             /* names with one of their values */
     uint64_t  nsamples_appended;        /* since open */
-    uint64_t  nsamples_refused;
+    uint64_t  nsamples_refused;         /* for any reason */
+    uint64_t  nrefused[PHR_REFUSED_REASONS];
     uint64_t  ncommits;
     uint64_t  nseals;
     uint64_t  nrows;                    /* not sealed yet */
@@ -83,6 +96,17 @@ int phr_store_sync(phr_store_t *st, phr_err_t *err);
 void phr_store_now(phr_store_t *st, int64_t now_ms);
 
 /*
+ * The clock was set back: what lies between from_ms and to_ms may have been
+ * written before, by the wrong clock.  Until to_ms is over, samples of that
+ * time are taken whatever their series have, and replace what is there at
+ * the same time.  A to_ms below from_ms ends it.
+ */
+void phr_store_overlap(phr_store_t *st, int64_t from_ms, int64_t to_ms);
+
+/* "out_of_order" and the like, as a label of metrics has it */
+const char *phr_refused_text(phr_refused_e reason);
+
+/*
  * One bounded step of background work, a few milliseconds each: packs rows,
  * or drops what is beyond retention.  PHR_AGAIN: there is more to do now;
  * PHR_OK: done for now.  Nothing may be pending.
@@ -92,6 +116,10 @@ int phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err);
 
 /* any thread */
 void phr_store_stats(phr_store_t *st, phr_store_stats_t *stats);
+
+/* the counters of refused samples alone, for a look each second */
+void phr_store_refused(phr_store_t *st,
+    uint64_t nrefused[PHR_REFUSED_REASONS]);
 
 /* what /api/v1/status/tsdb reports: the largest of each kind first */
 typedef enum {

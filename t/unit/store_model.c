@@ -140,7 +140,7 @@ model_append(model_t *m, int i, int slot, double v)
     if (slot < m->last[i]
         && (int64_t) (m->last[i] - slot) * STEP_MS > OOO_MS)
     {
-        return PHR_EORDER;
+        return PHR_EOLD;
     }
 
     c->is = 1;
