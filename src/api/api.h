@@ -23,6 +23,7 @@
 struct phr_push_s;              /* ingest/push.h */
 struct phr_rule_groups_s;       /* rules/group.h */
 struct phr_boards_s;            /* boards/board.h */
+struct phr_query_log_s;         /* api/query_log.h */
 
 typedef struct phr_api_s  phr_api_t;
 
@@ -163,6 +164,9 @@ typedef struct {
     /* the module's own metrics, in the text format; in the writer thread */
     void  (*metrics)(void *data, phr_buf_t *out);
 
+    /* a clock that only goes forward, microseconds; NULL: durations are 0 */
+    int64_t  (*clock_us)(void *data);
+
     /* a file of the page; PHR_NOTFOUND if there is none of that name */
     int   (*page)(void *data, phr_str_t path, phr_str_t *content,
                   phr_str_t *content_type, phr_str_t *etag);
@@ -173,6 +177,7 @@ struct phr_api_s {
     phr_store_t           *store;
     phr_storage_t         *storage;
     struct phr_push_s     *push;        /* writer thread only */
+    struct phr_query_log_s  *queries;   /* NULL: none is kept */
     phr_api_limits_t       limits;
     const phr_api_live_t  *live;
     void                  *live_data;

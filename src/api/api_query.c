@@ -5,6 +5,7 @@
  */
 
 #include "api/call.h"
+#include "api/query_log.h"
 
 #include "core/number.h"
 #include "core/time.h"
@@ -15,6 +16,7 @@ static int phr_query_prepare(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
 static int phr_query_answer(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
+static uint64_t phr_query_note(phr_call_t *c, const phr_query_t *query);
 static int phr_query_notes(phr_call_t *c, const phr_result_t *r,
     int truncated);
 static void phr_query_result(phr_call_t *c, const phr_result_t *r);
@@ -226,6 +228,7 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
 {
     int             rc, truncated;
     size_t          limit;
+    uint64_t        noted;
     phr_node_t     *node;
     phr_result_t    result;
     phr_querier_t  *querier;
@@ -259,7 +262,12 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
 
     query->node = node;
     query->text = phr_call_param(c, "query");
+
+    noted = phr_query_note(c, query);
     rc = phr_promql_eval(query, querier, &result, err);
+    phr_query_log_end(c->api->queries, noted, phr_call_clock_us(c),
+                      rc == PHR_OK ? result.samples_read : 0);
+
     querier->ops->close(querier);
 
     if (rc != PHR_OK) {
@@ -285,6 +293,26 @@ done:
     phr_promql_destroy(node);
 
     return rc;
+}
+
+
+/* for those who ask what is under way */
+
+static uint64_t
+phr_query_note(phr_call_t *c, const phr_query_t *query)
+{
+    phr_query_active_t  q;
+
+    memset(&q, 0, sizeof(q));
+
+    q.text = query->text;
+    q.user = c->req->user;
+    q.start_ms = query->start_ms;
+    q.end_ms = query->end_ms;
+    q.step_ms = query->step_ms;
+    q.began_us = phr_call_clock_us(c);
+
+    return phr_query_log_begin(c->api->queries, &q);
 }
 
 

@@ -103,6 +103,10 @@ void phr_call_header(phr_call_t *c, const char *name, phr_str_t value);
 void phr_call_labels(phr_call_t *c, phr_labels_t ls);
 
 
+/* 0 where there is no clock */
+int64_t phr_call_clock_us(const phr_call_t *c);
+
+
 /* endpoints, by family; the table is in api.c */
 
 /* the parsed parameter "query", to be destroyed; api_query.c */
@@ -131,6 +135,8 @@ int phr_api_runtimeinfo(phr_call_t *c, phr_err_t *err);
 int phr_api_flags(phr_call_t *c, phr_err_t *err);
 int phr_api_config(phr_call_t *c, phr_err_t *err);
 int phr_api_tsdb(phr_call_t *c, phr_err_t *err);
+int phr_api_active_queries(phr_call_t *c, phr_err_t *err);
+int phr_api_top_queries(phr_call_t *c, phr_err_t *err);
 int phr_api_healthy(phr_call_t *c, phr_err_t *err);
 int phr_api_ready(phr_call_t *c, phr_err_t *err);
 

@@ -207,3 +207,11 @@ phr_call_labels(phr_call_t *c, phr_labels_t ls)
 
     phr_json_end_object(&c->json);
 }
+
+
+int64_t
+phr_call_clock_us(const phr_call_t *c)
+{
+    return c->api->live->clock_us ? c->api->live->clock_us(c->api->live_data)
+                                  : 0;
+}

@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "api/query_log.h"
 #include "core/number.h"
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_parts.h"
@@ -80,6 +81,7 @@ static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
     const phr_err_t *err, char *action);
 static void ngx_http_pharos_engine_page(void);
 static void ngx_http_pharos_engine_live(void *data, phr_buf_t *out);
+static int64_t ngx_http_pharos_engine_clock_us(void *data);
 static int ngx_http_pharos_engine_metadata(void *data, phr_str_t metric,
     int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
                  phr_str_t unit), void *arg);
@@ -103,6 +105,7 @@ static const phr_api_live_t  ngx_http_pharos_engine_api_live = {
     .metadata = ngx_http_pharos_engine_metadata,
     .reload_state = ngx_http_pharos_settings_state,
     .metrics = ngx_http_pharos_engine_live,
+    .clock_us = ngx_http_pharos_engine_clock_us,
     .page = ngx_http_pharos_page_find
 };
 
@@ -133,6 +136,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->limits.max_series = NGX_HTTP_PHAROS_MAX_ANSWER;
     api->live = &ngx_http_pharos_engine_api_live;
     api->live_data = &engine;
+    api->queries = phr_query_log_create();
     api->start_ms = ngx_http_pharos_now_ms();
     api->version = NGX_HTTP_PHAROS_VERSION;
     api->server_version = NGINX_VERSION;
@@ -421,6 +425,9 @@ ngx_http_pharos_engine_stop(ngx_msec_t ms)
     ngx_http_pharos_boards_free();
     ngx_http_pharos_page_free();
 
+    phr_query_log_destroy(engine.api.queries);
+    engine.api.queries = NULL;
+
     if (engine.store) {
         phr_store_close(engine.store);
         engine.store = NULL;
@@ -441,6 +448,17 @@ static void
 ngx_http_pharos_engine_live(void *data, phr_buf_t *out)
 {
     ngx_http_pharos_engine_metrics(out);
+}
+
+
+static int64_t
+ngx_http_pharos_engine_clock_us(void *data)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 
