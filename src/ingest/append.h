@@ -53,6 +53,7 @@ typedef struct {
     unsigned                    legacy_names:1;
     unsigned                    normalize:1;    /* see exposition.h */
     unsigned                    remember:1;     /* see _end_others() */
+    unsigned                    unreported:1;   /* no "up" and company */
 } phr_scrape_options_t;
 
 

@@ -319,7 +319,7 @@ phr_scrape_add_report(phr_scrape_pass_t *pass, phr_scrape_out_t *row,
     v[6] = (double) s->o.limit.samples;
     v[7] = body_bytes;
 
-    n = s->o.extra_metrics ? 8 : 5;
+    n = s->o.unreported ? 0 : s->o.extra_metrics ? 8 : 5;
 
     for (i = 0; i < n; i++) {
 

@@ -210,6 +210,9 @@ ngx_http_pharos_self_create(phr_err_t *err)
     options.labels.l = labels;
     options.labels.n = 2;
 
+    /* it is no target: who counts "up" counts those */
+    options.unreported = 1;
+
     return phr_scrape_create(&options, &self_scrape, err);
 }
 

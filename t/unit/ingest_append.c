@@ -808,6 +808,11 @@ recalled(void)
     take_over();
     body("b 5\n", "b 5|up 1|", "not to be remembered");
     is_int(rec->nkv, 0, "no record");
+
+    opt.unreported = 1;
+    take_over();
+    body("b 6\n", "b 6|up stale|", "without a report");
+    body("b 7\n", "b 7|", "then it is no more");
     end();
 
     /* series that another target has taken over */

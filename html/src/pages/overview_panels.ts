@@ -81,8 +81,8 @@ export function overviewPanels(inside: string, window: string): PanelSpec[] {
     {
       id: 'targets', title: 'Targets', unit: 'number', stacked: true,
       lines: [
-        { label: 'up', expr: 'sum(up)', color: 'var(--series-good)' },
-        { label: 'down', expr: 'count(up) - sum(up)', color: 'var(--series-bad)' },
+        { label: 'up', expr: 'sum(up) or vector(0)', color: 'var(--series-good)' },
+        { label: 'down', expr: 'count(up) - sum(up) or vector(0)', color: 'var(--series-bad)' },
       ],
     },
     {
