@@ -38,8 +38,9 @@ ngx_int_t ngx_http_pharos_settings_start(ngx_http_pharos_main_conf_t *pmcf,
     phr_api_t *api, ngx_log_t *log);
 
 /*
- * Reads the files again; done() tells how it went, on the loop.  NGX_BUSY:
- * another load is under way.
+ * Reads the files again; done() tells how it went, on the loop, later.  What
+ * is asked for while a load is under way comes after it.  NGX_BUSY: too many
+ * wait, or the helper leaves; done() is not called then.
  */
 ngx_int_t ngx_http_pharos_settings_reload(
     void (*done)(void *data, const phr_err_t *err), void *data);

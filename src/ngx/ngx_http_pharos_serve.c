@@ -175,7 +175,7 @@ ngx_http_pharos_serve_reload(ngx_http_pharos_call_t *call)
         != NGX_OK)
     {
         ngx_http_pharos_serve_refuse(call, PHR_EUNAVAIL,
-                                     "another reload is under way");
+                                     "too many reloads are under way");
         return;
     }
 

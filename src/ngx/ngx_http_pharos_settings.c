@@ -16,6 +16,16 @@
 #include "ngx/ngx_http_pharos_parts.h"
 
 
+/* who may wait while a load is under way; one more load serves them all */
+#define NGX_HTTP_PHAROS_WAITERS  64
+
+
+typedef struct {
+    void                         (*done)(void *data, const phr_err_t *err);
+    void                          *data;
+} ngx_http_pharos_waiter_t;
+
+
 typedef struct {
     ngx_http_pharos_main_conf_t   *pmcf;
     phr_api_t                     *api;
@@ -27,9 +37,13 @@ typedef struct {
     phr_rule_groups_t             *groups;
     phr_err_t                      err;
     int                            rc;
-    void                         (*done)(void *data, const phr_err_t *err);
-    void                          *data;
     ngx_uint_t                     restored;     /* states of alerts are */
+
+    /* who is told of this load, and who of the one after it */
+    ngx_http_pharos_waiter_t       told[NGX_HTTP_PHAROS_WAITERS];
+    ngx_http_pharos_waiter_t       waiters[NGX_HTTP_PHAROS_WAITERS];
+    ngx_uint_t                     ntold;
+    ngx_uint_t                     nwaiters;
 
     unsigned                       busy:1;
     unsigned                       stopped:1;
@@ -41,6 +55,7 @@ typedef struct {
 } ngx_http_pharos_load_t;
 
 
+static ngx_int_t ngx_http_pharos_settings_begin(void);
 static ngx_int_t ngx_http_pharos_settings_post(
     void (*run)(ngx_http_pharos_task_t *t),
     void (*done)(ngx_http_pharos_task_t *t), ngx_http_pharos_pool_e pool);
@@ -54,6 +69,8 @@ static void ngx_http_pharos_settings_orphan(void *data, phr_str_t key);
 static void ngx_http_pharos_settings_was_built(ngx_http_pharos_task_t *t);
 static ngx_int_t ngx_http_pharos_settings_apply(void);
 static void ngx_http_pharos_settings_finish(void);
+static void ngx_http_pharos_settings_tell(ngx_http_pharos_waiter_t *waiters,
+    ngx_uint_t *n, const phr_err_t *err);
 static void ngx_http_pharos_settings_warn(
     ngx_http_pharos_settings_t *settings);
 
@@ -80,20 +97,52 @@ ngx_int_t
 ngx_http_pharos_settings_reload(
     void (*done)(void *data, const phr_err_t *err), void *data)
 {
-    if (load.busy || load.stopped) {
+    if (load.stopped || load.nwaiters == NGX_HTTP_PHAROS_WAITERS) {
         return NGX_BUSY;
     }
 
-    load.done = done;
-    load.data = data;
+    if (done) {
+        load.waiters[load.nwaiters].done = done;
+        load.waiters[load.nwaiters].data = data;
+        load.nwaiters++;
+    }
+
+    if (load.busy) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_pharos_settings_begin() != NGX_OK) {
+        load.nwaiters -= (done != NULL);
+        return NGX_BUSY;
+    }
+
+    return NGX_OK;
+}
+
+
+/* on failure all wait as before */
+
+static ngx_int_t
+ngx_http_pharos_settings_begin(void)
+{
     load.groups = NULL;
     load.rc = PHR_OK;
 
     phr_err_init(&load.err);
 
-    return ngx_http_pharos_settings_post(ngx_http_pharos_settings_read,
-                                         ngx_http_pharos_settings_was_read,
-                                         NGX_HTTP_PHAROS_POOL_READ);
+    if (ngx_http_pharos_settings_post(ngx_http_pharos_settings_read,
+                                      ngx_http_pharos_settings_was_read,
+                                      NGX_HTTP_PHAROS_POOL_READ)
+        != NGX_OK)
+    {
+        return NGX_BUSY;
+    }
+
+    ngx_memcpy(load.told, load.waiters, sizeof(load.told));
+    load.ntold = load.nwaiters;
+    load.nwaiters = 0;
+
+    return NGX_OK;
 }
 
 
@@ -333,7 +382,7 @@ ngx_http_pharos_settings_warn(ngx_http_pharos_settings_t *settings)
 static void
 ngx_http_pharos_settings_finish(void)
 {
-    void  (*done)(void *data, const phr_err_t *err);
+    phr_err_t  err;
 
     (void) pthread_mutex_lock(&load_mutex);
 
@@ -352,11 +401,38 @@ ngx_http_pharos_settings_finish(void)
                                 : "reading the settings");
     }
 
-    done = load.done;
-    load.done = NULL;
+    err = load.err;
+    ngx_http_pharos_settings_tell(load.told, &load.ntold,
+                                  load.ok ? NULL : &err);
 
-    if (done) {
-        done(load.data, load.ok ? NULL : &load.err);
+    /* one that was told may have begun the next load already */
+
+    if (load.nwaiters == 0 || load.busy) {
+        return;
+    }
+
+    if (load.stopped || ngx_http_pharos_settings_begin() != NGX_OK) {
+        phr_err_set(&err, PHR_EUNAVAIL, "shutting down");
+        ngx_http_pharos_settings_tell(load.waiters, &load.nwaiters, &err);
+    }
+}
+
+
+static void
+ngx_http_pharos_settings_tell(ngx_http_pharos_waiter_t *waiters,
+    ngx_uint_t *n, const phr_err_t *err)
+{
+    ngx_uint_t                i, count;
+    ngx_http_pharos_waiter_t  now[NGX_HTTP_PHAROS_WAITERS];
+
+    /* who is told may ask for the next */
+
+    count = *n;
+    *n = 0;
+    ngx_memcpy(now, waiters, sizeof(now));
+
+    for (i = 0; i < count; i++) {
+        now[i].done(now[i].data, err);
     }
 }
 
