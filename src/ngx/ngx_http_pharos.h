@@ -107,6 +107,7 @@ typedef struct {
     off_t                      retention_size;
     ngx_msec_t                 out_of_order;
     ngx_uint_t                 max_series;
+    ngx_msec_t                 durability;   /* 0: pushes wait for the disk */
 
     ngx_msec_t                 query_timeout;
     ngx_uint_t                 query_concurrency;
@@ -164,6 +165,8 @@ char *ngx_http_pharos_conf_relay(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_pharos_conf_internal(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_count(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pharos_conf_durability(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -12,10 +12,13 @@
 #include <ngx_http.h>
 
 #include "ngx/ngx_http_pharos_files.h"
+#include "store/place.h"
 
 
 /* no worker has this number: all of them leave the socket alone */
 #define NGX_HTTP_PHAROS_NO_WORKER  ((ngx_uint_t) -2)
+
+#define NGX_HTTP_PHAROS_MAX_BEHIND_MS  (60 * 60 * 1000)
 
 #define NGX_HTTP_PHAROS_ZONE_SIZE  (4 * 1024 * 1024)
 
@@ -46,6 +49,7 @@ ngx_http_pharos_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     off_t        size;
     size_t       zone_size;
     ngx_str_t   *value, s, name;
+    phr_err_t    err;
     ngx_uint_t   i;
 
     if (pmcf->path) {
@@ -68,6 +72,13 @@ ngx_http_pharos_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ngx_conf_full_name(cf->cycle, &pmcf->path->name, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    phr_err_init(&err);
+
+    if (phr_place_check((char *) pmcf->path->name.data, &err) != PHR_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err.text);
         return NGX_CONF_ERROR;
     }
 
@@ -231,6 +242,43 @@ ngx_http_pharos_conf_internal(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     pscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_pharos_module);
     pscf->internal = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* "sync", or how far what is acknowledged may be behind the disk */
+
+char *
+ngx_http_pharos_conf_durability(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_pharos_main_conf_t  *pmcf = conf;
+
+    ngx_int_t   ms;
+    ngx_str_t  *value;
+
+    if (pmcf->durability != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 4 && ngx_strncmp(value[1].data, "sync", 4) == 0) {
+        pmcf->durability = 0;
+        return NGX_CONF_OK;
+    }
+
+    ms = ngx_parse_time(&value[1], 0);
+
+    if (ms == NGX_ERROR || ms == 0 || ms > NGX_HTTP_PHAROS_MAX_BEHIND_MS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is neither \"sync\" nor a time of at "
+                           "most an hour", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    pmcf->durability = (ngx_msec_t) ms;
 
     return NGX_CONF_OK;
 }

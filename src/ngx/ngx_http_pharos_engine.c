@@ -26,9 +26,13 @@
 #define NGX_HTTP_PHAROS_MAX_POINTS     11000
 #define NGX_HTTP_PHAROS_MAX_ANSWER     1000000
 
+/* a scrape is at most so far behind the disk, if nothing else is said */
+#define NGX_HTTP_PHAROS_BEHIND_MS      1000
+
 /* rows are looked through for what is due to be packed or dropped */
 #define NGX_HTTP_PHAROS_SEAL_MS        5000
 #define NGX_HTTP_PHAROS_RETAIN_MS      60000
+#define NGX_HTTP_PHAROS_FULL_MS        1000
 
 
 /* what the writer thread does beside tasks, each said once if it fails */
@@ -51,6 +55,8 @@ typedef struct {
     unsigned                      opened:1;
 
     /* of the writer thread */
+    ngx_msec_t                    behind_ms;
+    ngx_msec_t                    idle_ms;
     int64_t                       sync_ms;
     int64_t                       seal_ms;
     int64_t                       retain_ms;
@@ -123,6 +129,13 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     engine.sh = pmcf->zone->data;
     engine.log = cycle->log;
 
+    /* looked at often enough to be done when it is due */
+
+    engine.behind_ms = pmcf->durability ? pmcf->durability
+                                        : NGX_HTTP_PHAROS_BEHIND_MS;
+    engine.idle_ms = ngx_max(ngx_min(engine.behind_ms / 4,
+                                     NGX_HTTP_PHAROS_BEHIND_MS / 4), 1);
+
     api = &engine.api;
 
     api->limits.lookback_ms = NGX_HTTP_PHAROS_LOOKBACK_MS;
@@ -147,6 +160,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     writer.data = &engine;
     writer.commit = ngx_http_pharos_engine_commit;
     writer.idle = ngx_http_pharos_engine_idle;
+    writer.idle_ms = engine.idle_ms;
     writer.finish = ngx_http_pharos_engine_finish;
 
     if (ngx_http_pharos_task_start(pmcf, &writer, NULL, cycle) != NGX_OK
@@ -268,6 +282,9 @@ ngx_http_pharos_engine_commit(void *data, int durable)
     begin_ms = ngx_http_pharos_zone_clock_ms();
     now_ms = ngx_http_pharos_now_ms();
 
+    /* "pharos_durability sync": what is acknowledged is on the disk */
+    durable = durable && engine.pmcf->durability == 0;
+
     rc = phr_store_commit(engine.store, now_ms, durable, &err);
 
     engine.ncommits++;
@@ -282,8 +299,12 @@ ngx_http_pharos_engine_commit(void *data, int durable)
         }
     }
 
-    rc = ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_COMMIT, rc, &err,
-                                        "committing to the store");
+    /* the store itself tells when it is full, and when no more */
+
+    if (rc != PHR_ENOSPC) {
+        rc = ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_COMMIT, rc, &err,
+                                            "committing to the store");
+    }
 
     /* the clock of what the next batch appends */
     phr_store_now(engine.store, now_ms);
@@ -311,7 +332,7 @@ ngx_http_pharos_engine_idle(void *data)
     phr_store_now(engine.store, now_ms);
 
     if (clock_ms >= engine.sync_ms) {
-        engine.sync_ms = clock_ms + 1000;
+        engine.sync_ms = clock_ms + engine.behind_ms - engine.idle_ms;
 
         rc = phr_store_sync(engine.store, &err);
         (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_SYNC, rc, &err,
@@ -340,7 +361,9 @@ ngx_http_pharos_engine_idle(void *data)
 
         (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_RETAIN, rc,
                                               &err, "dropping old samples");
-        engine.retain_ms = clock_ms + NGX_HTTP_PHAROS_RETAIN_MS;
+        engine.retain_ms = clock_ms + (phr_store_full(engine.store)
+                                       ? NGX_HTTP_PHAROS_FULL_MS
+                                       : NGX_HTTP_PHAROS_RETAIN_MS);
     }
 
     return PHR_OK;
@@ -626,6 +649,11 @@ ngx_http_pharos_engine_store(phr_buf_t *out)
           "What of the file is in use.", (double) st.used_bytes },
         { "pharos_store_map_bytes", "gauge",
           "Size that the file may grow to.", (double) st.map_bytes },
+        { "pharos_store_disk_free_bytes", "gauge",
+          "What is free of the disk.", (double) st.disk_free_bytes },
+        { "pharos_store_full", "gauge",
+          "Whether samples are refused for want of room.",
+          (double) st.full },
     };
 
     ngx_http_pharos_engine_write(out, metrics, phr_nelems(metrics));

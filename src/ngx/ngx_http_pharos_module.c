@@ -77,6 +77,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       offsetof(ngx_http_pharos_main_conf_t, out_of_order),
       NULL },
 
+    { ngx_string("pharos_durability"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_durability,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("pharos_max_series"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_pharos_conf_count,
@@ -373,6 +380,7 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
     pmcf->retention = NGX_CONF_UNSET;
     pmcf->retention_size = NGX_CONF_UNSET;
     pmcf->out_of_order = NGX_CONF_UNSET_MSEC;
+    pmcf->durability = NGX_CONF_UNSET_MSEC;
     pmcf->max_series = NGX_CONF_UNSET_UINT;
 
     pmcf->query_timeout = NGX_CONF_UNSET_MSEC;
@@ -398,6 +406,7 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(pmcf->retention, 15 * 24 * 3600);
     ngx_conf_init_value(pmcf->retention_size, 0);
     ngx_conf_init_msec_value(pmcf->out_of_order, 0);
+    ngx_conf_init_msec_value(pmcf->durability, 0);
     ngx_conf_init_uint_value(pmcf->max_series, 1000000);
 
     ngx_conf_init_msec_value(pmcf->query_timeout, 120000);

@@ -129,7 +129,11 @@ ngx_http_pharos_self_run(ngx_http_pharos_task_t *t)
 
     phr_err_init(&err);
 
-    if (ngx_http_pharos_self_scrape(now_ms, &err) != PHR_OK) {
+    /* that the disk is full was said by the store */
+
+    if (ngx_http_pharos_self_scrape(now_ms, &err) != PHR_OK
+        && err.code != PHR_ENOSPC)
+    {
         ngx_http_pharos_log_err(NGX_LOG_ERR, self_log, &err,
                                 "storing our own metrics");
     }
@@ -144,7 +148,8 @@ ngx_http_pharos_self_run(ngx_http_pharos_task_t *t)
 
     if (phr_push_tick(self_api->push, phr_store_appender(self_api->store),
                       now_ms, &err)
-        != PHR_OK)
+        != PHR_OK
+        && err.code != PHR_ENOSPC)
     {
         ngx_http_pharos_log_err(NGX_LOG_ERR, self_log, &err,
                                 "repeating pushed metrics");

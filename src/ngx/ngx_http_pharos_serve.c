@@ -617,7 +617,10 @@ ngx_http_pharos_serve_send(ngx_http_request_t *r, phr_api_response_t *res)
         }
     }
 
+    /* what the API made has one of its own */
+
     if (res->status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && res->nheaders == 0
         && ngx_http_pharos_serve_header(r, phr_str_of("Retry-After"),
                                  phr_str_of(NGX_HTTP_PHAROS_RETRY_AFTER))
            != NGX_OK)

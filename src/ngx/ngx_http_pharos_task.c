@@ -29,8 +29,6 @@
 /* tasks of one commit: bounds what a failed one takes with it */
 #define NGX_HTTP_PHAROS_BATCH       256
 
-#define NGX_HTTP_PHAROS_IDLE_MS     1000
-
 /* scrapes that nobody waits for share a commit, and its fsync */
 #define NGX_HTTP_PHAROS_LAZY_MS     200
 
@@ -465,7 +463,7 @@ ngx_http_pharos_task_writer_thread(void *data)
             idle_us = ngx_http_pharos_task_clock_us();
 
             if (rc != PHR_AGAIN) {
-                idle_us += NGX_HTTP_PHAROS_IDLE_MS * 1000;
+                idle_us += (int64_t) writer.idle_ms * 1000;
             }
         }
     }

@@ -63,8 +63,9 @@ typedef struct {
     void                      *data;
     int                      (*commit)(void *data, int durable);
 
-    /* between tasks, at least once a second; PHR_AGAIN: soon again */
+    /* between tasks, once in idle_ms at least; PHR_AGAIN: soon again */
     int                      (*idle)(void *data);
+    ngx_msec_t                 idle_ms;
     void                     (*finish)(void *data);  /* its last act */
 } ngx_http_pharos_writer_t;
 

@@ -19,9 +19,11 @@
 #include "store/env.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/bytes.h"
@@ -31,15 +33,20 @@
 #define PHR_ENV_MAX_READERS   512
 #define PHR_ENV_DEFAULT_MAP   (64ULL << 30)
 
+/* more than the readers need, see phr_env_reserve_lock() */
+#define PHR_ENV_LOCK_BYTES    65536
+
 
 struct phr_env_s {
     MDB_env  *mdb;
     uint64_t  map_bytes;
     char     *path;
+    uint8_t   unsynced;     /* the newest commit was not durable */
 };
 
 
 static int phr_env_error(phr_err_t *err, int rc, const char *what);
+static int phr_env_reserve_lock(phr_env_t *env, phr_err_t *err);
 static int phr_env_open_dbs(phr_env_t *env, int read_only, phr_err_t *err);
 static int phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
     MDB_cursor_op op, phr_err_t *err);
@@ -84,6 +91,11 @@ phr_env_open(const char *path, uint64_t map_bytes, int read_only,
 
     env->map_bytes = map_bytes ? map_bytes : PHR_ENV_DEFAULT_MAP;
 
+    rc = read_only ? PHR_OK : phr_env_reserve_lock(env, err);
+    if (rc != PHR_OK) {
+        goto failed;
+    }
+
     rc = mdb_env_create(&env->mdb);
     if (rc != 0) {
         rc = phr_env_error(err, rc, "mdb_env_create()");
@@ -122,6 +134,46 @@ phr_env_open(const char *path, uint64_t map_bytes, int read_only,
 failed:
 
     phr_env_close(env);
+
+    return rc;
+}
+
+
+/*
+ * LMDB maps the file of its readers and makes it a sparse one: the first
+ * use of a slot on a full disk would be a SIGBUS.  Not while this process
+ * has the environment open: closing the file drops its locks.
+ */
+static int
+phr_env_reserve_lock(phr_env_t *env, phr_err_t *err)
+{
+    int   fd, rc;
+    char  name[4096];
+
+    if ((size_t) snprintf(name, sizeof(name), "%s/lock.mdb", env->path)
+        >= sizeof(name))
+    {
+        return phr_err_set(err, PHR_EINVAL, "\"%s\" is too long",
+                           env->path);
+    }
+
+    fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+    if (fd == -1) {
+        rc = phr_env_error(err, errno, "open()");
+        phr_err_prefix(err, "\"%s\": ", name);
+        return rc;
+    }
+
+    rc = posix_fallocate(fd, 0, PHR_ENV_LOCK_BYTES);
+    (void) close(fd);
+
+    /* not every filesystem can */
+    if (rc == 0 || rc == EOPNOTSUPP || rc == EINVAL) {
+        return PHR_OK;
+    }
+
+    rc = phr_env_error(err, rc, "posix_fallocate()");
+    phr_err_prefix(err, "\"%s\": ", name);
 
     return rc;
 }
@@ -187,9 +239,34 @@ phr_env_sync(phr_env_t *env, phr_err_t *err)
 {
     int  rc;
 
-    rc = mdb_env_sync(env->mdb, 1);
+    if (!env->unsynced) {
+        return PHR_OK;
+    }
 
-    return rc == 0 ? PHR_OK : phr_env_error(err, rc, "mdb_env_sync()");
+    rc = mdb_env_sync(env->mdb, 1);
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_env_sync()");
+    }
+
+    env->unsynced = 0;
+
+    return PHR_OK;
+}
+
+
+int
+phr_env_disk(phr_env_t *env, phr_env_disk_t *disk, phr_err_t *err)
+{
+    struct statvfs  fs;
+
+    if (statvfs(env->path, &fs) != 0) {
+        return phr_env_error(err, errno, "statvfs()");
+    }
+
+    disk->bytes = (uint64_t) fs.f_blocks * fs.f_frsize;
+    disk->free_bytes = (uint64_t) fs.f_bavail * fs.f_frsize;
+
+    return PHR_OK;
 }
 
 
@@ -235,6 +312,7 @@ phr_txn_commit(phr_env_t *env, phr_txn_t *txn, int durable, phr_err_t *err)
 
     rc = mdb_txn_commit((MDB_txn *) txn);
     if (rc == 0) {
+        env->unsynced = !durable;
         return PHR_OK;
     }
 

@@ -65,6 +65,12 @@ typedef struct {
 } phr_env_stat_t;
 
 
+typedef struct {
+    uint64_t  bytes;            /* of the filesystem */
+    uint64_t  free_bytes;       /* for whoever is not root */
+} phr_env_disk_t;
+
+
 /*
  * path is an existing directory.  Creates what is missing unless read_only.
  * PHR_ECORRUPT, PHR_EIO, PHR_ENOSPC, PHR_ENOMEM or PHR_EINVAL.
@@ -73,8 +79,14 @@ int phr_env_open(const char *path, uint64_t map_bytes, int read_only,
     phr_env_t **env, phr_err_t *err);
 void phr_env_close(phr_env_t *env);             /* env may be NULL */
 
-/* makes all that was committed survive a power failure */
+/*
+ * Makes all that was committed survive a power failure; nothing is done if
+ * it does already.
+ */
 int phr_env_sync(phr_env_t *env, phr_err_t *err);
+
+/* the disk below the environment; PHR_EIO */
+int phr_env_disk(phr_env_t *env, phr_env_disk_t *disk, phr_err_t *err);
 
 /* frees the slots of readers that died; once at open, then each minute */
 void phr_env_check_readers(phr_env_t *env);

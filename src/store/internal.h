@@ -144,6 +144,11 @@ struct phr_store_s {
     uint32_t               expire_group;
     uint8_t                drop_level;
     uint8_t                nudged;      /* after a seal in a full map */
+    uint8_t                full;        /* disk or map: nothing is taken */
+    uint8_t                margin;      /* more room is asked for, */
+    int64_t                margin_ms;   /* since then */
+    int64_t                full_ms;     /* when a commit met the end */
+    int64_t                dropped_ms;  /* when the oldest last went for it */
     int64_t                check_ms;    /* of the readers */
 
     uint64_t               nappended;   /* in the pending transaction */
@@ -173,6 +178,15 @@ int phr_store_flush(phr_store_t *st, phr_err_t *err);
 
 /* commits a transaction of background work */
 int phr_store_end(phr_store_t *st, int rc, phr_err_t *err);
+
+/* room.c: PHR_ENOSPC if nothing may be added; needs a transaction */
+int phr_store_has_room(phr_store_t *st, phr_err_t *err);
+
+/* a bound in bytes is set: the oldest has to go, for there is no room */
+int phr_store_drops_for_room(phr_store_t *st, phr_txn_t *txn);
+
+/* how the commit of something went that was added */
+void phr_store_room_outcome(phr_store_t *st, int rc, const phr_err_t *err);
 
 void phr_store_log(phr_store_t *st, int level, const char *fmt, ...)
     PHR_PRINTF(3, 4);

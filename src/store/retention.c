@@ -136,15 +136,21 @@ phr_retain_cutoff(phr_store_t *st, int64_t now_ms, int64_t *cutoff_ms,
 
     /* one window more each time, until it is enough */
 
-    if (rc == PHR_OK && stat.used_bytes > st->conf.retention_bytes) {
+    /* a full disk or map is a bound that was set too high */
+
+    if (rc == PHR_OK && (stat.used_bytes > st->conf.retention_bytes
+                         || phr_store_drops_for_room(st, txn)))
+    {
         rc = phr_cursor_open(txn, PHR_DB_WINDOW, &cursor, err);
 
         if (rc == PHR_OK) {
             rc = phr_cursor_first(cursor, &k, &v, err);
 
             if (rc == PHR_OK && phr_key_window_get(k, &level, &window)) {
+                /* never what is to come, however small the bound */
                 *cutoff_ms = phr_max(*cutoff_ms,
-                                     phr_window_start(level, window + 2));
+                               phr_min(phr_window_start(level, window + 2),
+                                       now_ms - PHR_WINDOW_MS));
             }
 
             phr_cursor_close(cursor);

@@ -44,6 +44,7 @@ phr_store_stats(phr_store_t *st, phr_store_stats_t *stats)
     phr_txn_t       *txn;
     phr_db_stat_t    s;
     phr_env_stat_t   e;
+    phr_env_disk_t   d;
 
     pthread_mutex_lock(&st->mutex);
     *stats = st->stats;
@@ -83,6 +84,10 @@ phr_store_stats(phr_store_t *st, phr_store_stats_t *stats)
         stats->file_bytes = e.file_bytes;
         stats->used_bytes = e.used_bytes;
         stats->map_bytes = e.map_bytes;
+    }
+
+    if (phr_env_disk(st->env, &d, NULL) == PHR_OK) {
+        stats->disk_free_bytes = d.free_bytes;
     }
 
     phr_stats_range(txn, stats);

@@ -18,6 +18,7 @@
 #include "store/internal.h"
 #include "store/kv.h"
 #include "store/loose.h"
+#include "store/place.h"
 #include "store/source.h"
 #include "store/select.h"
 #include "store/series.h"
@@ -26,18 +27,10 @@
 #define PHR_STORE_MAGIC     "pharos store"
 #define PHR_STORE_COUNTERS  32      /* bytes */
 
-/*
- * Ingest stops when so little of the map is free, so that packing and
- * dropping, which make room, have some to work with: a step of packing may
- * need 2 MB before it gives back as much.
- */
-#define PHR_STORE_RESERVE   (16ULL << 20)
-
 
 static int phr_store_check_version(phr_store_t *st, phr_err_t *err);
 static int phr_store_read_counters(phr_store_t *st, phr_err_t *err);
 static int phr_store_write_counters(phr_store_t *st, phr_err_t *err);
-static int phr_store_has_room(phr_store_t *st, phr_err_t *err);
 static void phr_store_account(phr_store_t *st, int committed);
 
 
@@ -62,6 +55,8 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
     st->overlap_from_ms = 1;
     st->cutoff_ms = PHR_TIME_MIN;
     st->check_ms = PHR_TIME_MIN;
+    st->full_ms = PHR_TIME_MIN;
+    st->dropped_ms = PHR_TIME_MIN;
 
     phr_array_init(&st->sources, sizeof(void *));
     phr_array_init(&st->groups, sizeof(void *));
@@ -79,8 +74,11 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
         goto failed;
     }
 
-    rc = phr_env_open(conf->path, conf->map_size_bytes, conf->read_only,
-                      &st->env, err);
+    rc = phr_place_check(conf->path, err);
+    if (rc == PHR_OK) {
+        rc = phr_env_open(conf->path, conf->map_size_bytes, conf->read_only,
+                          &st->env, err);
+    }
     if (rc != PHR_OK) {
         goto failed;
     }
@@ -374,31 +372,6 @@ phr_store_warm(phr_store_t *st, phr_err_t *err)
 }
 
 
-static int
-phr_store_has_room(phr_store_t *st, phr_err_t *err)
-{
-    int             rc;
-    uint64_t        reserve;
-    phr_env_stat_t  stat;
-
-    rc = phr_env_stat(st->env, st->txn, &stat, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    reserve = phr_min(stat.map_bytes / 4, PHR_STORE_RESERVE);
-
-    if (stat.used_bytes + reserve > stat.map_bytes) {
-        return phr_err_set(err, PHR_ENOSPC, "the store is full: %llu of "
-                           "%llu bytes are used",
-                           (unsigned long long) stat.used_bytes,
-                           (unsigned long long) stat.map_bytes);
-    }
-
-    return PHR_OK;
-}
-
-
 void
 phr_store_forget(phr_store_t *st)
 {
@@ -495,6 +468,7 @@ phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
         phr_store_forget(st);
     }
 
+    phr_store_room_outcome(st, rc, err);
     phr_store_account(st, rc == PHR_OK);
 
     return rc;

@@ -59,6 +59,8 @@ typedef struct {
     uint64_t  file_bytes;
     uint64_t  used_bytes;               /* without free pages */
     uint64_t  map_bytes;
+    uint64_t  disk_free_bytes;
+    int       full;                     /* disk or map: ingest refused */
     int64_t   min_ms, max_ms;           /* of all samples; 0, 0 if empty */
 } phr_store_stats_t;
 
@@ -89,7 +91,10 @@ phr_appender_t *phr_store_appender(phr_store_t *st);
 int phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
     phr_err_t *err);
 
-/* makes everything committed durable; called at least once a second */
+/*
+ * Makes everything committed durable; called as often as samples may be
+ * behind the disk.
+ */
 int phr_store_sync(phr_store_t *st, phr_err_t *err);
 
 /* sets the clock for the bounds on timestamps of following appends */
@@ -113,6 +118,9 @@ const char *phr_refused_text(phr_refused_e reason);
  */
 int phr_store_seal(phr_store_t *st, int64_t now_ms, phr_err_t *err);
 int phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err);
+
+/* the writer thread: disk or map are full, ingest is refused */
+int phr_store_full(phr_store_t *st);
 
 /* any thread */
 void phr_store_stats(phr_store_t *st, phr_store_stats_t *stats);

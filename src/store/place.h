@@ -1,0 +1,23 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Place: whether a filesystem can hold a store.  On one that several
+ * machines share, a map of the file is not kept in step with writes, locks
+ * do not hold, and a write may be on no disk when fsync() returns.
+ */
+
+#ifndef PHR_PLACE_H_INCLUDED
+#define PHR_PLACE_H_INCLUDED
+
+
+#include "core/err.h"
+
+
+/* PHR_EINVAL, with what to do; PHR_OK also if there is no such path yet */
+int phr_place_check(const char *path, phr_err_t *err);
+
+/* type is the f_type of statfs(2) */
+int phr_place_check_type(uint32_t type, const char *path, phr_err_t *err);
+
+
+#endif /* PHR_PLACE_H_INCLUDED */
