@@ -16,6 +16,9 @@
 #define PHR_POST     0x02
 #define PHR_PUT      0x04
 #define PHR_DELETE   0x08
+#define PHR_METHODS  0x0f
+
+#define PHR_DATA     0x10   /* the body is no form, whatever its type says */
 
 /* answers shorter than this are sent as they are */
 #define PHR_GZIP_MIN  1024
@@ -27,7 +30,7 @@
  */
 typedef struct {
     const char        *path;
-    unsigned           methods;
+    unsigned           methods;     /* and PHR_DATA */
     phr_api_thread_e   thread;
     phr_endpoint_pt    endpoint;
 } phr_route_t;
@@ -89,9 +92,16 @@ static const phr_route_t  phr_routes[] = {
     /* Pushgateway */
 
     { "/metrics", PHR_GET, PHR_API_WRITER, phr_api_metrics },
-    { "/metrics/", PHR_POST|PHR_PUT|PHR_DELETE, PHR_API_WRITER,
+    { "/metrics/", PHR_POST|PHR_PUT|PHR_DELETE|PHR_DATA, PHR_API_WRITER,
       phr_api_push },
     { "/api/v1/metrics", PHR_GET, PHR_API_WRITER, phr_api_push_groups },
+
+    /* history, as VictoriaMetrics moves it */
+
+    { "/api/v1/import", PHR_POST|PHR_DATA, PHR_API_IMPORT, phr_api_import },
+    { "/api/v1/import/prometheus", PHR_POST|PHR_DATA, PHR_API_IMPORT,
+      phr_api_import_prometheus },
+    { "/api/v1/export", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_export },
 
     /* Grafana, and its two JSON data sources */
 
@@ -170,7 +180,7 @@ phr_api_timeout_ms(const phr_api_request_t *req, int64_t otherwise_ms)
     c.arena = phr_arena_create(0);
     ms = otherwise_ms;
 
-    if (c.arena != NULL && phr_call_parse_params(&c, NULL) == PHR_OK) {
+    if (c.arena != NULL && phr_call_parse_params(&c, 1, NULL) == PHR_OK) {
 
         text = phr_call_param(&c, "timeout");
 
@@ -258,7 +268,7 @@ phr_api_call(phr_call_t *c, phr_err_t *err)
         return phr_api_not_allowed(c, route);
     }
 
-    rc = phr_call_parse_params(c, err);
+    rc = phr_call_parse_params(c, !(route->methods & PHR_DATA), err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -343,7 +353,7 @@ phr_api_not_allowed(phr_call_t *c, const phr_route_t *route)
 {
     const char  *allow;
 
-    switch (route->methods) {
+    switch (route->methods & PHR_METHODS) {
     case PHR_GET:
         allow = "GET, HEAD";
         break;

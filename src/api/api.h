@@ -6,7 +6,8 @@
  *
  * Threads: phr_api_handle() runs in a query thread, many at once, or in the
  * writer thread for the endpoints that phr_api_thread() names as such; those
- * see what only the writer may touch (ingest's state, the appender).
+ * see what only the writer may touch (ingest's state, the appender).  Others
+ * that write do so through phr_api_live_t's write().
  */
 
 #ifndef PHR_API_H_INCLUDED
@@ -71,6 +72,7 @@ typedef enum {
     PHR_API_QUERY = 0,      /* may take long: query threads */
     PHR_API_READ,           /* short: the reader thread */
     PHR_API_WRITER,         /* the writer thread */
+    PHR_API_IMPORT,         /* long, and waits for the writer thread */
 } phr_api_thread_e;
 
 phr_api_thread_e phr_api_thread(phr_str_t method, phr_str_t path);
@@ -166,6 +168,15 @@ typedef struct {
 
     /* a clock that only goes forward, microseconds; NULL: durations are 0 */
     int64_t  (*clock_us)(void *data);
+
+    /*
+     * Has append() run in the writer thread and waits until what it appended
+     * is committed, durably if so said: not for that thread itself.  PHR_OK,
+     * what append() returned, or why there was no commit.
+     */
+    int   (*write)(void *data, int (*append)(void *arg, phr_appender_t *app,
+                                             phr_err_t *err),
+                   void *arg, int durable, phr_err_t *err);
 
     /* a file of the page; PHR_NOTFOUND if there is none of that name */
     int   (*page)(void *data, phr_str_t path, phr_str_t *content,

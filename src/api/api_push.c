@@ -7,7 +7,6 @@
 
 #include "api/call.h"
 
-#include "core/pack.h"
 #include "ingest/expo_write.h"
 #include "ingest/push.h"
 
@@ -15,7 +14,6 @@
 static int phr_push_method(phr_str_t method, phr_push_method_e *out);
 static int phr_push_params(phr_call_t *c, phr_push_request_t *r,
     phr_err_t *err);
-static int phr_push_unpack(phr_call_t *c, phr_buf_t *body, phr_err_t *err);
 
 
 int
@@ -29,7 +27,6 @@ phr_api_push(phr_call_t *c, phr_err_t *err)
     memset(&r, 0, sizeof(r));
     r.path = c->req->raw_path;
     r.content_type = c->req->content_type;
-    r.body = c->req->body;
     r.id = c->req->push_id;
     r.now_ms = c->req->now_ms;
 
@@ -45,13 +42,10 @@ phr_api_push(phr_call_t *c, phr_err_t *err)
 
     phr_buf_init(&body, 0);
 
-    if (c->req->content_encoding.len != 0) {
-        rc = phr_push_unpack(c, &body, err);
-        if (rc != PHR_OK) {
-            phr_buf_free(&body);
-            return rc;
-        }
-        r.body = phr_buf_view(&body);
+    rc = phr_call_body(c, &body, &r.body, err);
+    if (rc != PHR_OK) {
+        phr_buf_free(&body);
+        return rc;
     }
 
     rc = phr_push_request(c->api->push, phr_store_appender(c->api->store),
@@ -126,43 +120,6 @@ phr_push_params(phr_call_t *c, phr_push_request_t *r, phr_err_t *err)
     }
 
     rc = phr_call_duration(c, "ttl", -1, &r->ttl_ms, err);
-
-    return rc;
-}
-
-
-static int
-phr_push_unpack(phr_call_t *c, phr_buf_t *body, phr_err_t *err)
-{
-    int                rc;
-    phr_str_t          coding;
-    phr_pack_format_e  format;
-
-    coding = c->req->content_encoding;
-
-    if (phr_str_eq(coding, phr_str_of("gzip"))) {
-        format = PHR_PACK_GZIP;
-
-    } else if (phr_str_eq(coding, phr_str_of("snappy"))) {
-        format = PHR_PACK_SNAPPY;
-
-    } else if (phr_str_eq(coding, phr_str_of("zstd"))) {
-        format = PHR_PACK_ZSTD;
-
-    } else {
-        return phr_err_set(err, PHR_EINVAL, "content encoding \"%.*s\" is "
-                           "none of gzip, snappy, zstd",
-                           (int) phr_min(coding.len, 50), coding.data);
-    }
-
-    rc = phr_unpack(format, c->req->body, c->api->limits.max_body_bytes,
-                    body, err);
-
-    if (rc == PHR_ECORRUPT) {
-        /* it is the client's data that is damaged, not ours */
-        err->code = PHR_EINVAL;
-        rc = PHR_EINVAL;
-    }
 
     return rc;
 }

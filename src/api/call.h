@@ -41,8 +41,11 @@ typedef int (*phr_endpoint_pt)(phr_call_t *c, phr_err_t *err);
 
 /* param.c */
 
-/* decodes the query string and a form body; PHR_EINVAL, PHR_ENOMEM */
-int phr_call_parse_params(phr_call_t *c, phr_err_t *err);
+/*
+ * Decodes the query string and, unless the body is data of its own, a form
+ * body: curl says "form" of whatever it sends.  PHR_EINVAL, PHR_ENOMEM.
+ */
+int phr_call_parse_params(phr_call_t *c, int form, phr_err_t *err);
 
 /* %XX and, where plus is set, "+"; appends to the arena.  PHR_EINVAL. */
 int phr_param_decode(phr_arena_t *arena, phr_str_t in, int plus,
@@ -78,6 +81,14 @@ typedef struct {
 int phr_call_matchers(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
     phr_err_t *err);
 void phr_call_free_matchers(phr_matcher_list_t *lists, size_t n);
+
+
+/*
+ * The body as it was before the client compressed it, at most as large as
+ * bodies may be; in b, which the caller frees, if it was compressed.
+ */
+int phr_call_body(phr_call_t *c, phr_buf_t *b, phr_str_t *body,
+    phr_err_t *err);
 
 
 /* envelope.c */
@@ -143,6 +154,10 @@ int phr_api_ready(phr_call_t *c, phr_err_t *err);
 int phr_api_metrics(phr_call_t *c, phr_err_t *err);
 int phr_api_push(phr_call_t *c, phr_err_t *err);
 int phr_api_push_groups(phr_call_t *c, phr_err_t *err);
+
+int phr_api_import(phr_call_t *c, phr_err_t *err);
+int phr_api_import_prometheus(phr_call_t *c, phr_err_t *err);
+int phr_api_export(phr_call_t *c, phr_err_t *err);
 
 int phr_api_grafana_health(phr_call_t *c, phr_err_t *err);
 int phr_api_json_root(phr_call_t *c, phr_err_t *err);

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "core/number.h"
+#include "core/pack.h"
 #include "core/time.h"
 #include "promql/promql.h"
 
@@ -22,10 +23,10 @@ static int phr_param_hex(int ch);
 
 
 int
-phr_call_parse_params(phr_call_t *c, phr_err_t *err)
+phr_call_parse_params(phr_call_t *c, int form, phr_err_t *err)
 {
     int               rc;
-    static const char form[] = "application/x-www-form-urlencoded";
+    static const char type[] = "application/x-www-form-urlencoded";
 
     c->params = phr_arena_alloc(c->arena,
                                 PHR_PARAM_MAX * sizeof(phr_param_t));
@@ -37,8 +38,8 @@ phr_call_parse_params(phr_call_t *c, phr_err_t *err)
 
     /* as Go's FormValue(): the body goes before the query string */
 
-    if (c->req->content_type.len >= sizeof(form) - 1
-        && memcmp(c->req->content_type.data, form, sizeof(form) - 1) == 0)
+    if (form && c->req->content_type.len >= sizeof(type) - 1
+        && memcmp(c->req->content_type.data, type, sizeof(type) - 1) == 0)
     {
         rc = phr_param_split(c, c->req->body, err);
         if (rc != PHR_OK) {
@@ -406,4 +407,50 @@ phr_call_free_matchers(phr_matcher_list_t *lists, size_t n)
             phr_matcher_destroy(&lists[i].m[k]);
         }
     }
+}
+
+
+int
+phr_call_body(phr_call_t *c, phr_buf_t *b, phr_str_t *body, phr_err_t *err)
+{
+    int                rc;
+    phr_str_t          coding;
+    phr_pack_format_e  format;
+
+    coding = c->req->content_encoding;
+    *body = c->req->body;
+
+    if (coding.len == 0 || phr_str_eq(coding, phr_str_of("identity"))) {
+        return PHR_OK;
+    }
+
+    if (phr_str_eq(coding, phr_str_of("gzip"))) {
+        format = PHR_PACK_GZIP;
+
+    } else if (phr_str_eq(coding, phr_str_of("snappy"))) {
+        format = PHR_PACK_SNAPPY;
+
+    } else if (phr_str_eq(coding, phr_str_of("zstd"))) {
+        format = PHR_PACK_ZSTD;
+
+    } else {
+        return phr_err_set(err, PHR_EINVAL, "content encoding \"%.*s\" is "
+                           "none of gzip, snappy, zstd",
+                           (int) phr_min(coding.len, 50), coding.data);
+    }
+
+    rc = phr_unpack(format, c->req->body, c->api->limits.max_body_bytes, b,
+                    err);
+
+    if (rc == PHR_ECORRUPT) {
+        /* it is the client's data that is damaged, not ours */
+        err->code = PHR_EINVAL;
+        rc = PHR_EINVAL;
+    }
+
+    if (rc == PHR_OK) {
+        *body = phr_buf_view(b);
+    }
+
+    return rc;
 }

@@ -142,6 +142,9 @@ typedef struct {
     const int64_t            *t_each;
     size_t                    n;
     int8_t                   *status;
+
+    /* history: late samples are taken however late they are */
+    unsigned                  backfill:1;
 } phr_batch_t;
 
 

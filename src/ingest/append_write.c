@@ -410,6 +410,8 @@ phr_scrape_batch(phr_scrape_pass_t *pass, phr_scrape_out_t *out, int timed,
 
     r = pass->report;
 
+    memset(&b, 0, sizeof(phr_batch_t));
+
     rc = phr_scrape_source(pass->s, pass->app, timed, &b.source, err);
     if (rc != PHR_OK) {
         return rc;

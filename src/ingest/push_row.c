@@ -363,6 +363,8 @@ phr_push_row_append(phr_appender_t *app, phr_push_group_t *g,
         return PHR_OK;
     }
 
+    memset(&b, 0, sizeof(phr_batch_t));
+
     rc = phr_push_source(app, g, 0, &b.source, err);
     if (rc != PHR_OK) {
         return rc;
@@ -439,6 +441,8 @@ phr_push_row_again(phr_appender_t *app, phr_push_group_t *g,
     if (n == 0) {
         goto done;
     }
+
+    memset(&b, 0, sizeof(phr_batch_t));
 
     rc = phr_push_source(app, g, 1, &b.source, err);
     if (rc != PHR_OK) {

@@ -112,6 +112,7 @@ static const phr_api_live_t  ngx_http_pharos_engine_api_live = {
     .reload_state = ngx_http_pharos_settings_state,
     .metrics = ngx_http_pharos_engine_live,
     .clock_us = ngx_http_pharos_engine_clock_us,
+    .write = ngx_http_pharos_write,
     .page = ngx_http_pharos_page_find
 };
 
@@ -571,7 +572,7 @@ ngx_http_pharos_engine_pools(phr_buf_t *out)
 
     /* ORDER ngx_http_pharos_pool_e */
     static const char  *pools[NGX_HTTP_PHAROS_POOLS] = {
-        "query", "read", "write", "rules"
+        "query", "read", "write", "rules", "import"
     };
 
     static const struct {

@@ -91,6 +91,16 @@ void ngx_http_pharos_refused_metrics(const phr_store_stats_t *st,
     phr_buf_t *out);                                        /* any thread */
 
 
+/*
+ * ngx_http_pharos_write.c: has append() run in the writer thread and waits
+ * for its commit; any thread but the loop's and the writer's.  data is not
+ * used.  See phr_api_live_t.
+ */
+int ngx_http_pharos_write(void *data,
+    int (*append)(void *arg, phr_appender_t *app, phr_err_t *err), void *arg,
+    int durable, phr_err_t *err);
+
+
 /* ngx_http_pharos_flags.c: the directives in force; any thread */
 int ngx_http_pharos_flags(void *data,
     int (*visit)(void *arg, const phr_api_flag_t *f), void *arg);

@@ -36,17 +36,6 @@ typedef struct {
     unsigned                      busy:1;
 } ngx_http_pharos_group_t;
 
-/* a write of one rule, under way to the writer and back */
-typedef struct {
-    ngx_http_pharos_task_t        task;
-    phr_rule_write_t             *w;
-    phr_err_t                    *err;
-    int                           rc;
-    pthread_mutex_t               mutex;
-    pthread_cond_t                cond;
-    int                           done;
-} ngx_http_pharos_rule_write_t;
-
 
 static void ngx_http_pharos_rules_arm(ngx_http_pharos_group_t *g);
 static void ngx_http_pharos_rules_timer(ngx_event_t *ev);
@@ -64,12 +53,12 @@ static int ngx_http_pharos_rules_expand(void *data,
     const phr_rule_expand_t *e, phr_buf_t *out, phr_err_t *err);
 static int ngx_http_pharos_rules_write(void *data, phr_rule_write_t *w,
     phr_err_t *err);
-static void ngx_http_pharos_rules_append(ngx_http_pharos_task_t *t);
+static int ngx_http_pharos_rules_append(void *arg, phr_appender_t *app,
+    phr_err_t *err);
 static int ngx_http_pharos_rules_samples(phr_appender_t *app,
     phr_rule_write_t *w, phr_err_t *err);
 static int ngx_http_pharos_rules_records(phr_appender_t *app,
     phr_rule_write_t *w, phr_err_t *err);
-static void ngx_http_pharos_rules_written(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_rules_notify(void *data,
     const phr_alert_msg_t *msgs, size_t n);
 static void ngx_http_pharos_rules_health(void *data,
@@ -450,61 +439,28 @@ ngx_http_pharos_rules_expand(void *data, const phr_rule_expand_t *e,
 static int
 ngx_http_pharos_rules_write(void *data, phr_rule_write_t *w, phr_err_t *err)
 {
-    ngx_http_pharos_rule_write_t  rw;
+    /* the state of an alert is what a restart goes on from */
 
-    ngx_memzero(&rw, sizeof(ngx_http_pharos_rule_write_t));
-
-    rw.w = w;
-    rw.err = err;
-    rw.task.run = ngx_http_pharos_rules_append;
-    rw.task.committed = ngx_http_pharos_rules_written;
-    rw.task.data = &rw;
-
-    (void) pthread_mutex_init(&rw.mutex, NULL);
-    (void) pthread_cond_init(&rw.cond, NULL);
-
-    if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_WRITE, &rw.task)
-        != NGX_OK)
-    {
-        rw.rc = phr_err_set(err, PHR_EUNAVAIL,
-                            "the store takes no writes now");
-
-    } else {
-        (void) pthread_mutex_lock(&rw.mutex);
-
-        while (!rw.done) {
-            (void) pthread_cond_wait(&rw.cond, &rw.mutex);
-        }
-
-        (void) pthread_mutex_unlock(&rw.mutex);
-    }
-
-    (void) pthread_mutex_destroy(&rw.mutex);
-    (void) pthread_cond_destroy(&rw.cond);
-
-    return rw.rc;
+    return ngx_http_pharos_write(NULL, ngx_http_pharos_rules_append, w,
+                                 w->nrecords != 0, err);
 }
 
 
 /* in the writer thread */
 
-static void
-ngx_http_pharos_rules_append(ngx_http_pharos_task_t *t)
+static int
+ngx_http_pharos_rules_append(void *arg, phr_appender_t *app, phr_err_t *err)
 {
-    phr_appender_t                *app;
-    ngx_http_pharos_rule_write_t  *rw;
+    int                rc;
+    phr_rule_write_t  *w = arg;
 
-    rw = t->data;
-    app = phr_store_appender(rules_api->store);
+    rc = ngx_http_pharos_rules_samples(app, w, err);
 
-    rw->rc = ngx_http_pharos_rules_samples(app, rw->w, rw->err);
-
-    if (rw->rc == PHR_OK) {
-        rw->rc = ngx_http_pharos_rules_records(app, rw->w, rw->err);
+    if (rc == PHR_OK) {
+        rc = ngx_http_pharos_rules_records(app, w, err);
     }
 
-    /* the state of an alert is what a restart goes on from */
-    t->durable = (rw->w->nrecords != 0);
+    return rc;
 }
 
 
@@ -577,25 +533,6 @@ ngx_http_pharos_rules_records(phr_appender_t *app, phr_rule_write_t *w,
     }
 
     return PHR_OK;
-}
-
-
-static void
-ngx_http_pharos_rules_written(ngx_http_pharos_task_t *t)
-{
-    ngx_http_pharos_rule_write_t  *rw;
-
-    rw = t->data;
-
-    (void) pthread_mutex_lock(&rw->mutex);
-
-    if (rw->rc == PHR_OK && t->rc < 0) {
-        rw->rc = phr_err_set(rw->err, t->rc, "samples were not stored");
-    }
-
-    rw->done = 1;
-    (void) pthread_cond_signal(&rw->cond);
-    (void) pthread_mutex_unlock(&rw->mutex);
 }
 
 

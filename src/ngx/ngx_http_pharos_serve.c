@@ -73,6 +73,20 @@ static const size_t  ngx_http_pharos_serve_strings[] = {
 };
 
 
+/* ORDER phr_api_thread_e */
+static const ngx_http_pharos_pool_e  ngx_http_pharos_serve_pools[] = {
+    NGX_HTTP_PHAROS_POOL_QUERY,
+    NGX_HTTP_PHAROS_POOL_READ,
+    NGX_HTTP_PHAROS_POOL_WRITE,
+    NGX_HTTP_PHAROS_POOL_IMPORT
+};
+
+/* what has begun to write goes on without its client, and without a clock */
+#define ngx_http_pharos_serve_writes(pool)                                    \
+    ((pool) == NGX_HTTP_PHAROS_POOL_WRITE                                     \
+     || (pool) == NGX_HTTP_PHAROS_POOL_IMPORT)
+
+
 static void ngx_http_pharos_serve_body(ngx_http_request_t *r);
 static ngx_http_pharos_call_t *ngx_http_pharos_serve_create(
     ngx_http_request_t *r);
@@ -423,10 +437,8 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
         return;
     }
 
-    /* ORDER phr_api_thread_e, ngx_http_pharos_pool_e */
-
-    pool = (ngx_http_pharos_pool_e) phr_api_thread(call->req.method,
-                                                   call->req.path);
+    pool = ngx_http_pharos_serve_pools[phr_api_thread(call->req.method,
+                                                      call->req.path)];
 
     rc = ngx_http_pharos_task_post(pool, &call->task);
 
@@ -453,7 +465,7 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
     r->write_event_handler = ngx_http_request_empty_handler;
     r->connection->log->action = "waiting for an answer";
 
-    if (pool != NGX_HTTP_PHAROS_POOL_WRITE) {
+    if (!ngx_http_pharos_serve_writes(pool)) {
         ms = phr_api_timeout_ms(&call->req, pmcf->query_timeout);
 
         call->timer.handler = ngx_http_pharos_serve_timeout;
@@ -704,7 +716,7 @@ ngx_http_pharos_serve_cleanup(void *data)
     if (call->posted) {
         /* a write goes on: the client may have left just too early */
 
-        if (call->task.pool != NGX_HTTP_PHAROS_POOL_WRITE) {
+        if (!ngx_http_pharos_serve_writes(call->task.pool)) {
             ngx_http_pharos_task_cancel(&call->task, PHR_ECANCELED);
         }
 

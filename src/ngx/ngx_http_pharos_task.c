@@ -124,6 +124,9 @@ ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
         || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_RULES, 1,
                                      NGX_HTTP_PHAROS_RULES_QUEUE,
                                      cycle->log)
+           != NGX_OK
+        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_IMPORT, 1,
+                                     pmcf->query_queue, cycle->log)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -356,7 +359,9 @@ ngx_http_pharos_task_thread(void *data)
 
     ngx_http_pharos_watch_thread();
 
-    if (p->pool == NGX_HTTP_PHAROS_POOL_QUERY) {
+    if (p->pool == NGX_HTTP_PHAROS_POOL_QUERY
+        || p->pool == NGX_HTTP_PHAROS_POOL_IMPORT)
+    {
         /* on Linux, of this thread only */
         (void) setpriority(PRIO_PROCESS, 0, NGX_HTTP_PHAROS_QUERY_NICE);
     }

@@ -57,10 +57,11 @@ static int phr_append_write(phr_store_t *st, phr_source_t *src,
     phr_err_t *err);
 static int phr_append_late(phr_store_t *st, const phr_batch_t *b,
     int8_t *status, size_t nlate, size_t *ngood, phr_err_t *err);
-static int phr_append_look_up(phr_store_t *st, const phr_loose_t *s,
-    size_t n, int8_t *status, phr_err_t *err);
-static void phr_append_decide(const phr_store_t *st, int64_t last,
-    const phr_columns_t *c, const phr_loose_t *s, size_t n, int8_t *status);
+static int phr_append_look_up(phr_store_t *st, const phr_batch_t *b,
+    const phr_loose_t *s, size_t n, int8_t *status, phr_err_t *err);
+static void phr_append_decide(const phr_store_t *st, const phr_batch_t *b,
+    int64_t last, const phr_columns_t *c, const phr_loose_t *s, size_t n,
+    int8_t *status);
 static int phr_append_overlaps(const phr_store_t *st, int64_t t_ms);
 static int phr_append_too_late(const phr_store_t *st, int64_t last,
     int64_t t_ms);
@@ -482,7 +483,7 @@ phr_append_late(phr_store_t *st, const phr_batch_t *b, int8_t *status,
 
     phr_loose_sort(s, nlate);
 
-    rc = phr_append_look_up(st, s, nlate, status, err);
+    rc = phr_append_look_up(st, b, s, nlate, status, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -499,8 +500,8 @@ phr_append_late(phr_store_t *st, const phr_batch_t *b, int8_t *status,
 
 /* s is sorted by series and time */
 static int
-phr_append_look_up(phr_store_t *st, const phr_loose_t *s, size_t n,
-    int8_t *status, phr_err_t *err)
+phr_append_look_up(phr_store_t *st, const phr_batch_t *b,
+    const phr_loose_t *s, size_t n, int8_t *status, phr_err_t *err)
 {
     int             rc;
     size_t          i, k, nsids;
@@ -548,8 +549,8 @@ phr_append_look_up(phr_store_t *st, const phr_loose_t *s, size_t n,
             /* void */
         }
 
-        phr_append_decide(st, g->last[s[i].sid % PHR_GROUP_SIZE], &c, s + i,
-                          k - i, status);
+        phr_append_decide(st, b, g->last[s[i].sid % PHR_GROUP_SIZE], &c,
+                          s + i, k - i, status);
     }
 
     phr_reader_destroy(reader);
@@ -560,7 +561,7 @@ phr_append_look_up(phr_store_t *st, const phr_loose_t *s, size_t n,
 
 /* the late samples of one series, beside what is stored of it */
 static void
-phr_append_decide(const phr_store_t *st, int64_t last,
+phr_append_decide(const phr_store_t *st, const phr_batch_t *b, int64_t last,
     const phr_columns_t *c, const phr_loose_t *s, size_t n, int8_t *status)
 {
     int      rc, taken;
@@ -588,7 +589,7 @@ phr_append_decide(const phr_store_t *st, int64_t last,
 
             taken = (at < c->n && c->t_ms[at] == s[i].t_ms);
 
-            if (!taken) {
+            if (!taken && !b->backfill) {
                 rc = phr_append_too_late(st, last, s[i].t_ms);
 
                 if (rc != PHR_OK) {

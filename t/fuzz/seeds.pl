@@ -154,6 +154,13 @@ my $open = "# TYPE c counter\n# UNIT c_seconds seconds\n"
 seed('expo_text', $text);
 seed('expo_text', "{\"a.b\",c=\"d\"} NaN\n");
 seed('expo_openmetrics', $open);
+seed('import_lines', "#$text");
+seed('import_lines', "%$open");
+seed('import_lines', $_) for
+    '{"metric":{"__name__":"a","b":"\\u00e9\\n"},"values":[1,-0,null,'
+    . '"Infinity",1e-07],"timestamps":[1,2,3,4,5]}' . "\n",
+    '{"x":[{"y":[null]},1],"timestamps":[1],"values":["StaleNaN"],'
+    . '"metric":{"__name__":"\\ud83d\\ude00"}}' . "\n\n{}";
 seed('push_body', chr($_) . $text) for 0, 4, 8, 64;
 seed('push_body', "\1$open");
 seed('push_path', $_) for 'j/instance/i', 'j/a@base64/YWJj', '@base64/ag==/b/%2F';

@@ -159,7 +159,7 @@ recapp_append(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
         if (s->expired) {
             rc = PHR_ENOTFOUND;
 
-        } else if (t_ms < s->last_ms) {
+        } else if (t_ms < s->last_ms && !b->backfill) {
             rc = PHR_EORDER;
 
         } else if (t_ms == s->last_ms) {
