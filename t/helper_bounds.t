@@ -1,0 +1,132 @@
+#!/usr/bin/perl
+
+# Copyright (C) The Pharos Authors
+#
+# A query that is too much ends, or its helper does: never a worker, and
+# never twice by the same request.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Test::Pharos;
+use Test::Pharos::Api;
+use Time::HiRes qw(time);
+
+my $t = Test::Pharos->new;
+
+serve($t, 'pharos_memory 256m; pharos_query_memory 8g; '
+        . 'pharos_query_max_samples 2000m;')->run;
+$t->wait_ready;
+
+my @workers = sort $t->workers;
+
+memory();
+suspect();
+
+is_deeply([ sort $t->workers ], \@workers, 'the workers are the same');
+
+$t->done;
+
+
+# beyond the memory of the helper, though not beyond that of a query
+sub memory {
+    my $helper = $t->helper;
+    my $sites = $t->load(sub {
+        my $res = $t->get('/plain');
+        return $res->{content} eq 'plain' ? '' : $res->{status};
+    });
+
+    for my $query ('sum_over_time(vector(time())[60000000s:1s])',
+                   'sort(label_replace(vector(1), "a", "b", "", ""))'
+                   . ' + quantile_over_time(.5, vector(1)[90000000s:1s])')
+    {
+        my $j = api($t, 'query', query => $query, timeout => '60s');
+
+        cmp_ok($j->{http}, '>=', 400, 'a query beyond the memory fails')
+            or diag(substr $j->{raw}, 0, 300);
+        note($j->{error} || '');
+    }
+
+    my $r = $t->load_stop($sites);
+    is(scalar @{ $r->{failed} }, 0, 'meanwhile the site is served');
+    cmp_ok($r->{ok}, '>', 0, 'again and again');
+    is(value($t, 'vector(7)'), 7, 'and then queries are');
+    is($t->helper, $helper, 'by the same helper');
+}
+
+
+# a request that its thread dies of
+sub suspect {
+    my $slow = '/api/v1/query?query=' . join '%2B',
+        ('quantile_over_time(.5,sin(vector(time()))[1000000s:1s])') x 60;
+
+    # the number of tgkill() is that of this machine
+    return if `uname -m` !~ /x86_64/;
+
+    $t->allow(qr/exited on signal 11/);
+
+    my $before = metric('pharos_helper_crashes_total');
+    my $old = $t->helper;
+
+    $t->child(sub {
+        my $res = HTTP::Tiny->new(timeout => 60)
+                  ->get('http://127.0.0.1:' . $t->port . $slow);
+        $t->write_file('suspect', "$res->{status} $res->{content}");
+    });
+
+    $t->wait_for(sub { metric('pharos_tasks_running', pool => 'query') },
+                 'the query is under way');
+
+    my $thread = busiest($old);
+    is(syscall(234, $old + 0, $thread + 0, 11), 0, 'its thread is hit');
+
+    my $said = $t->wait_for(sub { $t->read_file('suspect') },
+                            'the client has an answer', 30);
+    like($said, qr/^503 .*died of this request/, 'that it killed the helper');
+
+    $t->wait_for(sub { my $new = $t->helper; $new && $new != $old },
+                 'which has a successor');
+    $t->wait_ready;
+
+    my $begin = time;
+    my $res = $t->get($slow);
+
+    is($res->{status}, 503, 'it is refused now');
+    like($res->{content}, qr/will not try it again/, 'with the reason');
+    cmp_ok(time - $begin, '<', 2, 'at once');
+    is(value($t, 'vector(8)'), 8, 'others are not');
+    is(metric('pharos_helper_crashes_total'), $before + 1,
+       'one helper died of it');
+}
+
+
+sub metric {
+    my ($name, @labels) = @_;
+
+    return $t->metric($t->get('/metrics')->{content}, $name, @labels);
+}
+
+
+# the thread of a process that has run longest, of those that run now
+sub busiest {
+    my ($pid) = @_;
+
+    return $t->wait_for(sub {
+        my ($found, $most) = (0, -1);
+
+        for my $dir (glob "/proc/$pid/task/*") {
+            open my $f, '<', "$dir/stat" or next;
+            my $stat = <$f>;
+            my ($state, @rest) = split / /, ($stat =~ /\) (.*)/)[0];
+
+            next if $state ne 'R' || $rest[10] <= $most;
+            ($found, $most) = ($dir =~ /(\d+)$/, $rest[10]);
+        }
+
+        return $found;
+    }, 'a thread that runs');
+}
