@@ -31,7 +31,7 @@
 
 /* rows are looked through for what is due to be packed or dropped */
 #define NGX_HTTP_PHAROS_SEAL_MS        5000
-#define NGX_HTTP_PHAROS_RETAIN_MS      60000
+#define NGX_HTTP_PHAROS_RETAIN_MS      5000
 #define NGX_HTTP_PHAROS_FULL_MS        1000
 
 

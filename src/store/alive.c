@@ -11,6 +11,7 @@
 #include "store/alive.h"
 
 #include "store/block.h"
+#include "store/keep.h"
 #include "store/loose.h"
 #include "store/series.h"
 #include "store/source.h"
@@ -19,7 +20,8 @@
 /* of a source, in the order of their ids */
 typedef struct {
     phr_head_t  head;
-    uint8_t     found;          /* a row of it is in the range */
+    uint8_t     found;          /* a row of it is in the range, */
+    int64_t     t_ms;           /* the newest at this time, or above high */
 } phr_alive_layout_t;
 
 
@@ -34,32 +36,47 @@ static int phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
     phr_arena_t *arena, phr_err_t *err);
 static phr_alive_layout_t *phr_alive_find(const phr_array_t *layouts,
     uint32_t id);
-static int phr_alive_layout(phr_alive_t *a, const phr_head_t *h,
+static int phr_alive_layout(phr_alive_t *a, const phr_alive_layout_t *l,
     phr_arena_t *arena, phr_err_t *err);
 static int phr_alive_group(phr_alive_t *a, uint32_t group, phr_err_t *err);
 static int phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err);
 static int phr_alive_is(phr_alive_t *a, phr_sid_t sid, phr_err_t *err);
+static int phr_alive_add(phr_alive_t *a, phr_sid_t sid, int64_t t_ms,
+    phr_err_t *err);
 
 
 #define phr_alive_set(a, sid)                                                 \
     ((a)->bits[phr_group_of(sid)][((sid) & (PHR_GROUP_SIZE - 1)) / 64]        \
      |= UINT64_C(1) << ((sid) & 63))
 
+#define phr_alive_has(a, sid)                                                 \
+    ((a)->bits[phr_group_of(sid)][((sid) & (PHR_GROUP_SIZE - 1)) / 64]        \
+     >> ((sid) & 63) & 1)
+
 
 int
-phr_alive_init(phr_alive_t *a, phr_txn_t *txn, int64_t min_ms,
-    int64_t max_ms, phr_arena_t *arena, phr_err_t *err)
+phr_alive_init(phr_alive_t *a, phr_txn_t *txn, const phr_keep_t *keep,
+    int64_t min_ms, int64_t max_ms, phr_arena_t *arena, phr_err_t *err)
 {
     int  rc;
 
     memset(a, 0, sizeof(phr_alive_t));
 
     a->txn = txn;
+    a->keep = *keep;
+    a->arena = arena;
     phr_sids_init(&a->ids, arena);
-    a->min_ms = phr_max(min_ms, PHR_KEY_TIME_MIN);
+    a->min_ms = phr_max(phr_max(min_ms, keep->low_ms), PHR_KEY_TIME_MIN);
     a->max_ms = phr_min(max_ms, PHR_KEY_TIME_MAX);
 
-    if (a->min_ms == PHR_KEY_TIME_MIN && a->max_ms == PHR_KEY_TIME_MAX) {
+    if (a->min_ms > a->max_ms) {
+        /* there are no groups, so no series is alive */
+        return PHR_OK;
+    }
+
+    if (a->min_ms == PHR_KEY_TIME_MIN && a->max_ms == PHR_KEY_TIME_MAX
+        && phr_keep_is_flat(keep))
+    {
         a->all = 1;
         return PHR_OK;
     }
@@ -256,7 +273,7 @@ phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
     phr_arena_t *arena, phr_err_t *err)
 {
     int                  rc;
-    size_t               left;
+    size_t               i, left;
     uint8_t              from[PHR_KEY_ROW];
     uint32_t             source;
     phr_str_t            k, v;
@@ -287,14 +304,14 @@ phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
             l = phr_alive_find(layouts, key.layout);
         }
 
-        if (!l->found && l->head.id == key.layout) {
+        if (l->head.id == key.layout
+            && (!l->found || l->t_ms < a->keep.high_ms))
+        {
             l->found = 1;
-            left--;
+            l->t_ms = key.t_ms;
 
-            rc = phr_alive_layout(a, &l->head, arena, err);
-            if (rc != PHR_OK) {
-                break;
-            }
+            /* a newer one would make no difference */
+            left -= (l->t_ms >= a->keep.high_ms);
         }
 
         rc = phr_cursor_next(cursor, &k, &v, err);
@@ -302,7 +319,22 @@ phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
 
     phr_cursor_close(cursor);
 
-    return rc < 0 ? rc : PHR_OK;
+    if (rc < 0) {
+        return rc;
+    }
+
+    l = layouts->elts;
+
+    for (i = 0; i < layouts->nelts; i++) {
+        if (l[i].found) {
+            rc = phr_alive_layout(a, &l[i], arena, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+    }
+
+    return PHR_OK;
 }
 
 
@@ -333,12 +365,15 @@ phr_alive_find(const phr_array_t *layouts, uint32_t id)
 
 
 static int
-phr_alive_layout(phr_alive_t *a, const phr_head_t *h, phr_arena_t *arena,
-    phr_err_t *err)
+phr_alive_layout(phr_alive_t *a, const phr_alive_layout_t *l,
+    phr_arena_t *arena, phr_err_t *err)
 {
-    int         rc;
-    size_t      i;
-    phr_sid_t  *sid;
+    int                rc;
+    size_t             i;
+    phr_sid_t         *sid;
+    const phr_head_t  *h;
+
+    h = &l->head;
 
     sid = phr_arena_alloc(arena, h->n * sizeof(phr_sid_t));
     if (sid == NULL) {
@@ -351,12 +386,43 @@ phr_alive_layout(phr_alive_t *a, const phr_head_t *h, phr_arena_t *arena,
         return rc;
     }
 
-    for (i = 0; i < h->n; i++) {
+    for (i = 0; i < h->n && rc == PHR_OK; i++) {
         /* a layout may name what expired */
         if (phr_group_of(sid[i]) < a->ngroups) {
-            phr_alive_set(a, sid[i]);
+            rc = phr_alive_add(a, sid[i], l->t_ms, err);
         }
     }
+
+    return rc;
+}
+
+
+/* a series whose newest sample that is known has this time */
+static int
+phr_alive_add(phr_alive_t *a, phr_sid_t sid, int64_t t_ms, phr_err_t *err)
+{
+    int      rc;
+    int64_t  floor_ms;
+
+    if (phr_alive_has(a, sid)) {
+        return PHR_OK;
+    }
+
+    if (!phr_keep_is_flat(&a->keep)
+        && (t_ms < a->keep.high_ms || a->max_ms < a->keep.high_ms))
+    {
+        rc = phr_keep_series(&a->keep, a->txn, sid, a->arena, &floor_ms, err);
+
+        if (rc != PHR_OK) {
+            return rc < 0 ? rc : PHR_OK;
+        }
+
+        if (t_ms < floor_ms || a->max_ms < floor_ms) {
+            return PHR_OK;
+        }
+    }
+
+    phr_alive_set(a, sid);
 
     return PHR_OK;
 }
@@ -487,8 +553,7 @@ phr_alive_is(phr_alive_t *a, phr_sid_t sid, phr_err_t *err)
         }
     }
 
-    return a->bits[group][(sid & (PHR_GROUP_SIZE - 1)) / 64]
-           >> (sid & 63) & 1 ? PHR_OK : PHR_NOTFOUND;
+    return phr_alive_has(a, sid) ? PHR_OK : PHR_NOTFOUND;
 }
 
 
@@ -518,7 +583,10 @@ phr_alive_group(phr_alive_t *a, uint32_t group, phr_err_t *err)
             if (last[i] > PHR_LAST_EMPTY && last[i] >= a->min_ms
                 && sid <= a->high)
             {
-                phr_alive_set(a, sid);
+                rc = phr_alive_add(a, sid, last[i], err);
+                if (rc != PHR_OK) {
+                    return rc;
+                }
             }
         }
     }
@@ -575,10 +643,14 @@ phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err)
             break;
         }
 
-        for (i = 0; i < n; i++) {
+        for (i = 0; i < n && rc == PHR_OK; i++) {
             if (s[i].t_ms >= a->min_ms && s[i].t_ms <= a->max_ms) {
-                phr_alive_set(a, s[i].sid);
+                rc = phr_alive_add(a, s[i].sid, s[i].t_ms, err);
             }
+        }
+
+        if (rc != PHR_OK) {
+            break;
         }
 
         rc = phr_cursor_next(cursor, &k, &v, err);

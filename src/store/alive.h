@@ -15,6 +15,8 @@
 
 typedef struct {
     phr_txn_t    *txn;
+    phr_keep_t    keep;
+    phr_arena_t  *arena;
     int64_t       min_ms, max_ms;
     phr_sid_t     high;         /* of all in packs of the range */
     size_t        ngroups;
@@ -25,9 +27,12 @@ typedef struct {
 } phr_alive_t;
 
 
-/* memory is taken from the arena; groups are looked at when asked for */
-int phr_alive_init(phr_alive_t *a, phr_txn_t *txn, int64_t min_ms,
-    int64_t max_ms, phr_arena_t *arena, phr_err_t *err);
+/*
+ * Samples below the floors of keep count as gone.  Memory is taken from the
+ * arena; groups are looked at when asked for.
+ */
+int phr_alive_init(phr_alive_t *a, phr_txn_t *txn, const phr_keep_t *keep,
+    int64_t min_ms, int64_t max_ms, phr_arena_t *arena, phr_err_t *err);
 
 /* removes what is not alive */
 int phr_alive_filter(phr_alive_t *a, phr_sids_t *sids, phr_err_t *err);

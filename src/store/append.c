@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "store/index.h"
+#include "store/keep.h"
 #include "store/kv.h"
 #include "store/newest.h"
 #include "store/reader.h"
@@ -335,22 +336,18 @@ phr_append_sort_out(phr_store_t *st, const phr_batch_t *b, int8_t *status,
 {
     int           rc;
     size_t        i;
-    int64_t       t_ms, min_ms, max_ms, *last;
+    int64_t       t_ms, min_ms, max_ms, floor_ms, *last;
     uint32_t      number;
     phr_group_t  *g;
 
     min_ms = PHR_KEY_TIME_MIN;
     max_ms = PHR_KEY_TIME_MAX;
 
-    if (st->now_ms != PHR_TIME_MIN) {
-        if (st->conf.retention_ms > 0) {
-            min_ms = phr_max(min_ms, st->now_ms - st->conf.retention_ms);
-        }
-
-        if (st->conf.future_ms > 0) {
-            max_ms = phr_min(max_ms, st->now_ms + st->conf.future_ms);
-        }
+    if (st->now_ms != PHR_TIME_MIN && st->conf.future_ms > 0) {
+        max_ms = phr_min(max_ms, st->now_ms + st->conf.future_ms);
     }
+
+    min_ms = phr_max(min_ms, st->keep.low_ms);
 
     *ngood = 0;
     *nlate = 0;
@@ -384,6 +381,19 @@ phr_append_sort_out(phr_store_t *st, const phr_batch_t *b, int8_t *status,
         if (last == NULL || *last == PHR_LAST_NONE) {
             status[i] = PHR_ENOTFOUND;
             continue;
+        }
+
+        if (t_ms < st->keep.high_ms && !phr_keep_is_flat(&st->keep)) {
+            rc = phr_keep_series(&st->keep, st->txn, b->sid[i], st->scratch,
+                                 &floor_ms, err);
+            if (rc < 0) {
+                return rc;
+            }
+
+            if (rc == PHR_OK && t_ms < floor_ms) {
+                status[i] = PHR_ELIMIT;
+                continue;
+            }
         }
 
         if (t_ms > *last) {

@@ -108,6 +108,38 @@ typedef struct {
 } phr_store_appender_t;
 
 
+/* for how long samples are kept, see keep.h */
+typedef struct {
+    const phr_store_conf_t  *conf;
+    int64_t                  now_ms;
+    int64_t                  size_ms;
+    int64_t                  low_ms;    /* the lowest and */
+    int64_t                  high_ms;   /* the highest floor of all series */
+} phr_keep_t;
+
+
+/* where retention stands; a pass drops what crossed one floor, see there */
+typedef struct {
+    phr_keep_t   keep;                  /* of the pass */
+    int64_t      to_ms;                 /* what ended before is to go */
+    int64_t      from_ms;               /* what ended before is gone */
+    int64_t      done_ms[PHR_STORE_MAX_RULES + 2];  /* by pass */
+    int64_t      size_ms;               /* dropped to keep the size */
+    int64_t      worn_ms;               /* too old in a pack, 0: half of it */
+    uint32_t     seal;                  /* packs from it on are new */
+    uint32_t     group;                 /* next to look for dead series */
+    uint16_t     pass;
+    uint8_t      stage;
+    uint8_t      level;
+    uint8_t      resume;                /* key is where to go on */
+    uint8_t      dropped;               /* since the last look for series */
+    uint8_t      key[PHR_KEY_PACK];
+    uint8_t     *member;                /* bits of groups; NULL: all */
+    size_t       nmember;               /* groups */
+    int64_t      check_ms;              /* of the readers */
+} phr_retain_t;
+
+
 struct phr_store_s {
     phr_storage_t          storage;
     phr_store_appender_t   appender;
@@ -140,16 +172,14 @@ struct phr_store_s {
 
     uint32_t               seal_source; /* where the next search begins */
     uint32_t               seal_group;
-    int64_t                cutoff_ms;   /* retention got so far */
-    uint32_t               expire_group;
-    uint8_t                drop_level;
     uint8_t                nudged;      /* after a seal in a full map */
     uint8_t                full;        /* disk or map: nothing is taken */
     uint8_t                margin;      /* more room is asked for, */
     int64_t                margin_ms;   /* since then */
     int64_t                full_ms;     /* when a commit met the end */
     int64_t                dropped_ms;  /* when the oldest last went for it */
-    int64_t                check_ms;    /* of the readers */
+    phr_keep_t             keep;        /* as now_ms says */
+    phr_retain_t           retain;
 
     uint64_t               nappended;   /* in the pending transaction */
     uint64_t               nrefused[PHR_REFUSED_REASONS];
@@ -158,6 +188,7 @@ struct phr_store_s {
     int64_t                overlap_to_ms;
 
     pthread_mutex_t        mutex;       /* guards what follows */
+    phr_keep_t             shown;       /* keep, for queriers */
     phr_store_stats_t      stats;
 };
 
@@ -190,6 +221,13 @@ void phr_store_room_outcome(phr_store_t *st, int rc, const phr_err_t *err);
 
 void phr_store_log(phr_store_t *st, int level, const char *fmt, ...)
     PHR_PRINTF(3, 4);
+
+/* sets the clock for bounds and floors, see keep.h */
+void phr_store_tell(phr_store_t *st, int64_t now_ms);
+
+/* frees what retention keeps in memory */
+void phr_retain_forget(phr_store_t *st);
+void phr_retain_init(phr_store_t *st);
 
 /* value of an allocated element of a growing array of pointers */
 void **phr_slot(phr_array_t *a, size_t i);

@@ -1,81 +1,126 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Retention: drops packs that are too old or, when the store is too large,
- * the oldest, and then the series that have nothing left.  Each step is one
- * transaction of a bounded number of records.
+ * Retention: drops what is below the floors of keep.h, which queries do not
+ * see any more, and then the series that have nothing left.
  *
- * A window is dropped when all that can be in it is too old: so packs stay
- * up to two windows longer than the setting, four hours on the lowest level.
- * Levels above hold few packs, of sparse series; theirs are dropped one by
- * one, by the times in their keys.
+ * There is a pass for the retention of all series, one for each rule, and
+ * one for the size.  A pass begins when its floor has risen by a part of the
+ * time that is kept, and looks at the packs that ended since the floor of
+ * the pass before: so a pack is looked at once for each floor in its life,
+ * whatever the size of the store.  A pack that is too old for every series
+ * goes as it is; of others the chunks that are too old are taken out, and
+ * for that only packs of groups are read that have a series of the rule.
+ *
+ * Packs of sparse series span long times.  They are written anew when half
+ * of their time is too old, or an eighth of the time that is kept: so a few
+ * times at most.
+ *
+ * A step is one transaction of bounded work, and none if nothing changed.
  */
 
-#include "store/block.h"
+#include "store/retain.h"
+
+#include "core/alloc.h"
 #include "store/index.h"
-#include "store/internal.h"
+#include "store/keep.h"
 #include "store/series.h"
 
 
-#define PHR_RETAIN_PACKS    256     /* in a step */
-#define PHR_RETAIN_GROUPS   16
-#define PHR_RETAIN_SERIES   512
-#define PHR_RETAIN_CHECK_MS 60000
+#define PHR_RETAIN_CHECK_MS  60000
+#define PHR_RETAIN_GROUPS    64         /* in a step */
+#define PHR_RETAIN_SERIES    512
+
+/* a pass each 32th of the time that is kept, within bounds */
+#define PHR_RETAIN_PART      32
+#define PHR_RETAIN_STEP_MIN  60000
+#define PHR_RETAIN_STEP_MAX  PHR_WINDOW_MS
+
+/* packs of sparse series are written anew when so much is too old */
+#define PHR_RETAIN_WORN      8
+
+/*
+ * So much of a bound on the size stays free, for pages that a commit frees
+ * serve later ones only, and not before all queries that began earlier end.
+ */
+#define PHR_RETAIN_RESERVE_MIN  (4ULL << 20)
+#define PHR_RETAIN_RESERVE_MAX  (256ULL << 20)
 
 
-static int phr_retain_step(phr_store_t *st, int64_t cutoff_ms,
-    phr_err_t *err);
-static int phr_retain_cutoff(phr_store_t *st, int64_t now_ms,
-    int64_t *cutoff_ms, phr_err_t *err);
-static int phr_retain_packs(phr_store_t *st, int64_t cutoff_ms,
-    phr_err_t *err);
-static int phr_retain_count_off(phr_store_t *st, const phr_pack_key_t *key,
-    const phr_window_t *gone, phr_err_t *err);
-static int phr_retain_count(phr_str_t k, phr_str_t v,
-    const phr_pack_key_t *key, phr_window_t *gone);
-static int phr_retain_series(phr_store_t *st, int64_t cutoff_ms,
-    phr_err_t *err);
+/* ORDER RETAIN */
+enum {
+    PHR_RETAIN_IDLE = 0,
+    PHR_RETAIN_PACKS,
+    PHR_RETAIN_DEAD
+};
+
+
+static int phr_retain_begin(phr_store_t *st, phr_err_t *err);
+static int phr_retain_due(const phr_retain_t *r, const phr_keep_t *keep,
+    size_t pass, int64_t *to_ms);
+static int64_t phr_retain_keep(const phr_store_conf_t *conf, size_t pass);
+static int phr_retain_members(phr_store_t *st, size_t pass, phr_err_t *err);
+static int phr_retain_size(phr_store_t *st, phr_err_t *err);
+static int phr_retain_oldest(phr_store_t *st, phr_txn_t *txn,
+    int64_t *next_ms, phr_err_t *err);
+static int phr_retain_step(phr_store_t *st, int *changed, phr_err_t *err);
+static int phr_retain_series(phr_store_t *st, int *changed, phr_err_t *err);
 static int phr_retain_group(phr_store_t *st, uint32_t number,
-    int64_t cutoff_ms, size_t *nexpired, phr_err_t *err);
+    size_t *nexpired, phr_err_t *err);
+static int phr_retain_dead(phr_store_t *st, phr_sid_t sid, int64_t last,
+    phr_err_t *err);
+static void phr_retain_free_groups(phr_store_t *st);
+
+
+void
+phr_retain_init(phr_store_t *st)
+{
+    size_t         i;
+    phr_retain_t  *r;
+
+    r = &st->retain;
+
+    for (i = 0; i < phr_nelems(r->done_ms); i++) {
+        r->done_ms[i] = PHR_TIME_MIN;
+    }
+
+    r->size_ms = PHR_TIME_MIN;
+    r->check_ms = PHR_TIME_MIN;
+}
+
+
+void
+phr_retain_forget(phr_store_t *st)
+{
+    phr_free(st->retain.member);
+    st->retain.member = NULL;
+}
 
 
 int
 phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err)
 {
-    int      rc;
-    int64_t  cutoff_ms;
+    int            rc, changed;
+    phr_retain_t  *r;
 
     phr_assert(st->txn == NULL);
 
-    st->now_ms = now_ms;
+    phr_store_tell(st, now_ms);
+    r = &st->retain;
 
-    if (st->check_ms == PHR_TIME_MIN
-        || now_ms - st->check_ms >= PHR_RETAIN_CHECK_MS
-        || now_ms < st->check_ms)
+    if (r->check_ms == PHR_TIME_MIN || now_ms < r->check_ms
+        || now_ms - r->check_ms >= PHR_RETAIN_CHECK_MS)
     {
         phr_env_check_readers(st->env);
-        st->check_ms = now_ms;
+        r->check_ms = now_ms;
     }
 
-    rc = phr_retain_cutoff(st, now_ms, &cutoff_ms, err);
-    if (rc != PHR_OK) {
-        return rc < 0 ? rc : PHR_OK;
-    }
+    if (r->stage == PHR_RETAIN_IDLE) {
+        rc = phr_retain_begin(st, err);
 
-    /* whole windows: nothing changes before the next one is too old */
-
-    cutoff_ms = phr_window_start(0, phr_window_of(0, cutoff_ms));
-
-    if (cutoff_ms > st->cutoff_ms) {
-        st->cutoff_ms = cutoff_ms;
-        st->drop_level = 0;
-        st->expire_group = 0;
-    }
-
-    if (st->drop_level == PHR_NLEVELS
-        && st->expire_group > phr_group_of(st->next.sid))
-    {
-        return PHR_OK;
+        if (rc != PHR_OK) {
+            return rc == PHR_NOTFOUND ? PHR_OK : rc;
+        }
     }
 
     rc = phr_txn_begin(st->env, 1, &st->txn, err);
@@ -83,49 +128,201 @@ phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err)
         return rc;
     }
 
+    changed = 0;
     rc = phr_store_warm(st, err);
+
     if (rc == PHR_OK) {
-        rc = phr_retain_step(st, st->cutoff_ms, err);
+        rc = phr_retain_step(st, &changed, err);
     }
 
-    rc = phr_store_end(st, rc, err);
+    if (rc == PHR_OK && !changed) {
+        phr_txn_abort(st->txn);
+        st->txn = NULL;
 
-    return rc < 0 ? rc : PHR_AGAIN;
+    } else {
+        rc = phr_store_end(st, rc, err);
+    }
+
+    if (rc < 0) {
+        /* the pass is made again, some time later */
+        r->stage = PHR_RETAIN_IDLE;
+        return rc;
+    }
+
+    return PHR_AGAIN;
 }
 
 
+/* PHR_NOTFOUND if no pass is due */
 static int
-phr_retain_step(phr_store_t *st, int64_t cutoff_ms, phr_err_t *err)
+phr_retain_begin(phr_store_t *st, phr_err_t *err)
 {
-    if (st->drop_level < PHR_NLEVELS) {
-        return phr_retain_packs(st, cutoff_ms, err);
+    int            rc;
+    size_t         pass;
+    int64_t        to_ms;
+    phr_retain_t  *r;
+
+    r = &st->retain;
+
+    /* before anything more is dropped for the size: the index counts, too */
+
+    if (r->dropped) {
+        r->keep = st->keep;
+        r->stage = PHR_RETAIN_DEAD;
+        r->group = 0;
+        r->dropped = 0;
+
+        return PHR_OK;
     }
 
-    return phr_retain_series(st, cutoff_ms, err);
+    rc = phr_retain_size(st, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    for (pass = 0; pass < st->conf.nrules + 2; pass++) {
+
+        if (!phr_retain_due(r, &st->keep, pass, &to_ms)) {
+            continue;
+        }
+
+        rc = phr_retain_members(st, pass, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        r->keep = st->keep;
+        r->pass = (uint16_t) pass;
+        r->from_ms = r->done_ms[pass];
+        r->to_ms = to_ms;
+        r->worn_ms = phr_retain_keep(&st->conf, pass) / PHR_RETAIN_WORN;
+        r->seal = st->next.seal;
+        r->stage = PHR_RETAIN_PACKS;
+        r->level = 0;
+        r->resume = 0;
+
+        return PHR_OK;
+    }
+
+    return PHR_NOTFOUND;
 }
 
 
-/* PHR_NOTFOUND if nothing is to be dropped */
+/* passes are those of the rules, of all other series, and of the size */
 static int
-phr_retain_cutoff(phr_store_t *st, int64_t now_ms, int64_t *cutoff_ms,
-    phr_err_t *err)
+phr_retain_due(const phr_retain_t *r, const phr_keep_t *keep, size_t pass,
+    int64_t *to_ms)
 {
-    int              rc, level;
-    int32_t          window;
-    phr_str_t        k, v;
+    int64_t                  keep_ms, step_ms;
+    const phr_store_conf_t  *conf;
+
+    conf = keep->conf;
+
+    if (pass == conf->nrules + 1) {
+        *to_ms = keep->size_ms;
+        return keep->size_ms > r->done_ms[pass];
+    }
+
+    keep_ms = phr_retain_keep(conf, pass);
+
+    if (keep_ms == 0) {
+        return 0;
+    }
+
+    *to_ms = phr_keep_floor(keep, keep_ms);
+
+    if (r->done_ms[pass] == PHR_TIME_MIN) {
+        return 1;
+    }
+
+    step_ms = keep_ms / PHR_RETAIN_PART;
+    step_ms = phr_max(step_ms, PHR_RETAIN_STEP_MIN);
+    step_ms = phr_min(step_ms, PHR_RETAIN_STEP_MAX);
+
+    return *to_ms > r->done_ms[pass]
+           && *to_ms - step_ms >= r->done_ms[pass];
+}
+
+
+/* for how long is kept what the pass is about, 0: for ever, or by size */
+static int64_t
+phr_retain_keep(const phr_store_conf_t *conf, size_t pass)
+{
+    return pass < conf->nrules ? conf->rules[pass].keep_ms
+           : pass == conf->nrules ? conf->retention_ms : 0;
+}
+
+
+/* the groups that have a series of the rule */
+static int
+phr_retain_members(phr_store_t *st, size_t pass, phr_err_t *err)
+{
+    int                      rc;
+    size_t                   i, g;
+    phr_sids_t               sids;
+    phr_txn_t               *txn;
+    phr_arena_t             *arena;
+    phr_retain_t            *r;
+    const phr_store_rule_t  *rule;
+
+    r = &st->retain;
+    phr_retain_forget(st);
+
+    if (pass >= st->conf.nrules) {
+        return PHR_OK;
+    }
+
+    rule = &st->conf.rules[pass];
+    r->nmember = phr_group_of(st->next.sid) + 1;
+    r->member = phr_calloc(r->nmember / 8 + 1, 1);
+    arena = phr_arena_create(0);
+
+    if (r->member == NULL || arena == NULL) {
+        phr_arena_destroy(arena);
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    rc = phr_txn_begin(st->env, 0, &txn, err);
+
+    if (rc == PHR_OK) {
+        rc = phr_index_select(txn, rule->m, rule->n, arena, &sids, err);
+
+        for (i = 0; rc == PHR_OK && i < sids.n; i++) {
+            g = phr_group_of(sids.v[i]);
+
+            if (g < r->nmember) {
+                r->member[g / 8] |= (uint8_t) (1 << (g & 7));
+            }
+        }
+
+        phr_txn_abort(txn);
+    }
+
+    phr_arena_destroy(arena);
+
+    return rc;
+}
+
+
+/* raises the floor of all series if too much of the file is in use */
+static int
+phr_retain_size(phr_store_t *st, phr_err_t *err)
+{
+    int              rc;
+    int64_t          next_ms;
+    uint64_t         bound, reserve;
     phr_txn_t       *txn;
-    phr_cursor_t    *cursor;
     phr_env_stat_t   stat;
 
-    *cutoff_ms = st->cutoff_ms;
+    bound = st->conf.retention_bytes;
 
-    if (st->conf.retention_ms > 0) {
-        *cutoff_ms = phr_max(*cutoff_ms, now_ms - st->conf.retention_ms);
+    if (bound == 0) {
+        return PHR_OK;
     }
 
-    if (st->conf.retention_bytes == 0) {
-        return *cutoff_ms == PHR_TIME_MIN ? PHR_NOTFOUND : PHR_OK;
-    }
+    reserve = phr_max(bound / 8, PHR_RETAIN_RESERVE_MIN);
+    reserve = phr_min(reserve, PHR_RETAIN_RESERVE_MAX);
+    reserve = phr_min(reserve, bound / 2);
 
     rc = phr_txn_begin(st->env, 0, &txn, err);
     if (rc != PHR_OK) {
@@ -134,104 +331,155 @@ phr_retain_cutoff(phr_store_t *st, int64_t now_ms, int64_t *cutoff_ms,
 
     rc = phr_env_stat(st->env, txn, &stat, err);
 
-    /* one window more each time, until it is enough */
-
     /* a full disk or map is a bound that was set too high */
 
-    if (rc == PHR_OK && (stat.used_bytes > st->conf.retention_bytes
+    if (rc == PHR_OK && (stat.used_bytes + reserve > bound
                          || phr_store_drops_for_room(st, txn)))
     {
-        rc = phr_cursor_open(txn, PHR_DB_WINDOW, &cursor, err);
+        rc = phr_retain_oldest(st, txn, &next_ms, err);
 
         if (rc == PHR_OK) {
-            rc = phr_cursor_first(cursor, &k, &v, err);
-
-            if (rc == PHR_OK && phr_key_window_get(k, &level, &window)) {
-                /* never what is to come, however small the bound */
-                *cutoff_ms = phr_max(*cutoff_ms,
-                               phr_min(phr_window_start(level, window + 2),
-                                       now_ms - PHR_WINDOW_MS));
-            }
-
-            phr_cursor_close(cursor);
+            st->retain.size_ms = next_ms;
+            phr_store_tell(st, st->now_ms);
         }
     }
 
     phr_txn_abort(txn);
 
-    if (rc < 0) {
-        return rc;
-    }
-
-    return *cutoff_ms == PHR_TIME_MIN ? PHR_NOTFOUND : PHR_OK;
+    return rc < 0 ? rc : PHR_OK;
 }
 
 
-/* some packs of the level; moves to the next level when it is done */
+/*
+ * A part of the window that has the oldest samples: up to *next_ms.  What
+ * is loose or in rows is never dropped for the size.
+ */
 static int
-phr_retain_packs(phr_store_t *st, int64_t cutoff_ms, phr_err_t *err)
+phr_retain_oldest(phr_store_t *st, phr_txn_t *txn, int64_t *next_ms,
+    phr_err_t *err)
 {
-    int             rc, level, any;
-    size_t          n;
-    uint8_t         from[PHR_KEY_WINDOW];
-    int32_t         last;
-    phr_str_t       k, v;
-    phr_cursor_t   *cursor;
-    phr_window_t    gone;
-    phr_pack_key_t  key, window;
+    int            rc, level, found, of;
+    int32_t        window;
+    int64_t        from_ms, part;
+    uint8_t        key[PHR_KEY_WINDOW];
+    phr_str_t      k, v, body;
+    phr_window_t   w, oldest;
+    phr_cursor_t  *cursor;
 
-    level = st->drop_level;
-
-    /* the last window of which something, or on level 0 all, is too old */
-    last = phr_window_of(level, cutoff_ms) - (level == 0 ? 2 : 0);
-
-    rc = phr_cursor_open(st->txn, PHR_DB_PACK, &cursor, err);
+    rc = phr_cursor_open(txn, PHR_DB_WINDOW, &cursor, err);
     if (rc != PHR_OK) {
         return rc;
     }
 
-    memset(&gone, 0, sizeof(gone));
-    memset(&window, 0, sizeof(window));
-    any = 0;
-    n = 0;
+    memset(&oldest, 0, sizeof(oldest));
+    found = 0;
 
-    phr_key_window(from, level, INT32_MIN);
-    rc = phr_cursor_seek(cursor, from, sizeof(from), &k, &v, err);
+    for (level = 0; level < PHR_NLEVELS && rc >= 0; level++) {
+        phr_key_window(key, level, INT32_MIN);
+        rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
 
-    while (rc == PHR_OK) {
+        while (rc == PHR_OK && phr_key_window_get(k, &of, &window)
+               && of == level)
+        {
+            if (phr_record_check(PHR_DB_WINDOW, k, v, &body, NULL) == PHR_OK
+                && phr_window_decode(body, &w) == PHR_OK
+                && w.max_ms >= st->retain.size_ms)
+            {
+                w.min_ms = phr_max(w.min_ms, st->retain.size_ms);
 
-        if (!phr_key_pack_get(k, &key)) {
-            rc = phr_err_set(err, PHR_ECORRUPT, "key of %zu bytes in "
-                             "\"pack\"", k.len);
-            break;
-        }
+                if (!found || w.min_ms < oldest.min_ms) {
+                    oldest = w;
+                    found = 1;
+                }
 
-        if (key.level != level || key.window > last) {
-            rc = PHR_NOTFOUND;
-            break;
-        }
+                break;
+            }
 
-        if (phr_pack_key_max(&key) >= cutoff_ms) {
-            rc = phr_cursor_next(cursor, &k, &v, err);
-            continue;
-        }
-
-        if (n == PHR_RETAIN_PACKS || (any && key.window != window.window)) {
-            break;
-        }
-
-        window = key;
-        any = 1;
-        n++;
-
-        /* a damaged pack goes, too */
-        (void) phr_retain_count(k, v, &key, &gone);
-
-        rc = phr_cursor_del(cursor, err);
-
-        if (rc == PHR_OK) {
             rc = phr_cursor_next(cursor, &k, &v, err);
         }
+    }
+
+    phr_cursor_close(cursor);
+
+    if (rc < 0 || !found) {
+        return rc < 0 ? rc : PHR_NOTFOUND;
+    }
+
+    from_ms = phr_max(oldest.min_ms, st->keep.low_ms);
+    part = phr_max((oldest.max_ms - from_ms) / 4, PHR_WINDOW_MS / 16);
+    *next_ms = phr_min(from_ms + part, oldest.max_ms + 1);
+
+    /* never what is to come, however small the bound */
+
+    if (*next_ms > st->now_ms) {
+        *next_ms = st->now_ms;
+    }
+
+    return *next_ms > st->retain.size_ms ? PHR_OK : PHR_NOTFOUND;
+}
+
+
+static int
+phr_retain_step(phr_store_t *st, int *changed, phr_err_t *err)
+{
+    int            rc;
+    phr_retain_t  *r;
+
+    r = &st->retain;
+
+    if (r->stage == PHR_RETAIN_DEAD) {
+        return phr_retain_series(st, changed, err);
+    }
+
+    rc = phr_retain_packs(st, changed, err);
+    if (rc != PHR_OK) {
+        return rc < 0 ? rc : PHR_OK;
+    }
+
+    if (++r->level == PHR_NLEVELS) {
+        r->done_ms[r->pass] = r->to_ms;
+        r->dropped = 1;
+        r->stage = PHR_RETAIN_IDLE;
+    }
+
+    r->resume = 0;
+
+    return PHR_OK;
+}
+
+
+/*
+ * Series whose newest sample is below their floor, and those that never got
+ * one and were made before the store was opened.
+ */
+static int
+phr_retain_series(phr_store_t *st, int *changed, phr_err_t *err)
+{
+    int            rc;
+    size_t         i, n, ngroups;
+    uint8_t        key[4];
+    uint32_t       number[PHR_RETAIN_GROUPS];
+    phr_str_t      k, v;
+    phr_retain_t  *r;
+    phr_cursor_t  *cursor;
+
+    r = &st->retain;
+
+    rc = phr_cursor_open(st->txn, PHR_DB_LAST, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_put_be32(key, r->group);
+    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+    ngroups = 0;
+
+    while (rc == PHR_OK && ngroups < PHR_RETAIN_GROUPS) {
+        if (k.len == sizeof(key)) {
+            number[ngroups++] = phr_get_be32((const uint8_t *) k.data);
+        }
+
+        rc = phr_cursor_next(cursor, &k, &v, err);
     }
 
     phr_cursor_close(cursor);
@@ -240,153 +488,164 @@ phr_retain_packs(phr_store_t *st, int64_t cutoff_ms, phr_err_t *err)
         return rc;
     }
 
-    if (any) {
-        return phr_retain_count_off(st, &window, &gone, err);
+    n = 0;
+    i = 0;
+
+    for (rc = PHR_OK; rc == PHR_OK && i < ngroups && n < PHR_RETAIN_SERIES;
+         i++)
+    {
+        rc = phr_retain_group(st, number[i], &n, err);
+        r->group = number[i] + 1;
     }
 
-    st->drop_level++;
-
-    return PHR_OK;
-}
-
-
-static int
-phr_retain_count(phr_str_t k, phr_str_t v, const phr_pack_key_t *key,
-    phr_window_t *gone)
-{
-    int              rc;
-    size_t           i;
-    phr_str_t        body;
-    phr_pack_t       pack;
-    phr_chunk_ref_t  ref;
-
-    gone->npacks++;
-    gone->bytes += v.len;
-
-    rc = phr_record_check(PHR_DB_PACK, k, v, &body, NULL);
-    if (rc == PHR_OK) {
-        rc = phr_pack_open(key, body, &pack);
+    if (rc == PHR_OK && n > 0) {
+        *changed = 1;
+        rc = phr_index_flush(st, 1, err);
     }
 
-    for (i = 0; rc == PHR_OK && i < pack.nchunks; i++) {
-        rc = phr_pack_chunk(&pack, i, &ref);
-
-        if (rc == PHR_OK) {
-            gone->nsamples += ref.n;
-        }
+    if (rc == PHR_OK && i == ngroups && ngroups < PHR_RETAIN_GROUPS) {
+        phr_retain_free_groups(st);
+        r->stage = PHR_RETAIN_IDLE;
     }
 
     return rc;
-}
-
-
-static int
-phr_retain_count_off(phr_store_t *st, const phr_pack_key_t *key,
-    const phr_window_t *gone, phr_err_t *err)
-{
-    int            rc;
-    uint8_t        wkey[PHR_KEY_WINDOW];
-    phr_window_t   w;
-
-    rc = phr_window_get(st->txn, key->level, key->window, &w, err);
-
-    if (rc == PHR_NOTFOUND) {
-        return PHR_OK;
-    }
-
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    if (w.npacks > gone->npacks) {
-        w.npacks -= gone->npacks;
-        w.nsamples -= phr_min(gone->nsamples, w.nsamples);
-        w.bytes -= phr_min(gone->bytes, w.bytes);
-
-        return phr_window_put(st->txn, key->level, key->window, &w, err);
-    }
-
-    phr_key_window(wkey, key->level, key->window);
-
-    rc = phr_txn_del(st->txn, PHR_DB_WINDOW, wkey, sizeof(wkey), err);
-
-    return rc < 0 ? rc : PHR_OK;
 }
 
 
 /*
- * Series whose newest sample was in packs that are gone, and those that
- * never got one and were made before the store was opened.
+ * A group that is not in memory has nothing unsealed: its record is right,
+ * and changed where it is, so that a pass does not load all that there are.
  */
 static int
-phr_retain_series(phr_store_t *st, int64_t cutoff_ms, phr_err_t *err)
-{
-    int     rc;
-    size_t  n, ngroups;
-
-    n = 0;
-    rc = PHR_OK;
-
-    for (ngroups = 0; ngroups < PHR_RETAIN_GROUPS && rc == PHR_OK
-                      && n < PHR_RETAIN_SERIES; ngroups++)
-    {
-        if (st->expire_group > phr_group_of(st->next.sid)) {
-            break;
-        }
-
-        rc = phr_retain_group(st, st->expire_group, cutoff_ms, &n, err);
-        st->expire_group++;
-    }
-
-    if (rc == PHR_OK && n > 0) {
-        rc = phr_index_flush(st, 1, err);
-    }
-
-    return rc;
-}
-
-
-static int
-phr_retain_group(phr_store_t *st, uint32_t number, int64_t cutoff_ms,
-    size_t *nexpired, phr_err_t *err)
+phr_retain_group(phr_store_t *st, uint32_t number, size_t *nexpired,
+    phr_err_t *err)
 {
     int           rc;
-    size_t        i;
-    int64_t       limit;
+    size_t        i, n;
+    void        **slot;
+    int64_t       room[PHR_GROUP_SIZE], *last;
+    uint8_t       key[4];
     phr_sid_t     sid;
+    phr_str_t     body;
     phr_group_t  *g;
 
-    rc = phr_group_get(st, number, &g, err);
-    if (rc != PHR_OK || g == NULL) {
-        return rc;
+    slot = number < st->groups.nelts ? phr_slot(&st->groups, number) : NULL;
+    g = NULL;
+    last = room;
+
+    if (slot != NULL && *slot != NULL) {
+        rc = phr_group_get(st, number, &g, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        last = g->last;
+
+    } else {
+        phr_put_be32(key, number);
+
+        rc = phr_record_get(st->txn, PHR_DB_LAST, key, sizeof(key), &body,
+                            err);
+        if (rc != PHR_OK) {
+            return rc < 0 ? rc : PHR_OK;
+        }
+
+        if (phr_group_decode(body, room) != PHR_OK) {
+            return phr_err_set(err, PHR_ECORRUPT, "damaged group %u", number);
+        }
     }
 
-    /* a sample before it is in a window that was dropped as a whole */
-    limit = cutoff_ms - 2 * PHR_WINDOW_MS;
+    n = 0;
 
     for (i = 0; i < PHR_GROUP_SIZE; i++) {
         sid = (number << PHR_GROUP_SHIFT) + (phr_sid_t) i;
 
-        if (g->last[i] == PHR_LAST_NONE
-            || (g->last[i] == PHR_LAST_EMPTY && sid >= st->first_sid)
-            || (g->last[i] != PHR_LAST_EMPTY && g->last[i] >= limit))
-        {
+        rc = phr_retain_dead(st, sid, last[i], err);
+        if (rc == PHR_NOTFOUND) {
             continue;
         }
 
-        rc = phr_series_remove(st, sid, err);
+        if (rc == PHR_OK) {
+            rc = phr_series_remove(st, sid, err);
+        }
+
         if (rc < 0) {
             return rc;
         }
 
-        g->last[i] = PHR_LAST_NONE;
-        ++*nexpired;
-
-        rc = phr_group_touch(st, number, err);
-        if (rc != PHR_OK) {
-            return rc;
-        }
+        last[i] = PHR_LAST_NONE;
+        n++;
     }
 
-    return PHR_OK;
+    *nexpired += n;
+
+    if (n == 0) {
+        return PHR_OK;
+    }
+
+    return g != NULL ? phr_group_touch(st, number, err)
+                     : phr_group_write(st->txn, number, room, err);
+}
+
+
+/* PHR_OK, or PHR_NOTFOUND if the series lives or there is none */
+static int
+phr_retain_dead(phr_store_t *st, phr_sid_t sid, int64_t last, phr_err_t *err)
+{
+    int                rc;
+    int64_t            floor_ms;
+    const phr_keep_t  *keep;
+
+    keep = &st->retain.keep;
+
+    if (last == PHR_LAST_NONE) {
+        return PHR_NOTFOUND;
+    }
+
+    if (last == PHR_LAST_EMPTY) {
+        return sid < st->first_sid ? PHR_OK : PHR_NOTFOUND;
+    }
+
+    if (last >= keep->high_ms) {
+        return PHR_NOTFOUND;
+    }
+
+    if (last < keep->low_ms) {
+        return PHR_OK;
+    }
+
+    rc = phr_keep_series(keep, st->txn, sid, st->scratch, &floor_ms, err);
+    if (rc != PHR_OK) {
+        return rc < 0 ? rc : PHR_OK;
+    }
+
+    return last < floor_ms ? PHR_OK : PHR_NOTFOUND;
+}
+
+
+/* what is read anew if it should be needed, and tells nothing */
+static void
+phr_retain_free_groups(phr_store_t *st)
+{
+    void         **slot;
+    size_t         i, k;
+    phr_group_t   *g;
+
+    for (i = 0; i < st->groups.nelts; i++) {
+        slot = phr_slot(&st->groups, i);
+        g = *slot;
+
+        if (g == NULL || !g->loaded || g->dirty || g->nloose != 0) {
+            continue;
+        }
+
+        for (k = 0; k < PHR_GROUP_SIZE && g->last[k] == PHR_LAST_NONE; k++) {
+            /* void */
+        }
+
+        if (k == PHR_GROUP_SIZE) {
+            phr_free(g);
+            *slot = NULL;
+        }
+    }
 }

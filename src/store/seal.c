@@ -15,6 +15,7 @@
 
 #include "store/bits.h"
 #include "store/block.h"
+#include "store/keep.h"
 #include "store/loose.h"
 #include "store/row.h"
 #include "store/series.h"
@@ -70,6 +71,8 @@ static int phr_seal_delete(phr_seal_t *s, phr_err_t *err);
 static int phr_seal_pack(phr_seal_t *s, phr_err_t *err);
 static int phr_seal_series(phr_seal_t *s, phr_packer_t *packer,
     const phr_seal_run_t *run, size_t n, phr_err_t *err);
+static int phr_seal_add(phr_store_t *st, phr_packer_t *packer, phr_sid_t sid,
+    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err);
 static int phr_seal_account(phr_seal_t *s, int partial, phr_err_t *err);
 static int phr_seal_run_cmp(const void *a, const void *b);
 static int phr_seal_loose_read(phr_store_t *st, uint32_t number,
@@ -93,7 +96,7 @@ phr_store_seal(phr_store_t *st, int64_t now_ms, phr_err_t *err)
 
     phr_assert(st->txn == NULL);
 
-    st->now_ms = now_ms;
+    phr_store_tell(st, now_ms);
 
     if (st->warm && !phr_seal_due_source(st, &src, now_ms)
         && !phr_seal_due_group(st, &number, now_ms))
@@ -683,8 +686,8 @@ phr_seal_series(phr_seal_t *s, phr_packer_t *packer,
     u = run->unit;
 
     if (n == 1) {
-        return phr_packer_add(packer, run->sid, u->t_ms,
-                              u->v + run->col * u->nrows, u->nrows, err);
+        return phr_seal_add(s->st, packer, run->sid, u->t_ms,
+                            u->v + run->col * u->nrows, u->nrows, err);
     }
 
     /* times are those of rows, so all units together have no more */
@@ -714,7 +717,35 @@ phr_seal_series(phr_seal_t *s, phr_packer_t *packer,
         }
     }
 
-    return phr_packer_add(packer, run->sid, t_ms, v, total, err);
+    return phr_seal_add(s->st, packer, run->sid, t_ms, v, total, err);
+}
+
+
+/* to the packer goes what is not too old by now */
+static int
+phr_seal_add(phr_store_t *st, phr_packer_t *packer, phr_sid_t sid,
+    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err)
+{
+    int      rc;
+    size_t   i;
+    int64_t  floor_ms;
+
+    i = 0;
+
+    if (n > 0 && t_ms[0] < st->keep.high_ms) {
+        rc = phr_keep_series(&st->keep, st->txn, sid, st->scratch, &floor_ms,
+                             err);
+        if (rc != PHR_OK) {
+            return rc < 0 ? rc : PHR_OK;
+        }
+
+        while (i < n && t_ms[i] < floor_ms) {
+            i++;
+        }
+    }
+
+    return i < n ? phr_packer_add(packer, sid, t_ms + i, v + i, n - i, err)
+                 : PHR_OK;
 }
 
 
@@ -955,7 +986,7 @@ phr_seal_loose_pack(phr_store_t *st, phr_group_t *g, phr_loose_t *s,
         }
 
         if (g->last[s[i].sid % PHR_GROUP_SIZE] != PHR_LAST_NONE) {
-            rc = phr_packer_add(packer, s[i].sid, t_ms, v, m, err);
+            rc = phr_seal_add(st, packer, s[i].sid, t_ms, v, m, err);
         }
     }
 

@@ -11,6 +11,7 @@
 #include "core/alloc.h"
 #include "store/alive.h"
 #include "store/index.h"
+#include "store/keep.h"
 #include "store/postings.h"
 #include "store/reader.h"
 #include "store/series.h"
@@ -23,6 +24,7 @@
 typedef struct {
     phr_querier_t   base;
     phr_txn_t      *txn;
+    phr_keep_t      keep;
     phr_array_t     readers;    /* of phr_reader_t *, closed with us */
 } phr_store_querier_t;
 
@@ -59,6 +61,9 @@ static int phr_select_sort(phr_store_set_t *set, phr_err_t *err);
 static int phr_labelled_cmp(const void *a, const void *b);
 static int phr_set_next(phr_series_set_t *base, phr_series_t *series,
     phr_err_t *err);
+static int phr_set_labels(phr_store_set_t *set, size_t i, phr_labels_t *ls,
+    phr_err_t *err);
+static void phr_columns_trim(phr_columns_t *c, int64_t min_ms);
 static int phr_querier_label_names(phr_querier_t *base,
     const phr_matcher_t *m, size_t n, int64_t min_ms, int64_t max_ms,
     size_t limit, phr_arena_t *arena, phr_str_t **names, size_t *nnames,
@@ -108,6 +113,10 @@ phr_querier_open(phr_storage_t *storage, phr_querier_t **out,
 
     q->base.ops = &phr_store_querier_ops;
     phr_array_init(&q->readers, sizeof(phr_reader_t *));
+
+    pthread_mutex_lock(&st->mutex);
+    q->keep = st->shown;
+    pthread_mutex_unlock(&st->mutex);
 
     rc = phr_txn_begin(st->env, 0, &q->txn, err);
     if (rc != PHR_OK) {
@@ -168,7 +177,8 @@ phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
     }
 
     if (hints != NULL && hints->labels_only) {
-        rc = phr_alive_init(&alive, q->txn, min_ms, max_ms, arena, err);
+        rc = phr_alive_init(&alive, q->txn, &q->keep, min_ms, max_ms, arena,
+                            err);
 
         if (rc == PHR_OK) {
             rc = phr_alive_filter(&alive, &sids, err);
@@ -195,8 +205,9 @@ phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
             return phr_err_set(err, PHR_ENOMEM, "no memory");
         }
 
-        rc = phr_reader_create(q->txn, set->sid, set->n, min_ms, max_ms,
-                               slot, err);
+        rc = phr_reader_create(q->txn, set->sid, set->n,
+                               phr_max(min_ms, q->keep.low_ms), max_ms, slot,
+                               err);
         if (rc != PHR_OK) {
             q->readers.nelts--;
             return rc;
@@ -272,10 +283,12 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
 {
     int               rc;
     size_t            i;
+    phr_keep_t       *keep;
     phr_columns_t     c;
     phr_store_set_t  *set;
 
     set = (phr_store_set_t *) base;
+    keep = &set->q->keep;
     memset(&c, 0, sizeof(c));
 
     do {
@@ -285,32 +298,29 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
 
         i = set->pos++;
 
-        if (set->reader == NULL) {
-            break;
+        if (set->reader != NULL) {
+            rc = phr_reader_next(set->reader, &c, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+
+            if (c.n == 0) {
+                continue;
+            }
         }
 
-        rc = phr_reader_next(set->reader, &c, err);
+        rc = phr_set_labels(set, i, &series->labels, err);
         if (rc != PHR_OK) {
             return rc;
         }
 
-    } while (c.n == 0);
+        /* the reader knows the lowest floor only */
 
-    if (set->labels != NULL) {
-        series->labels = set->labels[i];
-
-    } else {
-        rc = phr_series_labels(set->q->txn, set->sid[i], set->arena,
-                               &series->labels, err);
-        if (rc == PHR_NOTFOUND) {
-            rc = phr_err_set(err, PHR_ECORRUPT, "series %u has no labels",
-                             set->sid[i]);
+        if (c.n > 0 && c.t_ms[0] < keep->high_ms) {
+            phr_columns_trim(&c, phr_keep_labels(keep, series->labels));
         }
 
-        if (rc != PHR_OK) {
-            return rc;
-        }
-    }
+    } while (c.n == 0 && set->reader != NULL);
 
     series->t_ms = c.t_ms;
     series->v = c.v;
@@ -318,6 +328,48 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
     series->n = c.n;
 
     return PHR_OK;
+}
+
+
+static int
+phr_set_labels(phr_store_set_t *set, size_t i, phr_labels_t *ls,
+    phr_err_t *err)
+{
+    int  rc;
+
+    if (set->labels != NULL) {
+        *ls = set->labels[i];
+        return PHR_OK;
+    }
+
+    rc = phr_series_labels(set->q->txn, set->sid[i], set->arena, ls, err);
+
+    return rc == PHR_NOTFOUND
+           ? phr_err_set(err, PHR_ECORRUPT, "series %u has no labels",
+                         set->sid[i]) : rc;
+}
+
+
+/* leaves out what is before min_ms */
+static void
+phr_columns_trim(phr_columns_t *c, int64_t min_ms)
+{
+    size_t  low, high, mid;
+
+    for (low = 0, high = c->n; low < high; /* void */) {
+        mid = (low + high) / 2;
+
+        if (c->t_ms[mid] < min_ms) {
+            low = mid + 1;
+
+        } else {
+            high = mid;
+        }
+    }
+
+    c->t_ms += low;
+    c->v += low;
+    c->n -= low;
 }
 
 
@@ -457,7 +509,8 @@ phr_strings_begin(phr_store_querier_t *q, phr_strings_t *s,
     s->arena = arena;
     s->err = err;
 
-    rc = phr_alive_init(&s->alive, q->txn, min_ms, max_ms, arena, err);
+    rc = phr_alive_init(&s->alive, q->txn, &q->keep, min_ms, max_ms, arena,
+                        err);
     if (rc != PHR_OK || n == 0) {
         return rc;
     }

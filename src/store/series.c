@@ -622,11 +622,8 @@ phr_group_touch(phr_store_t *st, uint32_t number, phr_err_t *err)
 int
 phr_groups_flush(phr_store_t *st, phr_err_t *err)
 {
-    int           rc, any;
-    size_t        i, k;
-    uint8_t       key[4], *p;
-    uint8_t       value[PHR_CRC_SIZE + PHR_GROUP_SIZE * PHR_LAST_BYTES];
-    uint64_t      v;
+    int           rc;
+    size_t        i;
     uint32_t      number;
     phr_group_t  *g;
 
@@ -634,28 +631,8 @@ phr_groups_flush(phr_store_t *st, phr_err_t *err)
         number = *phr_array_get(&st->dirty, uint32_t, i);
         g = *phr_slot(&st->groups, number);
 
-        phr_put_be32(key, number);
-        p = value + PHR_CRC_SIZE;
-        any = 0;
-
-        for (k = 0; k < PHR_GROUP_SIZE; k++, p += PHR_LAST_BYTES) {
-            v = g->last[k] == PHR_LAST_NONE ? 0
-                : g->last[k] == PHR_LAST_EMPTY ? 1
-                : (uint64_t) (g->last[k] + PHR_LAST_BIAS);
-            any |= (v != 0);
-
-            phr_put_be16(p, (uint16_t) (v >> 32));
-            phr_put_be32(p + 2, (uint32_t) v);
-        }
-
-        if (any) {
-            rc = phr_record_put(st->txn, PHR_DB_LAST, key, sizeof(key),
-                                value, sizeof(value), err);
-        } else {
-            rc = phr_txn_del(st->txn, PHR_DB_LAST, key, sizeof(key), err);
-        }
-
-        if (rc < 0) {
+        rc = phr_group_write(st->txn, number, g->last, err);
+        if (rc != PHR_OK) {
             return rc;
         }
 
@@ -665,4 +642,39 @@ phr_groups_flush(phr_store_t *st, phr_err_t *err)
     st->dirty.nelts = 0;
 
     return PHR_OK;
+}
+
+
+int
+phr_group_write(phr_txn_t *txn, uint32_t number, const int64_t *last,
+    phr_err_t *err)
+{
+    int       rc, any;
+    size_t    i;
+    uint8_t   key[4], *p;
+    uint8_t   value[PHR_CRC_SIZE + PHR_GROUP_SIZE * PHR_LAST_BYTES];
+    uint64_t  v;
+
+    phr_put_be32(key, number);
+    p = value + PHR_CRC_SIZE;
+    any = 0;
+
+    for (i = 0; i < PHR_GROUP_SIZE; i++, p += PHR_LAST_BYTES) {
+        v = last[i] == PHR_LAST_NONE ? 0
+            : last[i] == PHR_LAST_EMPTY ? 1
+            : (uint64_t) (last[i] + PHR_LAST_BIAS);
+        any |= (v != 0);
+
+        phr_put_be16(p, (uint16_t) (v >> 32));
+        phr_put_be32(p + 2, (uint32_t) v);
+    }
+
+    if (any) {
+        return phr_record_put(txn, PHR_DB_LAST, key, sizeof(key), value,
+                              sizeof(value), err);
+    }
+
+    rc = phr_txn_del(txn, PHR_DB_LAST, key, sizeof(key), err);
+
+    return rc < 0 ? rc : PHR_OK;
 }

@@ -49,6 +49,10 @@ int phr_group_touch(phr_store_t *st, uint32_t number, phr_err_t *err);
 /* writes the records of all groups touched */
 int phr_groups_flush(phr_store_t *st, phr_err_t *err);
 
+/* writes last[PHR_GROUP_SIZE]; deletes the record if there is no series */
+int phr_group_write(phr_txn_t *txn, uint32_t number, const int64_t *last,
+    phr_err_t *err);
+
 /* last times as the store has them, without what is not sealed */
 int phr_group_decode(phr_str_t body, int64_t *last);
 

@@ -42,12 +42,14 @@ void
 phr_store_stats(phr_store_t *st, phr_store_stats_t *stats)
 {
     phr_txn_t       *txn;
+    phr_keep_t       keep;
     phr_db_stat_t    s;
     phr_env_stat_t   e;
     phr_env_disk_t   d;
 
     pthread_mutex_lock(&st->mutex);
     *stats = st->stats;
+    keep = st->shown;
     pthread_mutex_unlock(&st->mutex);
 
     if (phr_txn_begin(st->env, 0, &txn, NULL) != PHR_OK) {
@@ -91,6 +93,12 @@ phr_store_stats(phr_store_t *st, phr_store_stats_t *stats)
     }
 
     phr_stats_range(txn, stats);
+
+    if (stats->min_ms != stats->max_ms) {
+        stats->min_ms = phr_min(phr_max(stats->min_ms, keep.low_ms),
+                                stats->max_ms);
+    }
+
     phr_txn_abort(txn);
 }
 

@@ -16,6 +16,7 @@
 #include "store/block.h"
 #include "store/index.h"
 #include "store/internal.h"
+#include "store/keep.h"
 #include "store/kv.h"
 #include "store/loose.h"
 #include "store/place.h"
@@ -46,6 +47,8 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
         return phr_err_set(err, PHR_ENOMEM, "no memory");
     }
 
+    phr_assert(conf->nrules <= PHR_STORE_MAX_RULES);
+
     st->conf = *conf;
     st->conf.path = NULL;
     st->storage.querier = phr_querier_open;
@@ -53,10 +56,11 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
     st->appender.st = st;
     st->now_ms = PHR_TIME_MIN;
     st->overlap_from_ms = 1;
-    st->cutoff_ms = PHR_TIME_MIN;
-    st->check_ms = PHR_TIME_MIN;
     st->full_ms = PHR_TIME_MIN;
     st->dropped_ms = PHR_TIME_MIN;
+    phr_keep_init(&st->keep, &st->conf);
+    st->shown = st->keep;
+    phr_retain_init(st);
 
     phr_array_init(&st->sources, sizeof(void *));
     phr_array_init(&st->groups, sizeof(void *));
@@ -113,6 +117,7 @@ phr_store_close(phr_store_t *st)
     st->txn = NULL;
 
     phr_store_forget(st);
+    phr_retain_forget(st);
 
     phr_array_free(&st->sources);
     phr_array_free(&st->groups);
@@ -291,11 +296,23 @@ phr_store_appender(phr_store_t *st)
 void
 phr_store_now(phr_store_t *st, int64_t now_ms)
 {
-    st->now_ms = now_ms;
+    phr_store_tell(st, now_ms);
 
     if (now_ms > st->overlap_to_ms) {
         phr_store_overlap(st, 1, 0);
     }
+}
+
+
+void
+phr_store_tell(phr_store_t *st, int64_t now_ms)
+{
+    st->now_ms = now_ms;
+    phr_keep_set(&st->keep, now_ms, st->retain.size_ms);
+
+    pthread_mutex_lock(&st->mutex);
+    st->shown = st->keep;
+    pthread_mutex_unlock(&st->mutex);
 }
 
 
@@ -436,7 +453,7 @@ phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
 {
     int  rc;
 
-    st->now_ms = now_ms;
+    phr_store_tell(st, now_ms);
 
     if (st->txn == NULL) {
         rc = st->failed;

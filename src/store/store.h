@@ -18,11 +18,26 @@
 typedef struct phr_store_s  phr_store_t;
 
 
+/* series that match all n matchers are kept for so long, 0: for ever */
+typedef struct {
+    int64_t               keep_ms;
+    const phr_matcher_t  *m;
+    size_t                n;
+} phr_store_rule_t;
+
+#define PHR_STORE_MAX_RULES  32
+
+
 typedef struct {
     const char  *path;                  /* an existing directory */
     uint64_t     map_size_bytes;        /* 0: 64 GB */
     int64_t      retention_ms;          /* 0: keep everything */
-    uint64_t     retention_bytes;       /* 0: no bound */
+    uint64_t     retention_bytes;       /* of the file, 0: no bound */
+
+    /* the first that matches holds in place of retention_ms; not copied */
+    const phr_store_rule_t  *rules;
+    size_t       nrules;                /* PHR_STORE_MAX_RULES at most */
+
     int64_t      out_of_order_ms;       /* late samples taken, 0: none */
     int64_t      future_ms;             /* ahead of now, beyond: refused */
     uint64_t     max_series;            /* 0: no bound */

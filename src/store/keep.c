@@ -1,0 +1,90 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Keep: see keep.h.
+ */
+
+#include "store/keep.h"
+
+#include "store/series.h"
+
+
+void
+phr_keep_init(phr_keep_t *k, const phr_store_conf_t *conf)
+{
+    k->conf = conf;
+    k->now_ms = PHR_TIME_MIN;
+    k->size_ms = PHR_TIME_MIN;
+    k->low_ms = PHR_TIME_MIN;
+    k->high_ms = PHR_TIME_MIN;
+}
+
+
+void
+phr_keep_set(phr_keep_t *k, int64_t now_ms, int64_t size_ms)
+{
+    size_t   i;
+    int64_t  floor_ms;
+
+    k->now_ms = now_ms;
+    k->size_ms = size_ms;
+    k->low_ms = phr_keep_floor(k, k->conf->retention_ms);
+    k->high_ms = k->low_ms;
+
+    for (i = 0; i < k->conf->nrules; i++) {
+        floor_ms = phr_keep_floor(k, k->conf->rules[i].keep_ms);
+        k->low_ms = phr_min(k->low_ms, floor_ms);
+        k->high_ms = phr_max(k->high_ms, floor_ms);
+    }
+}
+
+
+int64_t
+phr_keep_floor(const phr_keep_t *k, int64_t keep_ms)
+{
+    if (k->now_ms == PHR_TIME_MIN || keep_ms == 0) {
+        return k->size_ms;
+    }
+
+    return phr_max(k->size_ms, k->now_ms - keep_ms);
+}
+
+
+int64_t
+phr_keep_labels(const phr_keep_t *k, phr_labels_t ls)
+{
+    size_t                   i;
+    const phr_store_rule_t  *r;
+
+    for (i = 0; i < k->conf->nrules; i++) {
+        r = &k->conf->rules[i];
+
+        if (phr_matchers_match(r->m, r->n, ls)) {
+            return phr_keep_floor(k, r->keep_ms);
+        }
+    }
+
+    return phr_keep_floor(k, k->conf->retention_ms);
+}
+
+
+int
+phr_keep_series(const phr_keep_t *k, phr_txn_t *txn, phr_sid_t sid,
+    phr_arena_t *arena, int64_t *floor_ms, phr_err_t *err)
+{
+    int                rc;
+    phr_labels_t       ls;
+    phr_arena_mark_t   mark;
+
+    mark = phr_arena_mark(arena);
+
+    rc = phr_series_labels(txn, sid, arena, &ls, err);
+
+    if (rc == PHR_OK) {
+        *floor_ms = phr_keep_labels(k, ls);
+    }
+
+    phr_arena_release(arena, mark);
+
+    return rc;
+}
