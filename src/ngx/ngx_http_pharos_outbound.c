@@ -3,8 +3,9 @@
  *
  * Outbound: HTTP requests of the helper, carried by libcurl in a thread of
  * their own.  A request waits for the addresses of its host, is a transfer
- * of the one multi handle, and goes back to the loop.  This is the only
- * file that includes curl.h.
+ * of the one multi handle, and goes back to the loop.  What is simple enough
+ * never leaves it (ngx_http_pharos_direct.c).  This is the only file that
+ * includes curl.h.
  */
 
 #include <ngx_config.h>
@@ -13,6 +14,7 @@
 
 #include <curl/curl.h>
 
+#include "ngx/ngx_http_pharos_direct.h"
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_resolve.h"
 #include "ngx/ngx_http_pharos_task.h"
@@ -42,6 +44,8 @@ struct ngx_http_pharos_transfer_s {
 };
 
 
+static void ngx_http_pharos_outbound_queue(ngx_http_pharos_outbound_t *o);
+static void ngx_http_pharos_outbound_ended(ngx_http_pharos_outbound_t *o);
 static void *ngx_http_pharos_outbound_thread(void *data);
 static void ngx_http_pharos_outbound_take(void);
 static long ngx_http_pharos_outbound_waiting(void);
@@ -72,6 +76,7 @@ static void ngx_http_pharos_outbound_fail(ngx_http_pharos_outbound_t *o,
     int rc, const char *text);
 static void ngx_http_pharos_outbound_end(ngx_http_pharos_outbound_t *o);
 static void ngx_http_pharos_outbound_done(void *data);
+static void ngx_http_pharos_outbound_finish(ngx_http_pharos_outbound_t *o);
 static void ngx_http_pharos_outbound_wake(void);
 static int64_t ngx_http_pharos_outbound_clock_us(void);
 
@@ -126,6 +131,8 @@ ngx_http_pharos_outbound_start(ngx_log_t *log)
     }
 
     ngx_http_pharos_resolve_init(ngx_http_pharos_outbound_wake, log);
+    ngx_http_pharos_direct_start(ngx_http_pharos_outbound_queue,
+                                 ngx_http_pharos_outbound_ended, log);
 
     outbound_running = 1;
 
@@ -160,6 +167,8 @@ ngx_http_pharos_outbound_stop(ngx_msec_t ms)
         until.tv_nsec -= 1000000000;
     }
 
+    ngx_http_pharos_direct_stop();
+
     outbound_running = 0;
     (void) curl_multi_wakeup(outbound_multi);
 
@@ -183,6 +192,7 @@ ngx_http_pharos_outbound_post(ngx_http_pharos_outbound_t *o)
     o->rc = PHR_OK;
     o->status = 0;
     o->stop = 0;
+    o->packed = 0;
     o->type[0] = '\0';
     o->error[0] = '\0';
     o->duration_s = 0;
@@ -197,17 +207,29 @@ ngx_http_pharos_outbound_post(ngx_http_pharos_outbound_t *o)
     phr_buf_init(&o->answer, o->limit_bytes);
 
     (void) pthread_mutex_lock(&outbound_mutex);
+    outbound_stats.nposted++;
+    outbound_stats.nactive++;
+    (void) pthread_mutex_unlock(&outbound_mutex);
+
+    if (!o->direct || ngx_http_pharos_direct_post(o) != NGX_OK) {
+        ngx_http_pharos_outbound_queue(o);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_pharos_outbound_queue(ngx_http_pharos_outbound_t *o)
+{
+    (void) pthread_mutex_lock(&outbound_mutex);
 
     *outbound_in_last = o;
     outbound_in_last = &o->next;
-    outbound_stats.nposted++;
-    outbound_stats.nactive++;
 
     (void) pthread_mutex_unlock(&outbound_mutex);
 
     (void) curl_multi_wakeup(outbound_multi);
-
-    return NGX_OK;
 }
 
 
@@ -878,6 +900,7 @@ ngx_http_pharos_outbound_fail(ngx_http_pharos_outbound_t *o, int rc,
 static void
 ngx_http_pharos_outbound_end(ngx_http_pharos_outbound_t *o)
 {
+    ngx_uint_t                   first;
     ngx_http_pharos_transfer_t  *t;
 
     t = o->transfer;
@@ -904,13 +927,17 @@ ngx_http_pharos_outbound_end(ngx_http_pharos_outbound_t *o)
 
     (void) pthread_mutex_lock(&outbound_mutex);
 
+    first = (outbound_out == NULL);
     *outbound_out_last = o;
     outbound_out_last = &o->next;
-    outbound_stats.nfailed += (o->rc != PHR_OK);
 
     (void) pthread_mutex_unlock(&outbound_mutex);
 
-    ngx_http_pharos_wake(&outbound_back);
+    /* the loop takes all that it finds: it was woken for those before */
+
+    if (first) {
+        ngx_http_pharos_wake(&outbound_back);
+    }
 }
 
 
@@ -929,13 +956,32 @@ ngx_http_pharos_outbound_done(void *data)
 
     for ( /* void */ ; o; o = next) {
         next = o->next;
-
-        (void) pthread_mutex_lock(&outbound_mutex);
-        outbound_stats.nactive--;
-        (void) pthread_mutex_unlock(&outbound_mutex);
-
-        o->done(o);
+        ngx_http_pharos_outbound_finish(o);
     }
+}
+
+
+/* one that the loop has carried itself */
+
+static void
+ngx_http_pharos_outbound_ended(ngx_http_pharos_outbound_t *o)
+{
+    o->duration_s = (double) (ngx_http_pharos_outbound_clock_us()
+                              - o->begin_us) / 1000000;
+
+    ngx_http_pharos_outbound_finish(o);
+}
+
+
+static void
+ngx_http_pharos_outbound_finish(ngx_http_pharos_outbound_t *o)
+{
+    (void) pthread_mutex_lock(&outbound_mutex);
+    outbound_stats.nactive--;
+    outbound_stats.nfailed += (o->rc != PHR_OK);
+    (void) pthread_mutex_unlock(&outbound_mutex);
+
+    o->done(o);
 }
 
 

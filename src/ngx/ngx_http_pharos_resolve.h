@@ -21,7 +21,7 @@
  * The addresses of a host as libcurl takes them, "1.2.3.4,[::1]".  NGX_OK
  * and the text, NGX_AGAIN (wake() is called when there is more to know),
  * NGX_DECLINED if there is no such host (text says why), or NGX_ERROR
- * without memory.  One thread.
+ * without memory.  Any thread.
  */
 ngx_int_t ngx_http_pharos_resolve(const char *host, char *text, size_t size);
 

@@ -214,7 +214,13 @@ ngx_http_pharos_task_post(ngx_http_pharos_pool_e pool,
         p->stats.nqueued++;
         p->stats.nposted++;
         p->nurgent += !t->lazy;
-        (void) pthread_cond_signal(&p->cond);
+
+        /* the writer waits for the oldest lazy one, not for each */
+
+        if (!t->lazy || p->first == t) {
+            (void) pthread_cond_signal(&p->cond);
+        }
+
         rc = NGX_OK;
     }
 
@@ -555,6 +561,8 @@ static void
 ngx_http_pharos_task_finish(ngx_http_pharos_pool_t *p,
     ngx_http_pharos_task_t *t)
 {
+    ngx_uint_t  first;
+
     (void) pthread_mutex_lock(&p->mutex);
 
     p->stats.ndone++;
@@ -575,11 +583,16 @@ ngx_http_pharos_task_finish(ngx_http_pharos_pool_t *p,
     t->next = NULL;
 
     (void) pthread_mutex_lock(&done_mutex);
+    first = (done_first == NULL);
     *done_last = t;
     done_last = &t->next;
     (void) pthread_mutex_unlock(&done_mutex);
 
-    ngx_http_pharos_wake(&done_wake);
+    /* the loop takes all that it finds: it was woken for those before */
+
+    if (first) {
+        ngx_http_pharos_wake(&done_wake);
+    }
 }
 
 
