@@ -23,6 +23,8 @@
 #define PHR_EXPO_MAX_NUMBER   1024
 
 
+static const char *phr_expo_exponent(const char *s, const char *end,
+    int *exp10);
 static int phr_expo_value_slow(phr_expo_t *p, double *v, phr_err_t *err);
 static int phr_expo_pair(phr_expo_t *p, phr_array_t *pairs, phr_str_t name,
     phr_err_t *err);
@@ -440,22 +442,26 @@ phr_expo_value(phr_expo_t *p, double *v, phr_err_t *err)
         }
     }
 
-    if (s < p->end && *s != ' ' && *s != '\n' && *s != '\t') {
-        return phr_expo_value_slow(p, v, err);
+    exp10 = point ? (int) (point + 1 - s) : 0;
+
+    if (s < p->end && *s == 'e') {
+        s = phr_expo_exponent(s + 1, p->end, &exp10);
     }
 
-    exp10 = point ? (int) (s - point - 1) : 0;
-
-    if (digits == 0 || digits > 18 || m > PHR_EXPO_EXACT_INT
-        || exp10 > PHR_EXPO_EXACT_POW10)
+    if (s == NULL || digits == 0 || digits > 18 || m > PHR_EXPO_EXACT_INT
+        || exp10 > PHR_EXPO_EXACT_POW10 || exp10 < -PHR_EXPO_EXACT_POW10
+        || (s < p->end && *s != ' ' && *s != '\n' && *s != '\t'))
     {
         return phr_expo_value_slow(p, v, err);
     }
 
     *v = (double) m;
 
-    if (exp10 != 0) {
-        *v /= phr_expo_pow10[exp10];
+    if (exp10 > 0) {
+        *v *= phr_expo_pow10[exp10];
+
+    } else if (exp10 < 0) {
+        *v /= phr_expo_pow10[-exp10];
     }
 
     if (neg) {
@@ -465,6 +471,37 @@ phr_expo_value(phr_expo_t *p, double *v, phr_err_t *err)
     p->pos = s;
 
     return PHR_OK;
+}
+
+
+/* as Go prints all from a million on; NULL if it takes a closer look */
+
+static const char *
+phr_expo_exponent(const char *s, const char *end, int *exp10)
+{
+    int          neg, n;
+    const char  *first;
+
+    neg = 0;
+
+    if (s < end && (*s == '+' || *s == '-')) {
+        neg = (*s == '-');
+        s++;
+    }
+
+    n = 0;
+
+    for (first = s; s < end && *s >= '0' && *s <= '9'; s++) {
+        n = n * 10 + (*s - '0');
+
+        if (s - first == 3) {
+            return NULL;
+        }
+    }
+
+    *exp10 += neg ? -n : n;
+
+    return s == first ? NULL : s;
 }
 
 

@@ -218,6 +218,14 @@ numbers(void)
     number(".5", 0.5);
     number("5.", 5);
     number("1e3", 1000);
+    number("1.5134960191e+10", 15134960191.0);
+    number("-2.5e-07", -2.5e-07);
+    number("1e22", 1e22);
+    number("1e23", 1e23);
+    number("1.5e-22", 1.5e-22);
+    number("9007199254740991e22", 9007199254740991e22);
+    number("1E+06", 1e6);
+    number("1e0000003", 1000);
     number("1.7976931348623157e308", 1.7976931348623157e308);
     number("9007199254740993", 9007199254740992.0);
     number("0.1", 0.1);
@@ -232,6 +240,10 @@ numbers(void)
     refuses("a +NaN", "invalid number");
     refuses("a 0x1f", "unsupported character");
     refuses("a 1e", "invalid number");
+    refuses("a 1e+", "invalid number");
+    refuses("a e5", "invalid number");
+    refuses("a 1e5e5", "invalid number");
+    refuses("a 1e5.5", "invalid number");
     refuses("a .", "invalid number");
     refuses("a -", "invalid number");
     refuses("a 1e999", "invalid number");
@@ -241,8 +253,8 @@ numbers(void)
 
     for (i = 0; i < 20000; i++) {
         seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-        snprintf(text, sizeof(text), "%s%.*f", seed >> 63 ? "-" : "",
-                 (int) (seed >> 20) % 12,
+        snprintf(text, sizeof(text), i % 2 ? "%s%.*f" : "%s%.*e",
+                 seed >> 63 ? "-" : "", (int) (seed >> 20) % 12,
                  (double) (seed >> 40) / (double) (1 + (seed & 0xffff)));
         v = strtod(text, &end);
         snprintf(line, sizeof(line), "a %s\n", text);
