@@ -164,9 +164,11 @@ sub section_memory {
 
 
 sub section_disk {
-    my $targets = 10;
-    my $rows = int(1920 * $scale) || 1;
+    my $targets = 2;
     my %disk;
+
+    # long enough that what is not packed yet does not count
+    my $rows = 120 * (int(80 * $scale) || 1);
 
     for my $who (@systems) {
         my $s = filled($who, $targets, $rows) or next;
@@ -235,7 +237,7 @@ sub section_kill {
         }
 
         # a long run, that goes on when it is killed
-        my ($acked) = write_rows($s, 20, 10000, 1, $end);
+        my ($acked) = write_rows($s, 20, 10000, 1, $end, 1);
         waitpid $pid, 0;
         stop_process($s, 'KILL');
         run($s);
@@ -244,7 +246,7 @@ sub section_kill {
         my $until = time + 20;
 
         until ($kept || time > $until) {
-            $kept = ask($s, 'sum(count_over_time({job="node"}[60h]))', $end)
+            $kept = ask($s, 'sum(count_over_time({job="node"}[3h]))', $end)
                     || 0;
         }
 
@@ -282,12 +284,14 @@ sub filled {
 
 # samples acknowledged and seconds; nothing if it has no remote write
 sub write_rows {
-    my ($s, $targets, $rows, $connections, $end) = @_;
+    my ($s, $targets, $rows, $connections, $end, $step) = @_;
+
+    $step = 1000 * ($step || 15);
 
     return unless takes_writes($s);
 
     my $out = command('write', $targets, $series, $s->{port},
-                      '/api/v1/write', $rows, 15000, int($end) . '000',
+                      '/api/v1/write', $rows, $step, int($end) . '000',
                       $connections, 2000);
 
     return $out =~ /^(\d+) ([\d.]+)/ ? ($1, $2) : ();
