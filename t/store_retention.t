@@ -26,6 +26,8 @@ my $old = $now - 48 * $hour;
 
 $t->write_file('www/metrics',
     samples_body($old, $step, $n, 'aged{i="a"}' => sub { $_[0] })
+    . samples_body($old, $step, $n, 'brief{env="dev"}' => sub { $_[0] })
+    . samples_body($old, $step, $n, 'dear{env="dev"}' => sub { $_[0] })
     . samples_body($old, $step, 60, 'gone{i="a"}' => sub { $_[0] }));
 $t->write_file('prometheus.yml', <<'END');
 global: { scrape_interval: 2s, scrape_timeout: 2s }
@@ -54,7 +56,12 @@ $t->wait_for(sub {
 
 # six hours from now on
 
-serve($t, 'pharos_retention 6h; pharos_out_of_order 1h;');
+serve($t, <<'END');
+pharos_retention 6h;
+pharos_retention_for 36h 'dear{env="dev"}';
+pharos_retention_for 2h '{env="dev"}';
+pharos_out_of_order 1h;
+END
 
 # the target gives new values only: the old would come again
 $t->write_file('prometheus.yml', "global: {}\n");
@@ -63,6 +70,18 @@ is(($t->test_conf)[0], 0, 'another retention');
 $t->reload;
 $t->wait_ready;
 
+# what queries show is exact at once; a test takes a while itself
+
+my %kept = (aged => 6, brief => 2, dear => 36);
+
+for my $name (sort keys %kept) {
+    my $shown = value($t, "count_over_time($name\[3d])");
+    my $most = $kept{$name} * $hour / $step + 1;
+
+    cmp_ok($shown, '<=', $most, "no more of $name than $kept{$name} hours");
+    cmp_ok($shown, '>=', $most - 600 / $step, 'and no less');
+}
+
 my $left;
 my $ok = $t->poll(sub {
     $left = value($t, 'count_over_time(aged{i="a"}[3d])') || 0;
@@ -70,10 +89,19 @@ my $ok = $t->poll(sub {
 }, 20);
 ok($ok, 'what is older is dropped') or diag("$left of $full are left");
 cmp_ok($left || 0, '>=', 5 * $hour / $step, 'what is younger stays');
+is(value($t, 'brief', time => $now - 3 * $hour) // 'none', 'none',
+   'what a rule keeps for less is gone');
+is(value($t, 'dear', time => $now - 30 * $hour), 18 * $hour / $step,
+   'what a rule keeps for longer is there');
 is_deeply(instant($t, 'gone', time => $old + 10 * $step), {},
           'a series that was old is gone');
 is(value($t, 'aged{i="a"}', time => $now - $hour), 47 * $hour / $step,
    'what is left is right');
+
+my $series = api($t, 'series', 'match[]' => '{env="dev"}', start => $old,
+                 end => $now - 3 * $hour)->{data};
+is(join(' ', map { $_->{__name__} } @$series), 'dear',
+   'and series are listed where they have samples');
 
 my $gone = $t->poll(sub {
     return !@{ api($t, 'label/__name__/values', 'match[]' => 'gone',

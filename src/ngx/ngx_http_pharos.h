@@ -105,6 +105,8 @@ typedef struct {
 
     time_t                     retention;
     off_t                      retention_size;
+    ngx_array_t               *retention_rules; /* phr_store_rule_t; or NULL */
+    ngx_str_t                  retention_for;   /* the same, as text */
     ngx_msec_t                 out_of_order;
     ngx_uint_t                 max_series;
     ngx_msec_t                 durability;   /* 0: pushes wait for the disk */
@@ -169,6 +171,8 @@ char *ngx_http_pharos_conf_count(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_pharos_conf_durability(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pharos_conf_retention_for(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_path_map(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -193,6 +193,12 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
     conf.map_size_bytes = pmcf->map_size;
     conf.retention_ms = (int64_t) pmcf->retention * 1000;
     conf.retention_bytes = pmcf->retention_size;
+
+    if (pmcf->retention_rules) {
+        conf.rules = pmcf->retention_rules->elts;
+        conf.nrules = pmcf->retention_rules->nelts;
+    }
+
     conf.out_of_order_ms = pmcf->out_of_order;
     conf.future_ms = NGX_HTTP_PHAROS_FUTURE_MS;
     conf.max_series = pmcf->max_series;

@@ -54,6 +54,7 @@ static const struct {
     ngx_http_pharos_flag("pharos_query_queue", NUM, query_queue),
     ngx_http_pharos_flag("pharos_query_timeout", MSEC, query_timeout),
     ngx_http_pharos_flag("pharos_retention", SEC, retention),
+    ngx_http_pharos_flag("pharos_retention_for", NAME, retention_for),
     ngx_http_pharos_flag("pharos_retention_size", OFF, retention_size),
     ngx_http_pharos_flag("pharos_write_queue", NUM, write_queue),
 };

@@ -70,6 +70,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       offsetof(ngx_http_pharos_main_conf_t, retention_size),
       NULL },
 
+    { ngx_string("pharos_retention_for"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_pharos_conf_retention_for,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("pharos_out_of_order"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -366,6 +373,8 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
      *     pmcf->lua = { 0, NULL };
      *     pmcf->external_url = { 0, NULL };
      *     pmcf->path_maps = NULL;
+     *     pmcf->retention_rules = NULL;
+     *     pmcf->retention_for = { 0, NULL };
      */
 
     if (ngx_array_init(&pmcf->locations, cf->pool, 4,
