@@ -25,13 +25,16 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 
-#include "ngx/ngx_http_pharos.h"
+#include "ngx/ngx_http_pharos_parts.h"
 
 
 #define NGX_HTTP_PHAROS_LOCK_MS    10
 #define NGX_HTTP_PHAROS_RETRY_MS   5000
 #define NGX_HTTP_PHAROS_ACCEPT_MS  2
 #define NGX_HTTP_PHAROS_DRAIN_MS   5
+
+/* a notification under way may end, and be written down, before we leave */
+#define NGX_HTTP_PHAROS_TELL_MS    5000
 
 /* the core kills a helper 1.5 seconds after it was told to stop */
 #define NGX_HTTP_PHAROS_EXIT_MS    1000
@@ -59,11 +62,13 @@ typedef struct {
     ngx_listening_t               listening;
     ngx_event_handler_pt          channel_handler;
     int64_t                       drain_until_ms;
+    int64_t                       tell_until_ms;
 
     ngx_event_t                   step;      /* towards serving */
     ngx_event_t                   beat;
     ngx_event_t                   accept;
     ngx_event_t                   drain;
+    ngx_event_t                   tell;
 
     unsigned                      waited:1;
 } ngx_http_pharos_helper_t;
@@ -80,6 +85,7 @@ static void ngx_http_pharos_helper_accept(ngx_event_t *ev);
 static void ngx_http_pharos_helper_resume(ngx_event_t *ev);
 static ngx_int_t ngx_http_pharos_helper_hook(ngx_cycle_t *cycle);
 static void ngx_http_pharos_helper_channel(ngx_event_t *ev);
+static void ngx_http_pharos_helper_quit(ngx_event_t *ev);
 static void ngx_http_pharos_helper_drain(void);
 static void ngx_http_pharos_helper_drained(ngx_event_t *ev);
 static void ngx_http_pharos_helper_leave(ngx_msec_t ms);
@@ -127,6 +133,7 @@ ngx_http_pharos_helper_start(ngx_cycle_t *cycle)
                                  ngx_http_pharos_helper_resume);
     ngx_http_pharos_helper_timer(&helper.drain,
                                  ngx_http_pharos_helper_drained);
+    ngx_http_pharos_helper_timer(&helper.tell, ngx_http_pharos_helper_quit);
 
     delay = ngx_http_pharos_zone_start(helper.sh);
 
@@ -440,8 +447,34 @@ ngx_http_pharos_helper_channel(ngx_event_t *ev)
 
     if (ngx_quit && !ngx_terminate) {
         ngx_quit = 0;
-        ngx_http_pharos_helper_drain();
+
+        if (!helper.tell.timer_set) {
+            helper.tell_until_ms = ngx_http_pharos_zone_clock_ms()
+                                   + NGX_HTTP_PHAROS_TELL_MS;
+            ngx_http_pharos_helper_quit(&helper.tell);
+        }
     }
+}
+
+
+/*
+ * The outcome of a notification is of use to the next helper only in the
+ * store, so the lock is kept for it.  Nobody waits meanwhile: this helper
+ * serves as before.
+ */
+
+static void
+ngx_http_pharos_helper_quit(ngx_event_t *ev)
+{
+    if (helper.state == NGX_HTTP_PHAROS_SERVING
+        && ngx_http_pharos_notify_telling()
+        && ngx_http_pharos_zone_clock_ms() < helper.tell_until_ms)
+    {
+        ngx_add_timer(ev, NGX_HTTP_PHAROS_DRAIN_MS);
+        return;
+    }
+
+    ngx_http_pharos_helper_drain();
 }
 
 

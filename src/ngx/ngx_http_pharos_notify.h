@@ -56,6 +56,7 @@ typedef struct {
     ngx_http_pharos_wake_t         wake;
     ngx_http_pharos_task_t         task;
     ngx_http_pharos_settings_t    *settings;    /* in force */
+    ngx_uint_t                     nsending;
     unsigned                       started:1;
     unsigned                       stopped:1;
     unsigned                       busy:1;

@@ -45,7 +45,17 @@ ngx_http_pharos_notify_send(ngx_http_pharos_send_t *s)
         ngx_http_pharos_log_err(NGX_LOG_ERR, notify->log, &c->err,
                                 "sending a notification");
         ngx_http_pharos_notify_result(s, PHR_AGAIN);
+        return;
     }
+
+    notify->nsending++;
+}
+
+
+ngx_uint_t
+ngx_http_pharos_notify_telling(void)
+{
+    return notify->started && (notify->nsending || notify->busy);
 }
 
 
@@ -59,6 +69,7 @@ ngx_http_pharos_notify_sent(ngx_http_pharos_client_t *c)
 
     s = c->data;
     status = c->out.status;
+    notify->nsending--;
 
     if (c->err.code != PHR_OK) {
         rc = PHR_AGAIN;

@@ -149,6 +149,9 @@ ngx_int_t ngx_http_pharos_notify_apply(ngx_http_pharos_settings_t *s,
 void ngx_http_pharos_notify_stop(void);
 void ngx_http_pharos_notify_free(void);
 
+/* true while one is on its way, or its outcome is */
+ngx_uint_t ngx_http_pharos_notify_telling(void);
+
 /* takes copies; any thread */
 void ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n);
 
