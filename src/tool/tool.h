@@ -35,6 +35,7 @@ typedef struct {
 
 
 extern const phr_tool_command_t  phr_tool_verify;
+extern const phr_tool_command_t  phr_tool_import_tsdb;
 
 
 /* NAME of the command that runs; argv[0] of its run() */

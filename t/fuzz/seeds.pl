@@ -181,6 +181,18 @@ for my $m ([ 0, 3, number(1, 2.5) ], [ 1, 2, number(1, 2.5) ],
 }
 
 
+# a block: three symbols and two series; a chunk of three samples
+
+my $symbols = "\0\0\0\3\1a\1b\1c";
+my $entry = "\2\0\1\1\2\2\x10\x05\x08\x01\x05\x10";
+seed('tsdb_block', "\1" . chr(length($symbols) - 4) . $symbols
+     . pack('C/a*', $entry) . "\0\0\0\0" . "\0" x 5
+     . pack('C/a*', $entry) . "\0\0\0\0");
+seed('tsdb_block', "\2\0\3\x90\x4e" . pack('d>', 1.5) . "\x0f\x80\0\xff\xff");
+seed('tsdb_block', "\3" . pack('N', 0x0130ba30) . "\1\5\2\x10\0\0\0\0");
+seed('tsdb_block', "\3" . pack('N', 0x85bd40dd) . "\1\0\0\0\5\1hello\0\0\0\0");
+
+
 # records: any bytes do, the target encodes some of them itself
 
 seed('store_chunk', chr($_) . "\x10" . pack('d<*', 1 .. 40)) for 0 .. 4;
