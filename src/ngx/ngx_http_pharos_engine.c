@@ -80,6 +80,7 @@ typedef struct {
 
 static void ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_engine_begin(void *data);
 static int ngx_http_pharos_engine_commit(void *data, int durable);
 static int ngx_http_pharos_engine_idle(void *data);
 static void ngx_http_pharos_engine_finish(void *data);
@@ -159,6 +160,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
                                      pmcf->external_url.len);
 
     writer.data = &engine;
+    writer.begin = ngx_http_pharos_engine_begin;
     writer.commit = ngx_http_pharos_engine_commit;
     writer.idle = ngx_http_pharos_engine_idle;
     writer.idle_ms = engine.idle_ms;
@@ -212,7 +214,7 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
         return;
     }
 
-    phr_store_now(engine.store, ngx_http_pharos_now_ms());
+    ngx_http_pharos_clock_open(engine.store, engine.log);
 
     engine.api.store = engine.store;
     engine.api.storage = phr_store_storage(engine.store);
@@ -271,6 +273,17 @@ ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t)
 }
 
 
+/* in the writer thread, before the tasks of a batch */
+
+static void
+ngx_http_pharos_engine_begin(void *data)
+{
+    if (engine.store) {
+        (void) ngx_http_pharos_clock_look(engine.store, engine.log);
+    }
+}
+
+
 /* in the writer thread, after the tasks of a batch */
 
 static int
@@ -313,9 +326,6 @@ ngx_http_pharos_engine_commit(void *data, int durable)
                                             "committing to the store");
     }
 
-    /* the clock of what the next batch appends */
-    phr_store_now(engine.store, now_ms);
-
     return rc;
 }
 
@@ -334,9 +344,7 @@ ngx_http_pharos_engine_idle(void *data)
     phr_err_init(&err);
 
     clock_ms = ngx_http_pharos_zone_clock_ms();
-    now_ms = ngx_http_pharos_now_ms();
-
-    phr_store_now(engine.store, now_ms);
+    now_ms = ngx_http_pharos_clock_look(engine.store, engine.log);
 
     if (clock_ms >= engine.sync_ms) {
         engine.sync_ms = clock_ms + engine.behind_ms - engine.idle_ms;
@@ -360,7 +368,11 @@ ngx_http_pharos_engine_idle(void *data)
     }
 
     if (clock_ms >= engine.retain_ms) {
-        rc = phr_store_retain(engine.store, now_ms, &err);
+        rc = phr_store_retain(engine.store,
+                              ngx_http_pharos_clock_settled(engine.store,
+                                                            now_ms),
+                              &err);
+        phr_store_now(engine.store, now_ms);
 
         if (rc == PHR_AGAIN) {
             return PHR_AGAIN;
@@ -665,4 +677,5 @@ ngx_http_pharos_engine_store(phr_buf_t *out)
 
     ngx_http_pharos_engine_write(out, metrics, phr_nelems(metrics));
     ngx_http_pharos_refused_metrics(&st, out);
+    ngx_http_pharos_clock_metrics(out);
 }

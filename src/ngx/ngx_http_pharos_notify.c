@@ -115,6 +115,7 @@ ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n)
     }
 
     in->arena = phr_arena_create(0);
+    in->offset_ms = ngx_http_pharos_clock_offset_ms();
 
     (void) pthread_mutex_lock(&ngx_http_pharos_notify_mutex);
 

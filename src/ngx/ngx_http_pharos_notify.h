@@ -32,6 +32,7 @@ struct ngx_http_pharos_in_s {
     phr_arena_t                   *arena;
     phr_notice_alert_t            *alerts;
     size_t                         n;
+    int64_t                        offset_ms;   /* of the clock, then */
 };
 
 /* a notification: made by the writer, sent and judged on the loop */
@@ -78,7 +79,7 @@ typedef struct {
     ngx_http_pharos_send_t        *due;
     ngx_http_pharos_send_t        *ended;       /* their results are taken */
     int64_t                        next_ms;
-    int64_t                        clock_ms;    /* wall less monotonic */
+    int64_t                        offset_ms;   /* wall less monotonic */
     ngx_uint_t                     restored;
     ngx_uint_t                     active;      /* somebody is to be told */
     ngx_uint_t                     taken;       /* configure is in force */

@@ -10,6 +10,7 @@
 
 #include "core/alloc.h"
 #include "core/array.h"
+#include "core/clock.h"
 
 
 #define NGX_HTTP_PHAROS_NOTIFY_TIMEOUT_MS   30000
@@ -21,8 +22,7 @@ static int ngx_http_pharos_notify_restored(void *data, phr_str_t key,
 static int ngx_http_pharos_notify_silenced(void *data, phr_str_t key,
     phr_str_t value);
 static int ngx_http_pharos_notify_configure(int64_t now_ms, phr_err_t *err);
-static ngx_uint_t ngx_http_pharos_notify_clock(int64_t now_ms);
-static int ngx_http_pharos_notify_regroup(int64_t now_ms, phr_err_t *err);
+static void ngx_http_pharos_notify_clock(void);
 static void ngx_http_pharos_notify_take(int64_t now_ms);
 static int ngx_http_pharos_notify_due(int64_t now_ms, phr_err_t *err);
 static int ngx_http_pharos_notify_make(const phr_notice_t *n,
@@ -48,6 +48,7 @@ ngx_http_pharos_notify_run(ngx_http_pharos_task_t *t)
     phr_err_t  err;
 
     phr_err_init(&err);
+    ngx_http_pharos_notify_clock();
     now_ms = ngx_http_pharos_now_ms();
     rc = PHR_OK;
 
@@ -61,8 +62,6 @@ ngx_http_pharos_notify_run(ngx_http_pharos_task_t *t)
     if (rc == PHR_OK && notify->configure) {
         rc = ngx_http_pharos_notify_configure(now_ms, &err);
 
-    } else if (rc == PHR_OK && ngx_http_pharos_notify_clock(now_ms)) {
-        rc = ngx_http_pharos_notify_regroup(now_ms, &err);
     }
 
     ngx_http_pharos_notify_take(now_ms);
@@ -175,49 +174,25 @@ ngx_http_pharos_notify_configure(int64_t now_ms, phr_err_t *err)
 }
 
 
-/*
- * True if the clock was set.  What is due would else be due an hour too
- * late, or for all groups at once.
- */
+/* what is due would else be due an hour too late, or all at once */
 
-static ngx_uint_t
-ngx_http_pharos_notify_clock(int64_t now_ms)
+static void
+ngx_http_pharos_notify_clock(void)
 {
-    int64_t  clock_ms, diff_ms;
+    int64_t  offset_ms, step_ms;
 
-    clock_ms = now_ms - ngx_http_pharos_zone_clock_ms();
-    diff_ms = clock_ms - notify->clock_ms;
+    offset_ms = ngx_http_pharos_clock_offset_ms();
+    step_ms = offset_ms - notify->offset_ms;
 
-    if (notify->clock_ms == 0) {
-        notify->clock_ms = clock_ms;
-        return 0;
+    if (notify->offset_ms == 0) {
+        notify->offset_ms = offset_ms;
+        return;
     }
 
-    if (diff_ms > -NGX_HTTP_PHAROS_NOTIFY_STEP_MS
-        && diff_ms < NGX_HTTP_PHAROS_NOTIFY_STEP_MS)
-    {
-        return 0;
+    if (ngx_abs(step_ms) >= PHR_CLOCK_STEP_MS) {
+        notify->offset_ms = offset_ms;
+        phr_dispatch_shift(notify->dispatch, step_ms);
     }
-
-    notify->clock_ms = clock_ms;
-
-    return 1;
-}
-
-
-static int
-ngx_http_pharos_notify_regroup(int64_t now_ms, phr_err_t *err)
-{
-    if (!notify->active || notify->configured == NULL) {
-        return PHR_OK;
-    }
-
-    ngx_log_error(NGX_LOG_NOTICE, notify->log, 0,
-                  "the clock was set, alerts are grouped anew");
-
-    return phr_dispatch_configure(notify->dispatch,
-                                  notify->configured->alertmanager, now_ms,
-                                  err);
 }
 
 
@@ -227,6 +202,7 @@ static void
 ngx_http_pharos_notify_take(int64_t now_ms)
 {
     size_t                   i;
+    int64_t                  step_ms;
     phr_err_t                err;
     ngx_http_pharos_in_t    *in, *next;
     ngx_http_pharos_send_t  *s, *results;
@@ -253,7 +229,15 @@ ngx_http_pharos_notify_take(int64_t now_ms)
 
         next = in->next;
 
+        step_ms = notify->offset_ms - in->offset_ms;
+
+        if (ngx_abs(step_ms) < PHR_CLOCK_STEP_MS) {
+            step_ms = 0;
+        }
+
         for (i = 0; i < in->n; i++) {
+            in->alerts[i].starts_ms += step_ms;
+            in->alerts[i].ends_ms += step_ms;
             in->alerts[i].updated_ms = now_ms;
             phr_err_init(&err);
 

@@ -82,6 +82,20 @@ void ngx_http_pharos_self_stop(void);
 void ngx_http_pharos_self_free(void);
 
 
+/* ngx_http_pharos_clock.c */
+
+/* wall clock less monotonic, which changes when the clock is set; any thread */
+int64_t ngx_http_pharos_clock_offset_ms(void);
+
+/* writer thread: when the store is open; at each turn, the time is returned */
+void ngx_http_pharos_clock_open(phr_store_t *store, ngx_log_t *log);
+int64_t ngx_http_pharos_clock_look(phr_store_t *store, ngx_log_t *log);
+
+/* the time by which samples may be dropped; nothing may be pending */
+int64_t ngx_http_pharos_clock_settled(phr_store_t *store, int64_t now_ms);
+void ngx_http_pharos_clock_metrics(phr_buf_t *out);         /* any thread */
+
+
 /* ngx_http_pharos_refused.c */
 
 /* says what begins to be refused and what ends; writer thread */

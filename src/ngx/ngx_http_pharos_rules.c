@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "script/vm.h"
 
@@ -33,6 +34,7 @@ typedef struct {
     ngx_event_t                   timeout;   /* of an evaluation */
     ngx_http_pharos_task_t        task;
     int64_t                       t_ms;
+    int64_t                       offset_ms; /* of the clock when it ran */
     unsigned                      busy:1;
 } ngx_http_pharos_group_t;
 
@@ -202,6 +204,7 @@ ngx_http_pharos_rules_resume(phr_rule_groups_t *new_groups)
 
         if (g->group == NULL) {
             g->group = phr_rule_groups_at(groups, i);
+            g->offset_ms = ngx_http_pharos_clock_offset_ms();
 
             g->timer.handler = ngx_http_pharos_rules_timer;
             g->timer.data = g;
@@ -292,11 +295,19 @@ ngx_http_pharos_rules_timeout(ngx_event_t *ev)
 static void
 ngx_http_pharos_rules_run(ngx_http_pharos_task_t *t)
 {
+    int64_t                   offset_ms;
     phr_err_t                 err;
     phr_rule_env_t            env;
     ngx_http_pharos_group_t  *g;
 
     g = t->data;
+
+    offset_ms = ngx_http_pharos_clock_offset_ms();
+
+    if (ngx_abs(offset_ms - g->offset_ms) >= PHR_CLOCK_STEP_MS) {
+        phr_rule_group_shift(g->group, offset_ms - g->offset_ms, g->t_ms);
+        g->offset_ms = offset_ms;
+    }
 
     phr_err_init(&err);
     ngx_http_pharos_rules_env(&env, &t->stop);

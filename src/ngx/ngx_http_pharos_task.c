@@ -453,6 +453,7 @@ ngx_http_pharos_task_writer_thread(void *data)
 
         if (batch) {
             durable = 0;
+            writer.begin(writer.data);
 
             for (t = batch; t; t = t->next) {
                 ngx_http_pharos_task_run(p, t);

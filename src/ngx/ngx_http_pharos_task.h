@@ -62,6 +62,9 @@ struct ngx_http_pharos_task_s {
 /* the writer thread's frame around its tasks; all are called in it */
 typedef struct {
     void                      *data;
+
+    /* before tasks that one commit follows */
+    void                     (*begin)(void *data);
     int                      (*commit)(void *data, int durable);
 
     /* between tasks, once in idle_ms at least; PHR_AGAIN: soon again */

@@ -154,6 +154,54 @@ phr_dispatch_configure(phr_dispatch_t *d, const phr_alertmanager_yml_t *conf,
 }
 
 
+void
+phr_dispatch_shift(phr_dispatch_t *d, int64_t by_ms)
+{
+    void          *value;
+    size_t         pos, i;
+    phr_log_t     *log;
+    phr_str_t      key;
+    phr_group_t   *g;
+    phr_known_t   *k;
+    phr_flight_t  *f;
+
+    for (pos = 0; phr_map_next(d->alerts, &pos, &key, &value); ) {
+        k = value;
+        k->pub.starts_ms += by_ms;
+        k->pub.ends_ms += by_ms;
+        k->pub.updated_ms += by_ms;
+        k->saved_ms += by_ms;
+        k->dirty = 1;
+    }
+
+    for (pos = 0; phr_map_next(d->log, &pos, &key, &value); ) {
+        log = value;
+        log->sent_ms += log->sent_ms ? by_ms : 0;
+        log->pending_ms += log->pending_ms ? by_ms : 0;
+        log->expires_ms += by_ms;
+        log->dirty = 1;
+    }
+
+    for (pos = 0; phr_map_next(d->groups, &pos, &key, &value); ) {
+        g = value;
+        g->next_ms += by_ms;
+
+        for (i = 0; i < g->ended.nelts; i++) {
+            phr_array_get(&g->ended, phr_group_end_t, i)->ends_ms += by_ms;
+        }
+    }
+
+    for (i = 0; i < d->flights.nelts; i++) {
+        f = *phr_array_get(&d->flights, phr_flight_t *, i);
+        f->notice.now_ms += by_ms;
+        f->deadline_ms += by_ms;
+        f->retry_ms += f->retry_ms ? by_ms : 0;
+    }
+
+    d->clean_ms += d->clean_ms ? by_ms : 0;
+}
+
+
 int
 phr_dispatch_put(phr_dispatch_t *d, const phr_notice_alert_t *alert,
     int64_t now_ms, phr_err_t *err)

@@ -43,6 +43,12 @@ int phr_dispatch_configure(phr_dispatch_t *d,
     const phr_alertmanager_yml_t *conf, int64_t now_ms, phr_err_t *err);
 
 /*
+ * The clock was set: alerts, what was sent and what is due move with it, so
+ * that nothing is due at once or only after the old time has come again.
+ */
+void phr_dispatch_shift(phr_dispatch_t *d, int64_t by_ms);
+
+/*
  * An alert that fires, still fires or has ended.  Everything is copied.
  * PHR_ELIMIT: there are too many.
  */

@@ -356,6 +356,13 @@ phr_record_get_alert(phr_dispatch_t *d, phr_str_t value, int64_t now_ms)
 
     /* what fired goes on until whoever evaluates it has had a chance */
 
+    if (k->pub.updated_ms > now_ms) {
+        /* the clock was set back meanwhile */
+        k->pub.starts_ms += now_ms - k->pub.updated_ms;
+        k->pub.ends_ms += now_ms - k->pub.updated_ms;
+        k->pub.updated_ms = now_ms;
+    }
+
     if (k->pub.ends_ms > k->pub.updated_ms) {
         k->pub.ends_ms = phr_max(k->pub.ends_ms, now_ms + PHR_RESTORE_MS);
     }
@@ -469,7 +476,9 @@ phr_record_get_log(phr_dispatch_t *d, phr_str_t value, int64_t now_ms)
     }
 
     if (rc == PHR_OK) {
-        log->pending_ms = phr_unzigzag(v[1]);
+        /* not in the future, though the clock may have been set back */
+        log->sent_ms = phr_min(log->sent_ms, now_ms);
+        log->pending_ms = phr_min(phr_unzigzag(v[1]), now_ms);
         log->dirty = 0;
     }
 

@@ -114,6 +114,32 @@ phr_alerting_update(phr_alerting_t *a, const phr_alert_input_t *in, size_t n,
 }
 
 
+void
+phr_alerting_shift(phr_alerting_t *a, int64_t by_ms, int64_t until_ms)
+{
+    size_t        i, k;
+    phr_alert_t  *alert;
+
+    for (i = 0; i < a->nalerts; i++) {
+        alert = a->alerts[i];
+
+        int64_t  *const  times[] = {
+            &alert->active_ms, &alert->fired_ms, &alert->resolved_ms,
+            &alert->sent_ms, &alert->valid_until_ms, &alert->keep_since_ms
+        };
+
+        for (k = 0; k < phr_nelems(times); k++) {
+            *times[k] += *times[k] ? by_ms : 0;
+        }
+
+        a->changed = 1;
+    }
+
+    a->settle_until_ms += a->settle_until_ms ? by_ms : 0;
+    a->settle_until_ms = phr_max(a->settle_until_ms, until_ms);
+}
+
+
 phr_alert_state_e
 phr_alerting_state(const phr_alerting_t *a)
 {

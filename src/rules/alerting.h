@@ -106,6 +106,12 @@ void phr_alerting_free(phr_alerting_t *a);
 int phr_alerting_update(phr_alerting_t *a, const phr_alert_input_t *in,
     size_t n, int64_t t_ms, uint64_t limit, phr_err_t *err);
 
+/*
+ * The clock was set: all that is remembered moves with it.  Until then (0:
+ * no such time) no alert is dropped for lack of data.
+ */
+void phr_alerting_shift(phr_alerting_t *a, int64_t by_ms, int64_t until_ms);
+
 /* the highest state of its alerts */
 phr_alert_state_e phr_alerting_state(const phr_alerting_t *a);
 

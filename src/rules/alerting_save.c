@@ -171,6 +171,12 @@ phr_alerting_load(phr_alerting_t *a, phr_str_t identity, phr_str_t record,
                              ? now_ms + 2 * interval_ms : 0;
     loaded.changed = 1;
 
+    if (now_ms < stamp_ms) {
+        /* the clock was set back meanwhile */
+        phr_alerting_shift(&loaded, now_ms - stamp_ms,
+                           now_ms + PHR_RULE_LOOKBACK_MS);
+    }
+
     phr_alerting_free(a);
     *a = loaded;
 

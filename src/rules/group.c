@@ -86,6 +86,25 @@ phr_rule_group_due(const phr_rule_group_t *g, int64_t now_ms)
 }
 
 
+void
+phr_rule_group_shift(phr_rule_group_t *g, int64_t by_ms, int64_t t_ms)
+{
+    size_t  i;
+
+    phr_rule_group_lock(g);
+
+    for (i = 0; i < g->nrules; i++) {
+        phr_alerting_shift(&g->rules[i].alerting, by_ms,
+                           t_ms + PHR_RULE_LOOKBACK_MS);
+    }
+
+    /* the same moment may come again, and is another one */
+    g->eval_ms += g->eval_ms ? by_ms : 0;
+
+    phr_rule_group_unlock(g);
+}
+
+
 int
 phr_rule_group_eval(phr_rule_group_t *g, int64_t t_ms,
     const phr_rule_env_t *env, phr_err_t *err)

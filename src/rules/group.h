@@ -212,6 +212,14 @@ int phr_rule_group_eval(phr_rule_group_t *g, int64_t t_ms,
     const phr_rule_env_t *env, phr_err_t *err);
 
 /*
+ * The clock was set by so much since the last evaluation: alerts have been
+ * pending or firing as long as before.  What they are made of may be seen
+ * again only after the next scrapes, so for a look-back none is resolved for
+ * lack of it.  The caller evaluates the group at t_ms next.
+ */
+void phr_rule_group_shift(phr_rule_group_t *g, int64_t by_ms, int64_t t_ms);
+
+/*
  * The latest moment at or before now_ms at which the group is due: aligned
  * to its interval, shifted by an offset of its own, the same for ever.  The
  * next one is an interval later.

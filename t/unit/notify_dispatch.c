@@ -170,6 +170,21 @@ lose(void *data, phr_str_t key, phr_str_t value)
 }
 
 
+static void
+forget(void)
+{
+    void       *value;
+    size_t      pos;
+    phr_str_t   key;
+
+    for (pos = 0; phr_map_next(records, &pos, &key, &value); ) {
+        phr_free(value);
+    }
+
+    phr_map_destroy(records);
+}
+
+
 /* what was kept is all that a new process knows */
 static void
 die_and_restart(int64_t now_ms)
@@ -305,6 +320,40 @@ test_routes(void)
 }
 
 
+/* the clock is set while alerts wait, fire and are repeated */
+static void
+test_shift(int64_t by)
+{
+    records = phr_map_create();
+    start();
+    phr_dispatch_configure(d, conf, 0, NULL);
+
+    put("alertname=A,job=x", 1000 * S, 1240 * S, 1000 * S);
+    phr_dispatch_shift(d, by);
+    is_int(run(1009 * S + by), 0, "the wait goes on");
+    is_int(run(1010 * S + by), 1, "and ends when it is over");
+    sent(PHR_OK, 1010 * S + by);
+
+    phr_dispatch_shift(d, -by);
+    is_int(run(1071 * S), 0, "nothing is told twice");
+    put("alertname=B,job=x", 1080 * S, 1320 * S, 1080 * S);
+    phr_dispatch_shift(d, by);
+    is_int(run(1131 * S + by), 1, "a new alert waits for its group alone");
+    is_int((int) notice(0)->nalerts, 2, "none was resolved by the step");
+    sent(PHR_OK, 1131 * S + by);
+
+    /* it dies, and the clock is set back before the start */
+
+    phr_dispatch_changes(d, keep, NULL);
+    die_and_restart(900 * S + by);
+    put("alertname=C,job=x", 901 * S + by, 9000 * S + by, 901 * S + by);
+    is_int(run(960 * S + by), 1, "not after the old time has come again");
+    sent(PHR_OK, 960 * S + by);
+
+    stop();
+}
+
+
 static void
 test_death(void)
 {
@@ -392,10 +441,7 @@ test_reload(void)
 int
 main(void)
 {
-    void       *value;
-    size_t      pos;
     phr_err_t   err;
-    phr_str_t   key;
 
     arena = phr_arena_create(0);
 
@@ -409,14 +455,14 @@ main(void)
     test_life();
     test_failure();
     test_routes();
+    test_shift(-3600 * S);
+    forget();
+    test_shift(86400 * S);
+    forget();
     test_death();
     test_reload();
 
-    for (pos = 0; phr_map_next(records, &pos, &key, &value); ) {
-        phr_free(value);
-    }
-
-    phr_map_destroy(records);
+    forget();
     phr_alertmanager_yml_destroy(conf);
     phr_arena_destroy(arena);
 

@@ -281,6 +281,28 @@ test_save(void)
 }
 
 
+/* the clock is set, a day ahead and an hour back */
+static void
+test_shift(int64_t by)
+{
+    phr_alerting_init(&a, 5 * MIN, 10 * MIN);
+
+    step(0, "b", "-p", "pending");
+    step(2, "b", "-p", "still");
+    phr_alerting_shift(&a, by * MIN, T0 + (by + 4) * MIN);
+    step(by + 3, "", "-p", "no data yet: nothing is dropped");
+    step(by + 4, "b", "-p", "it has not waited longer for it");
+    step(by + 5, "b", "-f", "nor shorter");
+    phr_alerting_shift(&a, -by * MIN, 0);
+    step(6, "", "-f", "kept firing");
+    phr_alerting_shift(&a, by * MIN, 0);
+    step(by + 15, "", "-f", "for as long");
+    step(by + 16, "", "-i", "and then no longer");
+
+    phr_alerting_free(&a);
+}
+
+
 int
 main(void)
 {
@@ -289,6 +311,8 @@ main(void)
     test_refused();
     test_tell();
     test_save();
+    test_shift(24 * 60);
+    test_shift(-60);
 
     return done_testing();
 }
