@@ -21,6 +21,10 @@ static int phr_query_notes(phr_call_t *c, const phr_result_t *r,
     int truncated);
 static void phr_query_result(phr_call_t *c, const phr_result_t *r);
 static void phr_query_point(phr_call_t *c, int64_t t_ms, double v);
+static void phr_query_mixed(phr_call_t *c, const phr_result_series_t *s,
+    int histograms);
+static void phr_query_histogram(phr_call_t *c, int64_t t_ms,
+    const phr_hist_t *h);
 static void phr_query_stats(phr_call_t *c, const phr_result_t *r);
 static int phr_query_truncate(phr_result_t *r, size_t limit);
 
@@ -393,8 +397,16 @@ phr_query_result(phr_call_t *c, const phr_result_t *r)
             phr_json_object(w);
             phr_json_key(w, "metric");
             phr_call_labels(c, r->samples[i].labels);
-            phr_json_key(w, "value");
-            phr_query_point(c, r->samples[i].t_ms, r->samples[i].v);
+
+            if (r->samples[i].h == NULL) {
+                phr_json_key(w, "value");
+                phr_query_point(c, r->samples[i].t_ms, r->samples[i].v);
+
+            } else {
+                phr_json_key(w, "histogram");
+                phr_query_histogram(c, r->samples[i].t_ms, r->samples[i].h);
+            }
+
             phr_json_end_object(w);
         }
         phr_json_end_array(w);
@@ -406,12 +418,21 @@ phr_query_result(phr_call_t *c, const phr_result_t *r)
             phr_json_object(w);
             phr_json_key(w, "metric");
             phr_call_labels(c, r->series[i].labels);
-            phr_json_key(w, "values");
-            phr_json_array(w);
-            for (k = 0; k < r->series[i].n; k++) {
-                phr_query_point(c, r->series[i].t_ms[k], r->series[i].v[k]);
+
+            if (r->series[i].h == NULL) {
+                phr_json_key(w, "values");
+                phr_json_array(w);
+                for (k = 0; k < r->series[i].n; k++) {
+                    phr_query_point(c, r->series[i].t_ms[k],
+                                    r->series[i].v[k]);
+                }
+                phr_json_end_array(w);
+
+            } else {
+                phr_query_mixed(c, &r->series[i], 0);
+                phr_query_mixed(c, &r->series[i], 1);
             }
-            phr_json_end_array(w);
+
             phr_json_end_object(w);
         }
         phr_json_end_array(w);
@@ -430,6 +451,101 @@ phr_query_point(phr_call_t *c, int64_t t_ms, double v)
     phr_json_time(&c->json, t_ms);
     phr_json_value(&c->json, v);
     phr_json_end_array(&c->json);
+}
+
+
+/* of a series that has histograms, the floats or the histograms, if any */
+static void
+phr_query_mixed(phr_call_t *c, const phr_result_series_t *s, int histograms)
+{
+    size_t              i, n;
+    phr_json_writer_t  *w;
+
+    w = &c->json;
+    n = 0;
+
+    for (i = 0; i < s->n; i++) {
+
+        if ((s->h[i] != NULL) != histograms) {
+            continue;
+        }
+
+        if (n++ == 0) {
+            phr_json_key(w, histograms ? "histograms" : "values");
+            phr_json_array(w);
+        }
+
+        if (histograms) {
+            phr_query_histogram(c, s->t_ms[i], s->h[i]);
+
+        } else {
+            phr_query_point(c, s->t_ms[i], s->v[i]);
+        }
+    }
+
+    if (n != 0) {
+        phr_json_end_array(w);
+    }
+}
+
+
+/* buckets with which of their bounds is within them, empty ones left out */
+static void
+phr_query_histogram(phr_call_t *c, int64_t t_ms, const phr_hist_t *h)
+{
+    size_t              i, n, shown;
+    phr_json_writer_t  *w;
+    phr_arena_mark_t    mark;
+    phr_hist_bucket_t  *b;
+
+    w = &c->json;
+    shown = 0;
+    mark = phr_arena_mark(c->arena);
+
+    b = phr_arena_alloc(c->arena,
+                        phr_hist_nbuckets(h) * sizeof(phr_hist_bucket_t));
+    n = b == NULL ? 0 : phr_hist_list(h, b, 1);
+
+    if (b == NULL) {
+        w->buf->failed = phr_arena_rc(c->arena);
+    }
+
+    phr_json_array(w);
+    phr_json_time(w, t_ms);
+    phr_json_object(w);
+    phr_json_key(w, "count");
+    phr_json_value(w, h->count);
+    phr_json_key(w, "sum");
+    phr_json_value(w, h->sum);
+
+    for (i = 0; i < n; i++) {
+
+        if (b[i].count == 0) {
+            continue;
+        }
+
+        if (shown++ == 0) {
+            phr_json_key(w, "buckets");
+            phr_json_array(w);
+        }
+
+        phr_json_array(w);
+        phr_json_int(w, b[i].lower_inclusive ? b[i].upper_inclusive ? 3 : 1
+                                             : b[i].upper_inclusive ? 0 : 2);
+        phr_json_value(w, b[i].lower);
+        phr_json_value(w, b[i].upper);
+        phr_json_value(w, b[i].count);
+        phr_json_end_array(w);
+    }
+
+    if (shown != 0) {
+        phr_json_end_array(w);
+    }
+
+    phr_json_end_object(w);
+    phr_json_end_array(w);
+
+    phr_arena_release(c->arena, mark);
 }
 
 

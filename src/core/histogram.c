@@ -449,6 +449,63 @@ phr_hist_side_eq(const phr_hist_side_t *a, const phr_hist_side_t *b)
 }
 
 
+int
+phr_hist_fell(const phr_hist_side_t *side, const phr_hist_side_t *prev)
+{
+    int              more;
+    phr_hist_iter_t  it, before;
+
+    phr_hist_iter_init(&it, side);
+    phr_hist_iter_init(&before, prev);
+    more = phr_hist_iter_next(&it);
+
+    while (phr_hist_iter_next(&before)) {
+        while (more && it.index < before.index) {
+            more = phr_hist_iter_next(&it);
+        }
+
+        if ((more && it.index == before.index ? it.count : 0)
+            < before.count)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+phr_hist_hint_e
+phr_hist_hint_after(const phr_hist_t *h, const phr_hist_t *prev)
+{
+    if (h->hint == PHR_HIST_GAUGE || h->hint == PHR_HIST_RESET) {
+        return h->hint;
+    }
+
+    if (prev == NULL || prev->hint == PHR_HIST_GAUGE
+        || phr_hist_is_stale(prev))
+    {
+        return PHR_HIST_RESET_UNKNOWN;
+    }
+
+    if (h->count < prev->count) {
+        return PHR_HIST_RESET;
+    }
+
+    if (h->schema != prev->schema
+        || h->zero_threshold != prev->zero_threshold
+        || !phr_hist_bounds_eq(h, prev))
+    {
+        return PHR_HIST_RESET_UNKNOWN;
+    }
+
+    return h->zero_count < prev->zero_count
+           || phr_hist_fell(&h->positive, &prev->positive)
+           || phr_hist_fell(&h->negative, &prev->negative)
+           ? PHR_HIST_RESET : PHR_HIST_NO_RESET;
+}
+
+
 void
 phr_hist_iter_init(phr_hist_iter_t *it, const phr_hist_side_t *side)
 {
@@ -491,6 +548,58 @@ phr_hist_iter_next(phr_hist_iter_t *it)
     it->count = s->counts[it->taken++];
 
     return 1;
+}
+
+
+size_t
+phr_hist_list(const phr_hist_t *h, phr_hist_bucket_t *buckets, int clip)
+{
+    size_t              i, n;
+    double              zero;
+    phr_hist_iter_t     it;
+    phr_hist_bucket_t  *b;
+
+    memset(buckets, 0, phr_hist_nbuckets(h) * sizeof(phr_hist_bucket_t));
+    zero = clip ? h->zero_threshold : 0;
+    n = h->negative.n;
+    phr_hist_iter_init(&it, &h->negative);
+
+    for (i = n; i > 0 && phr_hist_iter_next(&it); i--) {
+        b = &buckets[i - 1];
+        b->lower = -phr_hist_bound(h, it.index);
+        b->upper = phr_min(-phr_hist_bound(h, it.index - 1), -zero);
+        b->lower_inclusive = 1;
+        b->count = it.count;
+    }
+
+    if (h->zero_count > 0) {
+        b = &buckets[n++];
+        b->lower = -h->zero_threshold;
+        b->upper = h->zero_threshold;
+        b->lower_inclusive = 1;
+        b->upper_inclusive = 1;
+        b->zero = 1;
+        b->count = h->zero_count;
+    }
+
+    phr_hist_iter_init(&it, &h->positive);
+
+    while (phr_hist_iter_next(&it)) {
+        b = &buckets[n++];
+        b->lower = phr_hist_bound(h, it.index - 1);
+        b->upper = phr_hist_bound(h, it.index);
+        b->upper_inclusive = 1;
+        b->count = it.count;
+
+        if (phr_hist_is_custom(h)) {
+            b->lower_inclusive = it.index == 0;
+
+        } else {
+            b->lower = phr_max(b->lower, zero);
+        }
+    }
+
+    return n;
 }
 
 

@@ -145,6 +145,44 @@ void phr_hist_iter_init(phr_hist_iter_t *it, const phr_hist_side_t *side);
 int phr_hist_iter_next(phr_hist_iter_t *it);
 
 
+/* whether any bucket of a side has less than before */
+int phr_hist_fell(const phr_hist_side_t *side, const phr_hist_side_t *prev);
+
+/*
+ * The hint that storage gives with h after prev, which is NULL if there is
+ * none or if it is a float: a source's own word for a reset or a gauge, else
+ * what the counts tell, as long as both have the same layout.
+ */
+phr_hist_hint_e phr_hist_hint_after(const phr_hist_t *h,
+    const phr_hist_t *prev);
+
+
+/* a bucket with its bounds; those of the zero bucket are both inclusive */
+typedef struct {
+    double    lower;
+    double    upper;
+    double    count;
+    unsigned  lower_inclusive:1;
+    unsigned  upper_inclusive:1;
+    unsigned  zero:1;
+} phr_hist_bucket_t;
+
+/* how many phr_hist_list() may give */
+static inline size_t
+phr_hist_nbuckets(const phr_hist_t *h)
+{
+    return (size_t) h->positive.n + h->negative.n + 1;
+}
+
+
+/*
+ * Writes all buckets in ascending order of their bounds, also empty ones but
+ * for an empty zero bucket, and returns how many.  With clip, buckets end
+ * where the zero bucket begins.
+ */
+size_t phr_hist_list(const phr_hist_t *h, phr_hist_bucket_t *buckets,
+    int clip);
+
 /*
  * Upper bound of positive bucket index: that of the bucket below is its
  * lower one.  Of custom buckets index is -1 .. nbounds.

@@ -509,6 +509,7 @@ ngx_http_pharos_rules_samples(phr_appender_t *app, phr_rule_write_t *w,
         batch.t_ms = w->t_ms;
         batch.sid = sid;
         batch.v = w->v;
+        batch.h = w->h;
         batch.n = w->n;
         batch.status = w->status;
 

@@ -48,6 +48,7 @@ phr_promql_eval(const phr_query_t *query, phr_querier_t *querier,
     ev.arena = query->arena;
     ev.err = err;
     ev.func = phr_str_of("");
+    ev.room.arena = query->arena;
 
     rc = phr_eval_query(&ev, query, result);
 
@@ -402,7 +403,13 @@ phr_eval_unary(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         c->drop_name = 1;
 
         for (j = 0; j < g->n; j++) {
-            if (phr_col_has(c, j)) {
+            if (phr_is_boxed(c->v[j])) {
+                rc = phr_eval_scale(ev, &c->v[j], -1, 0);
+                if (rc < 0) {
+                    return rc;
+                }
+
+            } else if (phr_col_has(c, j)) {
                 c->v[j] = -c->v[j];
             }
         }

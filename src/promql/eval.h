@@ -15,6 +15,7 @@
 #include "core/yield.h"
 #include "promql/annotate.h"
 #include "promql/ast.h"
+#include "promql/native.h"
 #include "promql/value.h"
 
 
@@ -56,6 +57,13 @@ typedef struct {
     unsigned            depth;
     phr_sink_t         *sink;           /* for whoever makes columns next */
     phr_str_t           func;           /* around the selector, for storage */
+
+    const phr_hist_t  **hists;          /* by the number in their box */
+    uint32_t            nhists;         /* 0: there are only floats */
+    uint32_t            nhists_alloc;
+    phr_native_room_t   room;
+    int                 resets;         /* 1: selectors tell of resets;
+                                           -1: and will not, below here */
 
     uint64_t            held;           /* samples held now */
     uint64_t            peak;
@@ -152,6 +160,7 @@ typedef struct {
     phr_labels_t        labels;         /* of the present series */
     const int64_t      *t_ms;
     const double       *v;
+    const phr_hist_t *const  *h;        /* NULL: floats only */
     size_t              n;
     unsigned            drop_name:1;
 
@@ -161,6 +170,7 @@ typedef struct {
     size_t              next;
     int64_t            *t_buf;          /* on the heap */
     double             *v_buf;
+    const phr_hist_t  **h_buf;
     size_t              nbuf;
 } phr_points_t;
 
@@ -186,7 +196,107 @@ int phr_binary_op(phr_token_e op, double l, double r, double *v);
 
 /* cuts buckets off histograms, which has no meaning for floats */
 int phr_binary_trims(phr_token_e op);
-int phr_binary_incompatible(phr_eval_t *ev, const phr_node_t *node);
+
+
+/* eval_native.c: histograms in columns */
+
+/* the histogram of a sample, NULL if it is a float */
+static inline const phr_hist_t *
+phr_eval_hist(const phr_eval_t *ev, double v)
+{
+    return phr_is_boxed(v) ? ev->hists[(uint32_t) phr_double_bits(v)] : NULL;
+}
+
+/* the sample of a histogram, which must live as long as the query */
+int phr_eval_box(phr_eval_t *ev, const phr_hist_t *h, double *v);
+
+/*
+ * The hint of a histogram as selectors and sums see it: that there was a
+ * reset is told to histogram_count() and its kin alone.
+ */
+static inline uint8_t
+phr_eval_hint(const phr_eval_t *ev, const phr_hist_t *h)
+{
+    return h->hint == PHR_HIST_RESET && ev->resets != 1
+           ? PHR_HIST_RESET_UNKNOWN : h->hint;
+}
+
+
+/* the same for one that may go; a NULL for h is a want of memory */
+int phr_eval_box_copy(phr_eval_t *ev, const phr_hist_t *h, double *v);
+
+/* takes the histograms out of n samples, and returns how many there were */
+size_t phr_eval_drop_hists(const phr_eval_t *ev, double *v, size_t n);
+void phr_eval_drop_all_hists(const phr_eval_t *ev, phr_value_t *value,
+    size_t nsteps);
+
+/* a histogram times a number */
+int phr_eval_scale(phr_eval_t *ev, double *v, double factor, int divide);
+
+/* what can be said of histograms; %s is a name or an operator, if any */
+typedef enum {
+    PHR_NATIVE_NOTE_NONE = 0,
+    PHR_NATIVE_NOTE_FLOAT_FLOAT,        /* operands, see _binary() */
+    PHR_NATIVE_NOTE_FLOAT_HIST,
+    PHR_NATIVE_NOTE_HIST_FLOAT,
+    PHR_NATIVE_NOTE_HIST_HIST,
+    PHR_NATIVE_NOTE_LAYOUT,
+    PHR_NATIVE_NOTE_COLLISION,
+    PHR_NATIVE_NOTE_RECONCILED,
+    PHR_NATIVE_NOTE_MIXED,
+    PHR_NATIVE_NOTE_MIXED_AGGREGATION,
+    PHR_NATIVE_NOTE_MIXED_CLASSIC,
+    PHR_NATIVE_NOTE_MIXED_SCHEMA,
+    PHR_NATIVE_NOTE_NOT_COUNTER,
+    PHR_NATIVE_NOTE_NOT_GAUGE,
+    PHR_NATIVE_NOTE_IGNORED,
+    PHR_NATIVE_NOTE_IGNORED_RANGE,
+    PHR_NATIVE_NOTE_NAN_RESULT,
+    PHR_NATIVE_NOTE_NAN_SKEW,
+    PHR_NATIVE_NOTE_NAN_FRACTION,
+} phr_native_note_e;
+
+int phr_eval_native_note(phr_eval_t *ev, phr_native_note_e note,
+    int32_t start, phr_str_t name);
+
+/*
+ * As phr_binary_op(), for samples that may be histograms: 1, 0, PHR_DONE + 1
+ * if there is no result at all, or a failure.  *note is what there is to
+ * say; nothing else is written to it.
+ */
+#define PHR_BINARY_NONE  2
+
+int phr_eval_binary_native(phr_eval_t *ev, phr_token_e op, double l,
+    double r, double *v, uint8_t *note);
+int phr_eval_binary_notes(phr_eval_t *ev, const phr_node_t *node,
+    const uint8_t *notes, size_t n);
+
+/* the histogram between two at t; a counter that was reset began at zero */
+int phr_eval_between(phr_eval_t *ev, const phr_hist_t *a, int64_t a_ms,
+    const phr_hist_t *b, int64_t b_ms, int64_t t_ms, int counter,
+    int32_t start, phr_str_t name, const phr_hist_t **h);
+
+/* "smoothed" selectors, at the step that looks at ref */
+int phr_eval_smooth_native(phr_eval_t *ev, const phr_node_t *node,
+    const phr_series_t *s, int64_t ref, double *v);
+
+/* the sum or the average of histograms as they come */
+typedef struct {
+    phr_native_t  n;
+    double        count;
+    unsigned      has_hist:1;
+    unsigned      has_float:1;
+    unsigned      incompatible:1;
+    unsigned      running:1;            /* a mean, as the sum overflows */
+    unsigned      reset:1;
+    unsigned      no_reset:1;
+    unsigned      reconciled:1;
+} phr_native_sum_t;
+
+int phr_native_sum_add(phr_eval_t *ev, phr_native_sum_t *s,
+    const phr_hist_t *h, int avg);
+int phr_native_sum_end(phr_eval_t *ev, phr_native_sum_t *s, int avg,
+    double *v);
 
 
 /* eval_join.c and eval_set.c: operators between vectors */

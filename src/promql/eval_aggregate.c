@@ -14,6 +14,8 @@
 #include "promql/stats.h"
 
 
+static int phr_aggregate_floats(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *in);
 static int phr_aggregate_groups(phr_eval_t *ev, const phr_node_t *node,
     const phr_value_t *in, phr_group_t **groups, size_t *ngroups);
 static int phr_aggregate_param(phr_eval_t *ev, const phr_node_t *node,
@@ -59,6 +61,13 @@ phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
 
     if (op == PHR_TOK_COUNT_VALUES) {
         return phr_eval_count_values(ev, node, g, &in, out);
+    }
+
+    if (ev->nhists != 0 && op != PHR_TOK_LIMITK && op != PHR_TOK_LIMIT_RATIO) {
+        rc = phr_aggregate_floats(ev, node, g, &in);
+        if (rc < 0) {
+            return rc;
+        }
     }
 
     rc = phr_aggregate_groups(ev, node, &in, &groups, &ngroups);
@@ -121,6 +130,35 @@ phr_eval_group_labels(phr_eval_t *ev, phr_labels_t ls, int without,
     }
 
     return phr_labels_build(&b, out);
+}
+
+
+/* what chooses among numbers leaves histograms out */
+static int
+phr_aggregate_floats(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *in)
+{
+    size_t       i, n;
+    phr_token_e  op;
+
+    op = node->u.aggregate.op;
+    n = 0;
+
+    for (i = 0; i < in->n; i++) {
+        n += phr_eval_drop_hists(ev, in->cols[i].v, g->n);
+    }
+
+    if (n == 0) {
+        return PHR_OK;
+    }
+
+    phr_value_compact(in, g->n);
+
+    return phr_eval_native_note(ev, PHR_NATIVE_NOTE_IGNORED,
+                                op == PHR_TOK_QUANTILE
+                                ? node->u.aggregate.expr->start
+                                : node->start,
+                                phr_str_from_c(phr_token_text(op)));
 }
 
 

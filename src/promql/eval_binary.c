@@ -14,6 +14,8 @@
 typedef struct {
     phr_sink_t                sink;         /* first: the sink is this */
     phr_sink_t               *next;
+    phr_eval_t               *ev;
+    const phr_node_t         *node;
     const phr_node_binary_t  *b;
     const phr_grid_t         *g;
     double                   *scalar;
@@ -29,15 +31,30 @@ static int phr_mixed_column(phr_sink_t *s, phr_labels_t labels, double *v,
     int drop_name);
 static size_t phr_mixed_apply(const phr_mixed_t *m, double *v,
     int *drop_name);
+static int phr_mixed_native(const phr_mixed_t *m, double *v, int *drop_name,
+    size_t *n);
 
 
 int
 phr_eval_binary(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     phr_value_t *out)
 {
+    int                       rc, resets;
     const phr_node_binary_t  *b;
 
     b = &node->u.binary;
+
+    if (phr_binary_trims(b->op) && ev->resets != -1) {
+
+        /* it needs all of its histograms, so resets are not looked for */
+
+        resets = ev->resets;
+        ev->resets = -1;
+        rc = phr_eval_binary(ev, node, g, out);
+        ev->resets = resets;
+
+        return rc;
+    }
 
     if (b->lhs->type == PHR_TYPE_SCALAR && b->rhs->type == PHR_TYPE_SCALAR) {
         return phr_binary_scalars(ev, node, g, out);
@@ -98,7 +115,7 @@ phr_binary_mixed(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     phr_value_t *out)
 {
     int                       rc, drop_name;
-    size_t                    i;
+    size_t                    i, n;
     phr_mixed_t               m;
     const phr_node_t         *vector;
     const phr_node_binary_t  *b;
@@ -107,6 +124,8 @@ phr_binary_mixed(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
 
     m.sink.column = phr_mixed_column;
     m.next = phr_eval_take_sink(ev);
+    m.ev = ev;
+    m.node = node;
     m.b = b;
     m.g = g;
     m.scalar_left = b->lhs->type == PHR_TYPE_SCALAR;
@@ -127,15 +146,19 @@ phr_binary_mixed(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         return rc;
     }
 
-    if (out->n != 0 && phr_binary_trims(b->op)) {
-        out->n = 0;
-        return phr_binary_incompatible(ev, node);
-    }
-
     for (i = 0; i < out->n; i++) {
         drop_name = out->cols[i].drop_name;
 
-        phr_mixed_apply(&m, out->cols[i].v, &drop_name);
+        if (ev->nhists != 0 || phr_binary_trims(b->op)) {
+            rc = phr_mixed_native(&m, out->cols[i].v, &drop_name, &n);
+            if (rc < 0) {
+                return rc;
+            }
+
+        } else {
+            phr_mixed_apply(&m, out->cols[i].v, &drop_name);
+        }
+
         out->cols[i].drop_name = drop_name ? 1 : 0;
 
         rc = phr_eval_poll(ev);
@@ -144,7 +167,9 @@ phr_binary_mixed(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         }
     }
 
-    if (phr_token_is_comparison(b->op) && !b->is_bool) {
+    if (ev->nhists != 0 || phr_binary_trims(b->op)
+        || (phr_token_is_comparison(b->op) && !b->is_bool))
+    {
         phr_value_compact(out, g->n);
     }
 
@@ -156,11 +181,23 @@ static int
 phr_mixed_column(phr_sink_t *s, phr_labels_t labels, double *v,
     int drop_name)
 {
+    int           rc;
+    size_t        n;
     phr_mixed_t  *m;
 
     m = (phr_mixed_t *) s;
 
-    if (phr_mixed_apply(m, v, &drop_name) == 0) {
+    if (m->ev->nhists == 0) {
+        n = phr_mixed_apply(m, v, &drop_name);
+
+    } else {
+        rc = phr_mixed_native(m, v, &drop_name, &n);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    if (n == 0) {
         return PHR_AGAIN;
     }
 
@@ -211,6 +248,59 @@ phr_mixed_apply(const phr_mixed_t *m, double *v, int *drop_name)
     *drop_name |= !compare || m->b->is_bool;
 
     return n;
+}
+
+
+/* the same for samples that may be histograms */
+static int
+phr_mixed_native(const phr_mixed_t *m, double *v, int *drop_name, size_t *n)
+{
+    int          rc, compare;
+    double       l, r, result;
+    size_t       i;
+    uint8_t      note, seen[PHR_NATIVE_NOTE_RECONCILED + 1];
+    phr_token_e  op;
+
+    op = m->b->op;
+    compare = phr_token_is_comparison(op);
+    memset(seen, PHR_NATIVE_NOTE_NONE, sizeof(seen));
+    *n = 0;
+
+    for (i = 0; i < m->g->n; i++) {
+        if (phr_is_stale(v[i])) {
+            continue;
+        }
+
+        l = m->scalar_left ? m->scalar[i] : v[i];
+        r = m->scalar_left ? v[i] : m->scalar[i];
+        note = PHR_NATIVE_NOTE_NONE;
+        result = 0;
+
+        rc = phr_eval_binary_native(m->ev, op, l, r, &result, &note);
+        if (rc < 0) {
+            return rc;
+        }
+
+        seen[note] = note;
+
+        if (rc == PHR_BINARY_NONE || (compare && !rc && !m->b->is_bool)) {
+            v[i] = phr_no_sample();
+            continue;
+        }
+
+        if (!compare) {
+            v[i] = result;
+
+        } else if (m->b->is_bool) {
+            v[i] = rc;
+        }
+
+        ++*n;
+    }
+
+    *drop_name |= (!compare && !phr_binary_trims(op)) || m->b->is_bool;
+
+    return phr_eval_binary_notes(m->ev, m->node, seen, sizeof(seen));
 }
 
 
@@ -284,17 +374,4 @@ phr_binary_op(phr_token_e op, double l, double r, double *v)
         /* trimming, which is for histograms */
         return 0;
     }
-}
-
-
-int
-phr_binary_incompatible(phr_eval_t *ev, const phr_node_t *node)
-{
-    const char  *op;
-
-    op = phr_token_text(node->u.binary.op);
-
-    return phr_annotate(&ev->notes, ev->arena, PHR_NOTE_INFO, node->start,
-                        "PromQL info: incompatible sample types encountered "
-                        "for binary operator \"%s\": float %s float", op, op);
 }

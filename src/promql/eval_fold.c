@@ -27,8 +27,9 @@ typedef struct {
 
 /* by the number of its column in out */
 typedef struct {
-    phr_labels_t   labels;      /* of the first series, all of them */
-    double        *aux;
+    phr_labels_t        labels;     /* of the first series, all of them */
+    double             *aux;
+    phr_native_sum_t  **sums;       /* by step, of histograms; may be NULL */
 } phr_fold_group_t;
 
 
@@ -37,6 +38,7 @@ typedef struct {
     phr_eval_t             *ev;
     const phr_grid_t       *g;
     const phr_fold_op_t    *op;
+    const phr_node_t       *node;
     int                     without;
     phr_str_t              *names;
     size_t                  nnames;
@@ -50,6 +52,11 @@ typedef struct {
 static const phr_fold_op_t *phr_fold_op(phr_token_e op);
 static int phr_fold_column(phr_sink_t *s, phr_labels_t labels, double *v,
     int drop_name);
+static int phr_fold_native(phr_fold_t *f, uint32_t id, phr_labels_t labels,
+    double *v);
+static int phr_fold_native_sum(phr_fold_t *f, phr_fold_group_t *group,
+    size_t step, phr_native_sum_t **s);
+static int phr_fold_native_end(phr_fold_t *f, size_t id);
 static int phr_fold_find(phr_fold_t *f, phr_labels_t labels, uint32_t *id);
 static int phr_fold_new(phr_fold_t *f, phr_labels_t labels, uint64_t hash,
     uint32_t *id);
@@ -84,6 +91,7 @@ phr_eval_fold(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     f.ev = ev;
     f.g = g;
     f.op = phr_fold_op(a->op);
+    f.node = node;
     f.without = a->without;
     f.out = out;
 
@@ -104,7 +112,17 @@ phr_eval_fold(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         f.op->end(out->cols[i].v, f.groups[i].aux, g->n);
     }
 
-    return PHR_OK;
+    if (ev->nhists != 0) {
+        for (i = 0; rc >= 0 && i < out->n; i++) {
+            if (f.groups[i].sums != NULL) {
+                rc = phr_fold_native_end(&f, i);
+            }
+        }
+
+        phr_value_compact(out, g->n);
+    }
+
+    return rc < 0 ? rc : PHR_OK;
 }
 
 
@@ -157,9 +175,183 @@ phr_fold_column(phr_sink_t *s, phr_labels_t labels, double *v, int drop_name)
     c = &f->out->cols[id];
     c->drop_name |= drop_name ? 1 : 0;
 
+    if (f->ev->nhists != 0) {
+        rc = phr_fold_native(f, id, labels, v);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
     f->op->add(c->v, f->groups[id].aux, v, f->g->n);
 
     return PHR_AGAIN;
+}
+
+
+/*
+ * Takes the histograms out of a column: sum and avg keep them apart, count
+ * and group count them as any sample, the others leave them out.
+ */
+static int
+phr_fold_native(phr_fold_t *f, uint32_t id, phr_labels_t labels, double *v)
+{
+    int                rc, boxed;
+    size_t             i;
+    phr_token_e        op;
+    phr_native_sum_t  *s;
+    phr_fold_group_t  *group;
+
+    op = f->node->u.aggregate.op;
+    group = &f->groups[id];
+    s = NULL;
+
+    if (op == PHR_TOK_COUNT || op == PHR_TOK_GROUP) {
+        return PHR_OK;
+    }
+
+    if (op != PHR_TOK_SUM && op != PHR_TOK_AVG) {
+        if (phr_eval_drop_hists(f->ev, v, f->g->n) == 0) {
+            return PHR_OK;
+        }
+
+        return phr_eval_native_note(f->ev, PHR_NATIVE_NOTE_IGNORED,
+                                    f->node->u.aggregate.expr->start,
+                                    phr_str_from_c(phr_token_text(op)));
+    }
+
+    for (i = 0; i < f->g->n; i++) {
+        boxed = phr_is_boxed(v[i]);
+
+        if (phr_is_stale(v[i]) || (!boxed && group->sums == NULL)) {
+            continue;
+        }
+
+        rc = phr_fold_native_sum(f, group, i, &s);
+        if (rc < 0) {
+            return rc;
+        }
+
+        if (s->incompatible) {
+            v[i] = phr_no_sample();
+            continue;
+        }
+
+        if (!boxed) {
+            s->has_float = 1;
+            continue;
+        }
+
+        /* a histogram after floats makes no sum, whatever is in it */
+
+        if (!s->has_hist && !phr_is_stale(f->out->cols[id].v[i])) {
+            s->has_float = 1;
+        }
+
+        rc = PHR_OK;
+
+        if (s->has_float && !s->has_hist) {
+            s->has_hist = 1;
+
+        } else if (s->count != 0 || !s->has_float) {
+            rc = phr_native_sum_add(f->ev, s, phr_eval_hist(f->ev, v[i]),
+                                    op == PHR_TOK_AVG);
+        }
+
+        if (rc == PHR_OK && s->incompatible) {
+            rc = phr_eval_native_note(f->ev, PHR_NATIVE_NOTE_MIXED_SCHEMA,
+                                      f->node->u.aggregate.expr->start,
+                                      phr_labels_get(labels,
+                                          phr_str_of(PHR_METRIC_NAME)));
+        }
+
+        if (rc < 0) {
+            return rc;
+        }
+
+        v[i] = phr_no_sample();
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_fold_native_sum(phr_fold_t *f, phr_fold_group_t *group, size_t step,
+    phr_native_sum_t **s)
+{
+    if (group->sums == NULL) {
+        group->sums = phr_arena_calloc(f->ev->arena, f->g->n,
+                                       sizeof(phr_native_sum_t *));
+        if (group->sums == NULL) {
+            return phr_eval_nomem(f->ev);
+        }
+    }
+
+    if (group->sums[step] == NULL) {
+        group->sums[step] = phr_arena_calloc(f->ev->arena, 1,
+                                             sizeof(phr_native_sum_t));
+        if (group->sums[step] == NULL) {
+            return phr_eval_nomem(f->ev);
+        }
+    }
+
+    *s = group->sums[step];
+
+    return PHR_OK;
+}
+
+
+static int
+phr_fold_native_end(phr_fold_t *f, size_t id)
+{
+    int                rc;
+    double            *v;
+    size_t             i;
+    int32_t            start;
+    phr_native_sum_t  *s;
+
+    v = f->out->cols[id].v;
+    start = f->node->u.aggregate.expr->start;
+    rc = PHR_OK;
+
+    for (i = 0; rc == PHR_OK && i < f->g->n; i++) {
+        s = f->groups[id].sums[i];
+
+        if (s == NULL || !s->has_hist) {
+            continue;
+        }
+
+        if (s->reconciled) {
+            rc = phr_eval_native_note(f->ev, PHR_NATIVE_NOTE_RECONCILED,
+                                      start, phr_str_of("aggregation"));
+        }
+
+        if (rc == PHR_OK && s->has_float) {
+            v[i] = phr_no_sample();
+            rc = phr_eval_native_note(f->ev,
+                                      PHR_NATIVE_NOTE_MIXED_AGGREGATION,
+                                      start, phr_str_of("aggregation"));
+            continue;
+        }
+
+        if (rc < 0 || s->incompatible) {
+            v[i] = phr_no_sample();
+            continue;
+        }
+
+        if (s->reset && s->no_reset) {
+            rc = phr_eval_native_note(f->ev, PHR_NATIVE_NOTE_COLLISION,
+                                      start, phr_str_of("aggregation"));
+        }
+
+        if (rc == PHR_OK) {
+            rc = phr_native_sum_end(f->ev, s,
+                                    f->node->u.aggregate.op == PHR_TOK_AVG,
+                                    &v[i]);
+        }
+    }
+
+    return rc;
 }
 
 
@@ -221,6 +413,7 @@ phr_fold_new(phr_fold_t *f, phr_labels_t labels, uint64_t hash, uint32_t *id)
     group = &f->groups[f->out->n];
     group->labels = labels;
     group->aux = NULL;
+    group->sums = NULL;
 
     if (f->op->naux != 0) {
         group->aux = phr_arena_calloc(a, f->g->n,

@@ -27,7 +27,7 @@ typedef struct {
     uint32_t                 *one_start, *one_cols;
     size_t                    ngroups;
     unsigned                  swapped:1;
-    unsigned                  incompatible:1;
+    uint8_t                  *notes;        /* by step, with histograms */
 
     phr_collect_t             collect;
 } phr_join_t;
@@ -51,7 +51,9 @@ static int phr_join_has_one(const phr_join_t *j, uint32_t group,
     size_t step);
 static int phr_join_has_many(const phr_join_t *j, uint32_t group,
     size_t step);
-static int phr_join_sample(phr_join_t *j, double many, double one,
+static int phr_join_sample(phr_join_t *j, size_t step, double many,
+    double one, double *v);
+static int phr_join_native(phr_join_t *j, size_t step, double l, double r,
     double *v);
 static int phr_join_match_labels(phr_join_t *j, phr_labels_t ls,
     phr_labels_t *out);
@@ -99,6 +101,11 @@ phr_eval_join(phr_eval_t *ev, const phr_node_t *node,
 
     rc = phr_join_init(&j, &m);
 
+    if (rc == PHR_OK && (ev->nhists != 0 || phr_binary_trims(b->op))) {
+        j.notes = phr_arena_calloc(ev->arena, g->n, 1);
+        rc = j.notes == NULL ? phr_eval_nomem(ev) : PHR_OK;
+    }
+
     if (rc == PHR_OK) {
         rc = phr_collect_init(&j.collect, out, ev->arena, g->n,
                               j.many->n + j.one->n);
@@ -120,8 +127,8 @@ phr_eval_join(phr_eval_t *ev, const phr_node_t *node,
         rc = phr_join_one(&j, i);
     }
 
-    if (rc == PHR_OK && j.incompatible) {
-        rc = phr_binary_incompatible(ev, node);
+    if (rc == PHR_OK && j.notes != NULL) {
+        rc = phr_eval_binary_notes(ev, node, j.notes, g->n);
     }
 
     return rc;
@@ -539,8 +546,13 @@ phr_join_many(phr_join_t *j, uint32_t many)
                 continue;
             }
 
-            any |= phr_join_sample(j, c->v[i],
-                                   one ? one->v[i] : j->b->fill_rhs, &v[i]);
+            rc = phr_join_sample(j, i, c->v[i],
+                                 one ? one->v[i] : j->b->fill_rhs, &v[i]);
+            if (rc < 0) {
+                return rc;
+            }
+
+            any |= rc;
         }
 
         if (!any) {
@@ -597,7 +609,12 @@ phr_join_one(phr_join_t *j, uint32_t one)
         if (phr_col_has(c, i)
             && !phr_join_has_many(j, j->one_group[one], i))
         {
-            any |= phr_join_sample(j, j->b->fill_lhs, c->v[i], &v[i]);
+            rc = phr_join_sample(j, i, j->b->fill_lhs, c->v[i], &v[i]);
+            if (rc < 0) {
+                return rc;
+            }
+
+            any |= rc;
         }
     }
 
@@ -649,12 +666,18 @@ phr_join_has_many(const phr_join_t *j, uint32_t group, size_t step)
 }
 
 
-/* 1 if there is a result */
+/* 1 if there is a result, or a failure */
 static int
-phr_join_sample(phr_join_t *j, double many, double one, double *v)
+phr_join_sample(phr_join_t *j, size_t step, double many, double one,
+    double *v)
 {
     int     keep;
     double  r;
+
+    if (j->notes != NULL) {
+        return phr_join_native(j, step, j->swapped ? one : many,
+                               j->swapped ? many : one, v);
+    }
 
     if (j->swapped) {
         keep = phr_binary_op(j->b->op, one, many, &r);
@@ -670,11 +693,43 @@ phr_join_sample(phr_join_t *j, double many, double one, double *v)
 
     if (!keep) {
         *v = phr_no_sample();
-        j->incompatible |= phr_binary_trims(j->b->op);
         return 0;
     }
 
     *v = r;
+
+    return 1;
+}
+
+
+/* the same for samples that may be histograms */
+static int
+phr_join_native(phr_join_t *j, size_t step, double l, double r, double *v)
+{
+    int      rc;
+    double   result;
+    uint8_t  note;
+
+    note = PHR_NATIVE_NOTE_NONE;
+    result = 0;
+
+    rc = phr_eval_binary_native(j->ev, j->b->op, l, r, &result, &note);
+    if (rc < 0) {
+        return rc;
+    }
+
+    /* of several at one step, the last stays */
+
+    if (note != PHR_NATIVE_NOTE_NONE) {
+        j->notes[step] = note;
+    }
+
+    if (rc == PHR_BINARY_NONE || (rc == 0 && !j->b->is_bool)) {
+        *v = phr_no_sample();
+        return 0;
+    }
+
+    *v = j->b->is_bool ? rc : result;
 
     return 1;
 }
@@ -711,7 +766,7 @@ phr_join_labels(phr_join_t *j, phr_labels_t many, phr_labels_t one,
 
     b = j->b;
 
-    if (!phr_token_is_comparison(b->op)) {
+    if (!phr_token_is_comparison(b->op) && !phr_binary_trims(b->op)) {
         rc = phr_labels_drop_metadata(j->ev->arena, many, &many);
         if (rc < 0) {
             return rc;

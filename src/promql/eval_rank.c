@@ -365,6 +365,7 @@ phr_eval_count_values(phr_eval_t *ev, const phr_node_t *node,
     double                      *v;
     size_t                       i, step;
     uint32_t                     id;
+    phr_buf_t                    name;
     phr_column_t                *c;
     phr_counts_t                 counts;
     const phr_node_aggregate_t  *a;
@@ -379,8 +380,13 @@ phr_eval_count_values(phr_eval_t *ev, const phr_node_t *node,
     if (counts.label.len == 0
         || !phr_utf8_valid(counts.label.data, counts.label.len))
     {
-        return phr_err_set(ev->err, PHR_EEXEC, "invalid label name \"%.*s\"",
-                           (int) counts.label.len, counts.label.data);
+        phr_buf_init(&name, 0);
+        phr_utf8_quote(&name, counts.label);
+        rc = phr_err_set(ev->err, PHR_EEXEC, "invalid label name %s",
+                         phr_buf_cstr(&name));
+        phr_buf_free(&name);
+
+        return rc;
     }
 
     rc = phr_eval_names(ev, &a->grouping, &counts.names, &counts.nnames);
@@ -444,10 +450,18 @@ phr_count_values_find(phr_counts_t *counts, phr_labels_t ls, double value,
     out = counts->out;
 
     phr_buf_init(&buf, 0);
-    phr_number_format(&buf, value);
+    rc = PHR_OK;
+
+    if (phr_is_boxed(value)) {
+        rc = phr_native_text(&counts->ev->room,
+                             phr_eval_hist(counts->ev, value), &buf);
+
+    } else {
+        phr_number_format(&buf, value);
+    }
 
     text.data = NULL;
-    if (buf.failed == PHR_OK) {
+    if (rc == PHR_OK && buf.failed == PHR_OK) {
         text = phr_arena_str(a, phr_buf_view(&buf));
     }
 

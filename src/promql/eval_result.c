@@ -12,6 +12,10 @@
 
 static int phr_result_add_points(phr_eval_t *ev, const phr_points_t *p,
     size_t *nalloc, phr_result_t *result);
+static int phr_result_copy_hists(phr_eval_t *ev, const phr_points_t *p,
+    const phr_hist_t *const **out);
+static int phr_result_hists(phr_eval_t *ev, double *v, size_t n,
+    const phr_hist_t *const **out);
 static int phr_result_sort(phr_eval_t *ev, phr_result_t *result);
 
 
@@ -62,6 +66,7 @@ phr_result_add_points(phr_eval_t *ev, const phr_points_t *p, size_t *nalloc,
     int64_t              *t;
     phr_labels_t          labels;
     phr_result_series_t  *s;
+    const phr_hist_t *const  *h;
 
     if (result->nseries == *nalloc) {
         n = *nalloc * 2 + 8;
@@ -87,8 +92,13 @@ phr_result_add_points(phr_eval_t *ev, const phr_points_t *p, size_t *nalloc,
     memcpy(t, p->t_ms, p->n * sizeof(int64_t));
     memcpy(v, p->v, p->n * sizeof(double));
 
+    h = NULL;
+    rc = p->h == NULL ? PHR_OK : phr_result_copy_hists(ev, p, &h);
+    if (rc < 0) {
+        return rc;
+    }
+
     labels = p->labels;
-    rc = PHR_OK;
 
     if (p->drop_name) {
         rc = phr_labels_drop_metadata(ev->arena, labels, &labels);
@@ -106,8 +116,73 @@ phr_result_add_points(phr_eval_t *ev, const phr_points_t *p, size_t *nalloc,
 
     s->t_ms = t;
     s->v = v;
+    s->h = h;
     s->n = p->n;
     result->nseries++;
+
+    return PHR_OK;
+}
+
+
+/* copies, as storage may be closed */
+static int
+phr_result_copy_hists(phr_eval_t *ev, const phr_points_t *p,
+    const phr_hist_t *const **out)
+{
+    size_t              i;
+    const phr_hist_t  **h;
+
+    h = phr_arena_calloc(ev->arena, p->n, sizeof(phr_hist_t *));
+    if (h == NULL) {
+        return phr_eval_nomem(ev);
+    }
+
+    for (i = 0; i < p->n; i++) {
+        if (p->h[i] == NULL) {
+            continue;
+        }
+
+        h[i] = phr_hist_copy(ev->arena, p->h[i]);
+        if (h[i] == NULL) {
+            return phr_eval_nomem(ev);
+        }
+    }
+
+    *out = h;
+
+    return PHR_OK;
+}
+
+
+/* the histograms of a column, whose samples become their sums */
+static int
+phr_result_hists(phr_eval_t *ev, double *v, size_t n,
+    const phr_hist_t *const **out)
+{
+    size_t              i;
+    const phr_hist_t  **h;
+
+    *out = NULL;
+    h = NULL;
+
+    for (i = 0; ev->nhists != 0 && i < n; i++) {
+
+        if (!phr_is_boxed(v[i])) {
+            continue;
+        }
+
+        if (h == NULL) {
+            h = phr_arena_calloc(ev->arena, n, sizeof(phr_hist_t *));
+            if (h == NULL) {
+                return phr_eval_nomem(ev);
+            }
+
+            *out = h;
+        }
+
+        h[i] = phr_eval_hist(ev, v[i]);
+        v[i] = h[i]->sum;
+    }
 
     return PHR_OK;
 }
@@ -136,6 +211,11 @@ phr_result_vector(phr_eval_t *ev, const phr_value_t *value, int64_t t_ms,
         s = &result->samples[result->nsamples];
         s->t_ms = t_ms;
         s->v = value->cols[i].v[0];
+        s->h = phr_eval_hist(ev, s->v);
+
+        if (s->h != NULL) {
+            s->v = s->h->sum;
+        }
 
         rc = phr_labels_copy(ev->arena, value->cols[i].labels, &s->labels);
         if (rc < 0) {
@@ -202,6 +282,11 @@ phr_result_range(phr_eval_t *ev, const phr_value_t *value,
         s->t_ms = t;
         s->v = v;
         s->n = n;
+
+        rc = phr_result_hists(ev, v, n, &s->h);
+        if (rc < 0) {
+            return rc;
+        }
 
         rc = phr_labels_copy(ev->arena, value->cols[i].labels, &s->labels);
         if (rc < 0) {

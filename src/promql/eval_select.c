@@ -7,6 +7,8 @@
 
 #include "promql/eval.h"
 
+#include <math.h>
+
 #include "core/alloc.h"
 
 
@@ -21,10 +23,14 @@ static int phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, int times, phr_value_t *out);
 static void phr_select_lookback(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, const phr_series_t *s, int times, double *v);
+static int phr_select_native(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, const phr_series_t *s, int times, double *v);
 static void phr_select_smooth(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, const phr_series_t *s, double *v);
 static int phr_points_reserve(phr_points_t *p, size_t n);
-static int phr_points_next_column(phr_points_t *p);
+static int phr_points_next_column(phr_eval_t *ev, phr_points_t *p);
+static int phr_points_hist(phr_eval_t *ev, phr_points_t *p, size_t n,
+    double v);
 
 
 int
@@ -87,7 +93,13 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
             }
         }
 
-        if (node->u.selector.smoothed && !times) {
+        if (s.h != NULL) {
+            rc = phr_select_native(ev, node, g, &s, times, v);
+            if (rc < 0) {
+                return rc;
+            }
+
+        } else if (node->u.selector.smoothed && !times) {
             phr_select_smooth(ev, node, g, &s, v);
 
         } else {
@@ -155,7 +167,70 @@ phr_select_lookback(phr_eval_t *ev, const phr_node_t *node,
         }
 
         v[i] = times ? (double) s->t_ms[j - 1] / 1000 : s->v[j - 1];
+
+        if (phr_unlikely(phr_is_boxed(v[i]))) {
+            v[i] = NAN;
+        }
     }
+}
+
+
+/* the same for a series that has histograms; "smoothed", too */
+static int
+phr_select_native(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, const phr_series_t *s, int times, double *v)
+{
+    int      rc;
+    size_t   i, j, last;
+    int64_t  ref;
+
+    j = 0;
+    last = SIZE_MAX;
+
+    for (i = 0; i < g->n; i++) {
+        ref = phr_select_time(ev, node, g, i);
+        v[i] = phr_no_sample();
+
+        if (node->u.selector.smoothed && !times) {
+            rc = phr_eval_smooth_native(ev, node, s, ref, &v[i]);
+            if (rc < 0) {
+                return rc;
+            }
+
+            continue;
+        }
+
+        while (j < s->n && s->t_ms[j] <= ref) {
+            j++;
+        }
+
+        if (j == 0
+            || s->t_ms[j - 1] <= phr_time_sub(ref, ev->query->lookback_ms)
+            || phr_is_stale(s->v[j - 1]))
+        {
+            continue;
+        }
+
+        if (times) {
+            v[i] = (double) s->t_ms[j - 1] / 1000;
+
+        } else if (s->h[j - 1] == NULL) {
+            v[i] = phr_is_boxed(s->v[j - 1]) ? NAN : s->v[j - 1];
+
+        } else if (i > 0 && j == last && phr_is_boxed(v[i - 1])) {
+            v[i] = v[i - 1];
+
+        } else {
+            rc = phr_eval_box_copy(ev, s->h[j - 1], &v[i]);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+
+        last = j;
+    }
+
+    return PHR_OK;
 }
 
 
@@ -341,7 +416,7 @@ int
 phr_points_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     phr_points_t *p)
 {
-    int                         rc;
+    int                         rc, resets;
     int64_t                     before, after;
     uint64_t                    read;
     const phr_node_t           *selector;
@@ -358,7 +433,10 @@ phr_points_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         /* the points are counted again where they are used */
 
         read = ev->read;
+        resets = ev->resets;
+        ev->resets = -1;
         rc = phr_eval_node(ev, node->u.subquery.expr, &p->grid, &p->value);
+        ev->resets = resets;
         ev->read = read;
 
         return rc;
@@ -389,7 +467,7 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
     if (p->set == NULL) {
         rc = phr_eval_poll(ev);
 
-        return rc < 0 ? rc : phr_points_next_column(p);
+        return rc < 0 ? rc : phr_points_next_column(ev, p);
     }
 
     rc = phr_select_next(ev, p->set, &s);
@@ -400,11 +478,12 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
     p->labels = s.labels;
     p->drop_name = 0;
 
-    for (i = 0; i < s.n && !phr_is_stale(s.v[i]); i++) { /* void */ }
+    for (i = 0; i < s.n && !phr_is_signaling(s.v[i]); i++) { /* void */ }
 
     if (i == s.n) {
         p->t_ms = s.t_ms;
         p->v = s.v;
+        p->h = s.h;
         p->n = s.n;
 
         return PHR_OK;
@@ -418,12 +497,14 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
     for (i = 0, n = 0; i < s.n; i++) {
         if (!phr_is_stale(s.v[i])) {
             p->t_buf[n] = s.t_ms[i];
-            p->v_buf[n++] = s.v[i];
+            p->h_buf[n] = s.h != NULL ? s.h[i] : NULL;
+            p->v_buf[n++] = phr_is_boxed(s.v[i]) ? NAN : s.v[i];
         }
     }
 
     p->t_ms = p->t_buf;
     p->v = p->v_buf;
+    p->h = s.h != NULL ? p->h_buf : NULL;
     p->n = n;
 
     return PHR_OK;
@@ -431,7 +512,7 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
 
 
 static int
-phr_points_next_column(phr_points_t *p)
+phr_points_next_column(phr_eval_t *ev, phr_points_t *p)
 {
     int            rc;
     size_t         i, n;
@@ -447,11 +528,19 @@ phr_points_next_column(phr_points_t *p)
     }
 
     c = &p->value.cols[p->next++];
+    p->h = NULL;
 
     for (i = 0, n = 0; i < p->grid.n; i++) {
         if (phr_col_has(c, i)) {
             p->t_buf[n] = phr_grid_time(&p->grid, i);
             p->v_buf[n++] = c->v[i];
+
+            if (ev->nhists != 0) {
+                rc = phr_points_hist(ev, p, n - 1, c->v[i]);
+                if (rc < 0) {
+                    return rc;
+                }
+            }
         }
     }
 
@@ -460,6 +549,40 @@ phr_points_next_column(phr_points_t *p)
     p->t_ms = p->t_buf;
     p->v = p->v_buf;
     p->n = n;
+
+    return PHR_OK;
+}
+
+
+/*
+ * A subquery may pass over samples, or see one twice: what a histogram tells
+ * of the sample before it does not hold here.
+ */
+static int
+phr_points_hist(phr_eval_t *ev, phr_points_t *p, size_t n, double v)
+{
+    phr_hist_t        *copy;
+    const phr_hist_t  *h;
+
+    h = phr_eval_hist(ev, v);
+
+    if (h != NULL) {
+        if (h->hint == PHR_HIST_RESET || h->hint == PHR_HIST_NO_RESET) {
+            copy = phr_arena_alloc(ev->arena, sizeof(phr_hist_t));
+            if (copy == NULL) {
+                return phr_eval_nomem(ev);
+            }
+
+            *copy = *h;
+            copy->hint = PHR_HIST_RESET_UNKNOWN;
+            h = copy;
+        }
+
+        p->v_buf[n] = h->sum;
+        p->h = p->h_buf;
+    }
+
+    p->h_buf[n] = h;
 
     return PHR_OK;
 }
@@ -476,8 +599,9 @@ phr_points_reserve(phr_points_t *p, size_t n)
 
     p->t_buf = phr_malloc(n * sizeof(int64_t));
     p->v_buf = phr_malloc(n * sizeof(double));
+    p->h_buf = phr_malloc(n * sizeof(phr_hist_t *));
 
-    if (p->t_buf == NULL || p->v_buf == NULL) {
+    if (p->t_buf == NULL || p->v_buf == NULL || p->h_buf == NULL) {
         return PHR_ENOMEM;
     }
 
@@ -492,8 +616,10 @@ phr_points_close(phr_points_t *p)
 {
     phr_free(p->t_buf);
     phr_free(p->v_buf);
+    phr_free(p->h_buf);
 
     p->t_buf = NULL;
     p->v_buf = NULL;
+    p->h_buf = NULL;
     p->nbuf = 0;
 }

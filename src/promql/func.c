@@ -58,13 +58,29 @@ phr_fn_string(const phr_node_t *call, size_t i)
 
 
 int
+phr_fn_floats(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
+    phr_value_t *out)
+{
+    int  rc;
+
+    rc = phr_eval_node(ev, arg, g, out);
+
+    if (rc == PHR_OK && ev->nhists != 0) {
+        phr_eval_drop_all_hists(ev, out, g->n);
+    }
+
+    return rc;
+}
+
+
+int
 phr_fn_map(PHR_FN_PARAMS, double (*f)(double))
 {
     int            rc;
     size_t         i, j;
     phr_column_t  *c;
 
-    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
+    rc = phr_fn_floats(ev, phr_fn_arg(call, 0), g, out);
     if (rc < 0) {
         return rc;
     }
@@ -229,6 +245,7 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
     phr_points_close(&p);
     phr_free(w.resets);
     phr_free(w.sorted);
+    phr_window_native_free(&w);
 
     return rc < 0 ? rc : PHR_OK;
 }
@@ -281,8 +298,19 @@ phr_fn_series(phr_window_t *w, const phr_points_t *p, const phr_grid_t *g,
     w->labels = p->labels;
     w->t_ms = p->t_ms;
     w->v = p->v;
+    w->h = p->h;
+    w->n = p->n;
+    w->any_float = p->h == NULL;
 
-    rc = fn->resets ? phr_fn_find_resets(w, p->n) : PHR_OK;
+    rc = PHR_OK;
+
+    if (p->h != NULL) {
+        rc = phr_window_native_init(w);
+
+    } else if (fn->resets) {
+        rc = phr_fn_find_resets(w, p->n);
+    }
+
     if (rc == PHR_OK) {
         rc = phr_fn_slide(w, p->n, g, fn, args, *v);
     }
@@ -293,7 +321,8 @@ phr_fn_series(phr_window_t *w, const phr_points_t *p, const phr_grid_t *g,
 
     *n = phr_col_count(*v, g->n);
 
-    return *n != 0 && fn->counter ? phr_fn_not_counter(w) : PHR_OK;
+    return *n != 0 && fn->counter && w->any_float ? phr_fn_not_counter(w)
+                                                  : PHR_OK;
 }
 
 
@@ -326,7 +355,7 @@ phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
         w->args[0] = args[0] ? args[0][i] : 0;
         w->args[1] = args[1] ? args[1][i] : 0;
 
-        v[i] = fn->kernel(w);
+        v[i] = w->h == NULL ? fn->kernel(w) : phr_window_native(w, fn);
 
         if (w->rc < 0) {
             return w->rc;

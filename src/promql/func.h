@@ -32,6 +32,10 @@ int phr_fn_call(PHR_FN_PARAMS);
 /* the ith argument without parentheses; NULL if there are fewer */
 const phr_node_t *phr_fn_arg(const phr_node_t *call, size_t i);
 
+/* the value of an argument without its histograms */
+int phr_fn_floats(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
+    phr_value_t *out);
+
 /* a string argument */
 phr_str_t phr_fn_string(const phr_node_t *call, size_t i);
 
@@ -82,8 +86,22 @@ typedef struct {
     double            *sorted;      /* room for all samples of a window */
     size_t             nsorted;
 
+    /*
+     * Of a series that has histograms: h by sample, NULL for a float; and
+     * whether the counter was reset before a sample, once that was asked
+     */
+    const phr_hist_t *const  *h;
+    size_t             n;           /* samples of the series */
+    size_t             nhists;      /* in the window */
+    uint8_t           *was_reset;
+    size_t             nwas_reset;
+    int64_t           *float_t;     /* room for the floats of a window */
+    double            *float_v;
+    size_t             nfloats;
+
     unsigned           anchored:1;
     unsigned           smoothed:1;
+    unsigned           any_float:1; /* a result came of floats */
     int                rc;          /* set by a kernel that fails */
 } phr_window_t;
 
@@ -91,8 +109,13 @@ typedef struct {
 /* the value at a step, or phr_no_sample() */
 typedef double (*phr_kernel_pt)(phr_window_t *w);
 
+/*
+ * hist is called for windows with histograms; without it these are left out,
+ * and the query is told if there are floats beside them.
+ */
 typedef struct {
     phr_kernel_pt  kernel;
+    phr_kernel_pt  hist;
     unsigned       keep_name:1;     /* the result is a sample of the series */
     unsigned       resets:1;        /* wants the resets */
     unsigned       counter:1;       /* says so if it is none by its name */
@@ -101,6 +124,26 @@ typedef struct {
 } phr_range_fn_t;
 
 int phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn);
+
+/* func_native.c: windows of series that have histograms */
+int phr_window_native_init(phr_window_t *w);
+void phr_window_native_free(phr_window_t *w);
+double phr_window_native(phr_window_t *w, const phr_range_fn_t *fn);
+
+double phr_native_sum_kernel(phr_window_t *w);
+double phr_native_avg_kernel(phr_window_t *w);
+double phr_native_first_kernel(phr_window_t *w);
+double phr_native_last_kernel(phr_window_t *w);
+double phr_native_rate_kernel(phr_window_t *w);
+double phr_native_increase_kernel(phr_window_t *w);
+double phr_native_delta_kernel(phr_window_t *w);
+double phr_native_irate_kernel(phr_window_t *w);
+double phr_native_idelta_kernel(phr_window_t *w);
+double phr_native_resets_kernel(phr_window_t *w);
+double phr_native_changes_kernel(phr_window_t *w);
+
+/* of func_rate.c; 0 if no sample is within the range */
+int phr_rate_anchor(phr_window_t *w, size_t *first);
 
 /* the window's samples, copied for sorting; NULL if memory is gone */
 double *phr_window_copy(phr_window_t *w);

@@ -31,6 +31,7 @@ typedef struct {
 
 typedef struct {
     phr_value_t    in;
+    phr_value_t    native;      /* histograms alone */
     phr_classic_t    *hists;
     size_t         n;
     phr_bucket_t  *buckets;     /* room for those of any histogram */
@@ -39,6 +40,19 @@ typedef struct {
 
 static int phr_classic_init(phr_eval_t *ev, const phr_node_t *arg,
     const phr_grid_t *g, phr_classics_t *h);
+static int phr_classic_split(phr_eval_t *ev, const phr_grid_t *g,
+    phr_classics_t *h);
+static int phr_classic_conflicts(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, phr_classics_t *h);
+static int phr_native_numbers(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, const phr_column_t *c, const double *q,
+    const double *lower, const double *upper, double *v);
+static int phr_native_columns(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, const phr_classics_t *h, const double *q,
+    const double *lower, const double *upper, phr_value_t *out);
+static int phr_classic_label(phr_eval_t *ev, const phr_node_t *call,
+    const phr_grid_t *g, const double *q, phr_labels_t from, const double *v,
+    phr_collect_t *collect);
 static int phr_classic_bounds(phr_eval_t *ev, const phr_node_t *arg,
     phr_classics_t *h, double *upper, uint32_t *ids);
 static int phr_classic_bad_label(phr_eval_t *ev, const phr_node_t *arg,
@@ -67,6 +81,11 @@ phr_fn_histogram_quantile(PHR_FN_PARAMS)
 
     if (rc == PHR_OK) {
         rc = phr_classic_init(ev, phr_fn_arg(call, 1), g, &h);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_native_columns(ev, phr_fn_arg(call, 1), g, &h, q, NULL,
+                                NULL, out);
     }
 
     if (rc < 0) {
@@ -120,12 +139,11 @@ phr_fn_histogram_quantiles(PHR_FN_PARAMS)
 {
     int                   rc;
     double               *q, *v;
-    size_t                i, k, step;
-    phr_str_t             text;
-    phr_classics_t           h;
+    size_t                i, k;
     phr_labels_t          labels;
     phr_collect_t         collect;
-    phr_labels_builder_t  b;
+    phr_classics_t        h;
+    const phr_classic_t  *hist;
 
     rc = phr_classic_init(ev, phr_fn_arg(call, 0), g, &h);
     if (rc == PHR_OK) {
@@ -138,40 +156,71 @@ phr_fn_histogram_quantiles(PHR_FN_PARAMS)
             rc = phr_classic_check_quantile(ev, phr_fn_arg(call, k), g, q);
         }
 
-        for (i = 0; rc == PHR_OK && i < h.n; i++) {
+        for (i = 0; rc == PHR_OK && i < h.native.n + h.n; i++) {
             v = phr_col_create(ev->arena, g->n);
             if (v == NULL) {
                 return phr_eval_nomem(ev);
             }
 
-            rc = phr_classic_quantile(ev, phr_fn_arg(call, 0), g, &h,
-                                   &h.hists[i], q, v);
+            if (i < h.native.n) {
+                labels = h.native.cols[i].labels;
+                rc = phr_native_numbers(ev, phr_fn_arg(call, 0), g,
+                                        &h.native.cols[i], q, NULL, NULL, v);
 
-            /* the label follows the quantile, which may change */
+            } else {
+                hist = &h.hists[i - h.native.n];
+                labels = hist->labels;
+                rc = phr_classic_quantile(ev, phr_fn_arg(call, 0), g, &h,
+                                          hist, q, v);
+            }
 
-            for (step = 0; rc == PHR_OK && step < g->n; step++) {
-                if (phr_is_stale(v[step])) {
-                    continue;
-                }
-
-                rc = phr_classic_quantile_text(ev, q[step], &text);
-                if (rc < 0) {
-                    break;
-                }
-
-                phr_labels_builder_init(&b, ev->arena, h.hists[i].labels);
-                phr_labels_builder_set(&b, phr_fn_string(call, 1), text);
-
-                rc = phr_labels_build(&b, &labels);
-                if (rc == PHR_OK) {
-                    rc = phr_collect_sample(&collect, labels, step, v[step],
-                                            1, ev->err);
-                }
+            if (rc == PHR_OK) {
+                rc = phr_classic_label(ev, call, g, q, labels, v, &collect);
             }
         }
     }
 
     return rc;
+}
+
+
+/* samples with their quantile as a label, which may change from step to step */
+static int
+phr_classic_label(phr_eval_t *ev, const phr_node_t *call,
+    const phr_grid_t *g, const double *q, phr_labels_t from, const double *v,
+    phr_collect_t *collect)
+{
+    int                   rc;
+    size_t                step;
+    phr_str_t             text;
+    phr_labels_t          labels;
+    phr_labels_builder_t  b;
+
+    for (step = 0; step < g->n; step++) {
+        if (phr_is_stale(v[step])) {
+            continue;
+        }
+
+        rc = phr_classic_quantile_text(ev, q[step], &text);
+        if (rc < 0) {
+            return rc;
+        }
+
+        phr_labels_builder_init(&b, ev->arena, from);
+        phr_labels_builder_set(&b, phr_fn_string(call, 1), text);
+
+        rc = phr_labels_build(&b, &labels);
+        if (rc == PHR_OK) {
+            rc = phr_collect_sample(collect, labels, step, v[step], 1,
+                                    ev->err);
+        }
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
 }
 
 
@@ -190,6 +239,11 @@ phr_fn_histogram_fraction(PHR_FN_PARAMS)
 
     if (rc == PHR_OK) {
         rc = phr_classic_init(ev, phr_fn_arg(call, 2), g, &h);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_native_columns(ev, phr_fn_arg(call, 2), g, &h, NULL, lower,
+                                upper, out);
     }
 
     if (rc < 0) {
@@ -224,15 +278,97 @@ phr_fn_histogram_fraction(PHR_FN_PARAMS)
 }
 
 
-/* of native histograms only: there are none among floats */
+/* a number of each native histogram, nothing of floats */
 static int
-phr_classic_none(PHR_FN_PARAMS)
+phr_classic_map(PHR_FN_PARAMS,
+    int (*f)(phr_eval_t *ev, const phr_hist_t *h, double *v))
+{
+    int                rc, resets;
+    size_t             i, step;
+    phr_column_t      *c;
+    const phr_hist_t  *h;
+
+    resets = ev->resets;
+    ev->resets = resets == 0 ? 1 : resets;
+    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
+    ev->resets = resets;
+
+    if (rc < 0 || ev->nhists == 0) {
+        out->n = 0;
+        return rc;
+    }
+
+    for (i = 0; i < out->n; i++) {
+        c = &out->cols[i];
+        c->drop_name = 1;
+
+        for (step = 0; step < g->n; step++) {
+            h = phr_eval_hist(ev, c->v[step]);
+
+            if (h == NULL) {
+                phr_col_clear(c, step);
+                continue;
+            }
+
+            rc = f(ev, h, &c->v[step]);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+
+        rc = phr_eval_poll(ev);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    phr_value_compact(out, g->n);
+
+    return PHR_OK;
+}
+
+
+static int
+phr_native_get_count(phr_eval_t *ev, const phr_hist_t *h, double *v)
+{
+    *v = h->count;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_native_get_sum(phr_eval_t *ev, const phr_hist_t *h, double *v)
+{
+    *v = h->sum;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_native_get_avg(phr_eval_t *ev, const phr_hist_t *h, double *v)
+{
+    *v = h->sum / h->count;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_native_get_stdvar(phr_eval_t *ev, const phr_hist_t *h, double *v)
+{
+    return phr_native_variance(&ev->room, h, v);
+}
+
+
+static int
+phr_native_get_stddev(phr_eval_t *ev, const phr_hist_t *h, double *v)
 {
     int  rc;
 
-    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
-
-    out->n = 0;
+    rc = phr_native_variance(&ev->room, h, v);
+    *v = sqrt(*v);
 
     return rc;
 }
@@ -241,35 +377,35 @@ phr_classic_none(PHR_FN_PARAMS)
 int
 phr_fn_histogram_count(PHR_FN_PARAMS)
 {
-    return phr_classic_none(ev, call, g, out);
+    return phr_classic_map(ev, call, g, out, phr_native_get_count);
 }
 
 
 int
 phr_fn_histogram_sum(PHR_FN_PARAMS)
 {
-    return phr_classic_none(ev, call, g, out);
+    return phr_classic_map(ev, call, g, out, phr_native_get_sum);
 }
 
 
 int
 phr_fn_histogram_avg(PHR_FN_PARAMS)
 {
-    return phr_classic_none(ev, call, g, out);
+    return phr_classic_map(ev, call, g, out, phr_native_get_avg);
 }
 
 
 int
 phr_fn_histogram_stddev(PHR_FN_PARAMS)
 {
-    return phr_classic_none(ev, call, g, out);
+    return phr_classic_map(ev, call, g, out, phr_native_get_stddev);
 }
 
 
 int
 phr_fn_histogram_stdvar(PHR_FN_PARAMS)
 {
-    return phr_classic_none(ev, call, g, out);
+    return phr_classic_map(ev, call, g, out, phr_native_get_stdvar);
 }
 
 
@@ -293,7 +429,7 @@ static int
 phr_classic_init(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
     phr_classics_t *h)
 {
-    int           rc;
+    int           rc, resets;
     double       *upper;
     size_t        i, largest;
     uint32_t     *ids;
@@ -302,7 +438,15 @@ phr_classic_init(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
 
     memset(h, 0, sizeof(*h));
 
+    resets = ev->resets;
+    ev->resets = -1;
     rc = phr_eval_node(ev, arg, g, &h->in);
+    ev->resets = resets;
+
+    if (rc == PHR_OK && ev->nhists != 0) {
+        rc = phr_classic_split(ev, g, h);
+    }
+
     if (rc < 0) {
         return rc;
     }
@@ -346,7 +490,179 @@ phr_classic_init(phr_eval_t *ev, const phr_node_t *arg, const phr_grid_t *g,
     h->buckets = phr_arena_alloc(ev->arena,
                                  (largest + 1) * sizeof(phr_bucket_t));
 
-    return h->buckets == NULL ? phr_eval_nomem(ev) : PHR_OK;
+    if (h->buckets == NULL) {
+        return phr_eval_nomem(ev);
+    }
+
+    return h->native.n == 0 ? PHR_OK : phr_classic_conflicts(ev, arg, g, h);
+}
+
+
+/* moves native histograms from the columns into others */
+static int
+phr_classic_split(phr_eval_t *ev, const phr_grid_t *g, phr_classics_t *h)
+{
+    double        *v;
+    size_t         i, step;
+    phr_column_t  *c;
+
+    for (i = 0; i < h->in.n; i++) {
+        c = &h->in.cols[i];
+        v = NULL;
+
+        for (step = 0; step < g->n; step++) {
+            if (!phr_is_boxed(c->v[step])) {
+                continue;
+            }
+
+            if (v == NULL) {
+                v = phr_col_create(ev->arena, g->n);
+                if (v == NULL
+                    || phr_value_push(&h->native, ev->arena, c->labels, v, 1)
+                       == NULL)
+                {
+                    return phr_eval_nomem(ev);
+                }
+            }
+
+            v[step] = c->v[step];
+            phr_col_clear(c, step);
+        }
+    }
+
+    phr_value_compact(&h->in, g->n);
+
+    return PHR_OK;
+}
+
+
+/* where a histogram is there in both forms, neither counts */
+static int
+phr_classic_conflicts(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, phr_classics_t *h)
+{
+    int                   rc;
+    size_t                i, k, m, step;
+    phr_column_t         *c;
+    const phr_classic_t  *hist;
+
+    for (i = 0; i < h->native.n; i++) {
+        c = &h->native.cols[i];
+
+        for (k = 0; k < h->n; k++) {
+            if (phr_labels_cmp(h->hists[k].labels, c->labels) == 0) {
+                break;
+            }
+        }
+
+        for (step = 0; k < h->n && step < g->n; step++) {
+            hist = &h->hists[k];
+
+            if (!phr_col_has(c, step)
+                || phr_classic_gather(h, hist, step) == 0)
+            {
+                continue;
+            }
+
+            phr_col_clear(c, step);
+
+            for (m = 0; m < hist->n; m++) {
+                phr_col_clear(&h->in.cols[hist->bounds[m].col], step);
+            }
+
+            rc = phr_eval_native_note(ev, PHR_NATIVE_NOTE_MIXED_CLASSIC,
+                                      arg->start,
+                                      phr_labels_get(c->labels,
+                                          phr_str_of(PHR_METRIC_NAME)));
+            if (rc < 0) {
+                return rc;
+            }
+        }
+
+        rc = phr_eval_poll(ev);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* q: quantiles; else the fractions between lower and upper, by step */
+static int
+phr_native_numbers(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, const phr_column_t *c, const double *q,
+    const double *lower, const double *upper, double *v)
+{
+    int                rc;
+    size_t             step;
+    unsigned           what;
+    phr_str_t          name;
+    phr_native_note_e  note;
+
+    name = phr_labels_get(c->labels, phr_str_of(PHR_METRIC_NAME));
+
+    for (step = 0; step < g->n; step++) {
+        if (!phr_col_has(c, step)) {
+            continue;
+        }
+
+        if (q != NULL) {
+            rc = phr_native_quantile(&ev->room,
+                                     phr_eval_hist(ev, c->v[step]), q[step],
+                                     &v[step], &what);
+            note = what & PHR_NATIVE_NAN_RESULT ? PHR_NATIVE_NOTE_NAN_RESULT
+                                                : PHR_NATIVE_NOTE_NAN_SKEW;
+
+        } else {
+            rc = phr_native_fraction(&ev->room,
+                                     phr_eval_hist(ev, c->v[step]),
+                                     lower[step], upper[step], &v[step],
+                                     &what);
+            note = PHR_NATIVE_NOTE_NAN_FRACTION;
+        }
+
+        if (rc == PHR_OK && what != 0) {
+            rc = phr_eval_native_note(ev, note, arg->start, name);
+        }
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return phr_eval_poll(ev);
+}
+
+
+/* the same for all native histograms, as columns of out */
+static int
+phr_native_columns(phr_eval_t *ev, const phr_node_t *arg,
+    const phr_grid_t *g, const phr_classics_t *h, const double *q,
+    const double *lower, const double *upper, phr_value_t *out)
+{
+    int      rc;
+    double  *v;
+    size_t   i;
+
+    for (i = 0; i < h->native.n; i++) {
+        v = phr_col_create(ev->arena, g->n);
+        if (v == NULL
+            || phr_value_push(out, ev->arena, h->native.cols[i].labels, v, 1)
+               == NULL)
+        {
+            return phr_eval_nomem(ev);
+        }
+
+        rc = phr_native_numbers(ev, arg, g, &h->native.cols[i], q, lower,
+                                upper, v);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
 }
 
 

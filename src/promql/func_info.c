@@ -415,6 +415,11 @@ phr_info_add(phr_info_t *info, const phr_series_t *s)
             && s->t_ms[j - 1] > phr_time_sub(ref,
                                              info->ev->query->lookback_ms))
         {
+            if (s->h != NULL && s->h[j - 1] != NULL) {
+                return phr_err_set(info->ev->err, PHR_EEXEC,
+                                   "info sample should be float");
+            }
+
             t[i] = s->t_ms[j - 1];
         }
     }

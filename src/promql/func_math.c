@@ -93,7 +93,7 @@ phr_fn_round(PHR_FN_PARAMS)
 
     nearest = NULL;
 
-    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
+    rc = phr_fn_floats(ev, phr_fn_arg(call, 0), g, out);
     if (rc == PHR_OK && call->u.call.nargs > 1) {
         rc = phr_eval_scalar(ev, phr_fn_arg(call, 1), g, &nearest);
     }
@@ -153,7 +153,7 @@ phr_math_clamp(PHR_FN_PARAMS, const phr_node_t *lowest,
     lo = NULL;
     hi = NULL;
 
-    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
+    rc = phr_fn_floats(ev, phr_fn_arg(call, 0), g, out);
 
     if (rc == PHR_OK && lowest != NULL) {
         rc = phr_eval_scalar(ev, lowest, g, &lo);
@@ -251,7 +251,7 @@ phr_fn_scalar(PHR_FN_PARAMS)
     size_t       i, j, found;
     phr_value_t  in;
 
-    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, &in);
+    rc = phr_fn_floats(ev, phr_fn_arg(call, 0), g, &in);
     if (rc < 0) {
         return rc;
     }

@@ -38,13 +38,14 @@ static void phr_range_regress(phr_window_t *w, int64_t t_ms, double *slope,
 
 
 /* a function whose only particulars are its kernel and who keeps the name */
-#define PHR_RANGE_FUNCTION(name, kernel_, keeps_name)                         \
+#define PHR_RANGE_FUNCTION(name, kernel_, hist_, keeps_name)                  \
                                                                               \
 int                                                                           \
 phr_fn_##name(PHR_FN_PARAMS)                                                  \
 {                                                                             \
     static const phr_range_fn_t  fn = {                                       \
         .kernel = kernel_,                                                    \
+        .hist = hist_,                                                        \
         .keep_name = keeps_name,                                              \
     };                                                                        \
                                                                               \
@@ -52,25 +53,28 @@ phr_fn_##name(PHR_FN_PARAMS)                                                  \
 }
 
 
-PHR_RANGE_FUNCTION(sum_over_time, phr_range_sum, 0)
-PHR_RANGE_FUNCTION(avg_over_time, phr_range_avg, 0)
-PHR_RANGE_FUNCTION(count_over_time, phr_range_count, 0)
-PHR_RANGE_FUNCTION(first_over_time, phr_range_first, 1)
-PHR_RANGE_FUNCTION(last_over_time, phr_range_last, 1)
-PHR_RANGE_FUNCTION(present_over_time, phr_range_one, 0)
-PHR_RANGE_FUNCTION(max_over_time, phr_range_max, 0)
-PHR_RANGE_FUNCTION(min_over_time, phr_range_min, 0)
-PHR_RANGE_FUNCTION(mad_over_time, phr_range_mad, 0)
-PHR_RANGE_FUNCTION(stddev_over_time, phr_range_stddev, 0)
-PHR_RANGE_FUNCTION(stdvar_over_time, phr_range_stdvar, 0)
-PHR_RANGE_FUNCTION(quantile_over_time, phr_range_quantile, 0)
-PHR_RANGE_FUNCTION(ts_of_first_over_time, phr_range_ts_of_first, 0)
-PHR_RANGE_FUNCTION(ts_of_last_over_time, phr_range_ts_of_last, 0)
-PHR_RANGE_FUNCTION(ts_of_max_over_time, phr_range_ts_of_max, 0)
-PHR_RANGE_FUNCTION(ts_of_min_over_time, phr_range_ts_of_min, 0)
-PHR_RANGE_FUNCTION(deriv, phr_range_deriv, 0)
-PHR_RANGE_FUNCTION(predict_linear, phr_range_predict, 0)
-PHR_RANGE_FUNCTION(double_exponential_smoothing, phr_range_smooth, 0)
+PHR_RANGE_FUNCTION(sum_over_time, phr_range_sum, phr_native_sum_kernel, 0)
+PHR_RANGE_FUNCTION(avg_over_time, phr_range_avg, phr_native_avg_kernel, 0)
+PHR_RANGE_FUNCTION(count_over_time, phr_range_count, phr_range_count, 0)
+PHR_RANGE_FUNCTION(first_over_time, phr_range_first,
+                   phr_native_first_kernel, 1)
+PHR_RANGE_FUNCTION(last_over_time, phr_range_last, phr_native_last_kernel, 1)
+PHR_RANGE_FUNCTION(present_over_time, phr_range_one, phr_range_one, 0)
+PHR_RANGE_FUNCTION(max_over_time, phr_range_max, NULL, 0)
+PHR_RANGE_FUNCTION(min_over_time, phr_range_min, NULL, 0)
+PHR_RANGE_FUNCTION(mad_over_time, phr_range_mad, NULL, 0)
+PHR_RANGE_FUNCTION(stddev_over_time, phr_range_stddev, NULL, 0)
+PHR_RANGE_FUNCTION(stdvar_over_time, phr_range_stdvar, NULL, 0)
+PHR_RANGE_FUNCTION(quantile_over_time, phr_range_quantile, NULL, 0)
+PHR_RANGE_FUNCTION(ts_of_first_over_time, phr_range_ts_of_first,
+                   phr_range_ts_of_first, 0)
+PHR_RANGE_FUNCTION(ts_of_last_over_time, phr_range_ts_of_last,
+                   phr_range_ts_of_last, 0)
+PHR_RANGE_FUNCTION(ts_of_max_over_time, phr_range_ts_of_max, NULL, 0)
+PHR_RANGE_FUNCTION(ts_of_min_over_time, phr_range_ts_of_min, NULL, 0)
+PHR_RANGE_FUNCTION(deriv, phr_range_deriv, NULL, 0)
+PHR_RANGE_FUNCTION(predict_linear, phr_range_predict, NULL, 0)
+PHR_RANGE_FUNCTION(double_exponential_smoothing, phr_range_smooth, NULL, 0)
 
 
 static double
@@ -453,7 +457,10 @@ phr_fn_absent_over_time(PHR_FN_PARAMS)
     phr_value_t   in;
     phr_labels_t  labels;
 
-    static const phr_range_fn_t  fn = { .kernel = phr_range_absent };
+    static const phr_range_fn_t  fn = {
+        .kernel = phr_range_absent,
+        .hist = phr_range_absent,
+    };
 
     rc = phr_fn_windows(ev, call, g, &in, &fn);
     if (rc < 0) {

@@ -18,7 +18,6 @@ static double phr_irate_kernel(phr_window_t *w);
 static double phr_idelta_kernel(phr_window_t *w);
 static double phr_resets_kernel(phr_window_t *w);
 static double phr_changes_kernel(phr_window_t *w);
-static int phr_rate_anchor(phr_window_t *w, size_t *first);
 
 
 int
@@ -26,6 +25,7 @@ phr_fn_rate(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_rate_kernel,
+        .hist = phr_native_rate_kernel,
         .resets = 1,
         .counter = 1,
         .anchored = 1,
@@ -41,6 +41,7 @@ phr_fn_increase(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_increase_kernel,
+        .hist = phr_native_increase_kernel,
         .resets = 1,
         .counter = 1,
         .anchored = 1,
@@ -56,6 +57,7 @@ phr_fn_delta(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_delta_kernel,
+        .hist = phr_native_delta_kernel,
         .anchored = 1,
         .smoothed = 1,
     };
@@ -67,7 +69,10 @@ phr_fn_delta(PHR_FN_PARAMS)
 int
 phr_fn_irate(PHR_FN_PARAMS)
 {
-    static const phr_range_fn_t  fn = { .kernel = phr_irate_kernel };
+    static const phr_range_fn_t  fn = {
+        .kernel = phr_irate_kernel,
+        .hist = phr_native_irate_kernel,
+    };
 
     return phr_fn_windows(ev, call, g, out, &fn);
 }
@@ -76,7 +81,10 @@ phr_fn_irate(PHR_FN_PARAMS)
 int
 phr_fn_idelta(PHR_FN_PARAMS)
 {
-    static const phr_range_fn_t  fn = { .kernel = phr_idelta_kernel };
+    static const phr_range_fn_t  fn = {
+        .kernel = phr_idelta_kernel,
+        .hist = phr_native_idelta_kernel,
+    };
 
     return phr_fn_windows(ev, call, g, out, &fn);
 }
@@ -87,6 +95,7 @@ phr_fn_resets(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_resets_kernel,
+        .hist = phr_native_resets_kernel,
         .resets = 1,
         .anchored = 1,
     };
@@ -100,6 +109,7 @@ phr_fn_changes(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_changes_kernel,
+        .hist = phr_native_changes_kernel,
         .anchored = 1,
     };
 
@@ -315,7 +325,7 @@ phr_idelta_kernel(phr_window_t *w)
  * With "anchored" the window begins at the last sample that is not within
  * the range.  0 if no sample is within it.
  */
-static int
+int
 phr_rate_anchor(phr_window_t *w, size_t *first)
 {
     size_t  i;

@@ -69,6 +69,10 @@ phr_fn_sorted(PHR_FN_PARAMS, int sign,
         return rc;
     }
 
+    if (cmp == phr_sort_by_value && ev->nhists != 0) {
+        phr_eval_drop_all_hists(ev, out, g->n);
+    }
+
     if (g->n > 1) {
         rc = phr_annotate(&ev->notes, ev->arena, PHR_NOTE_WARNING,
                           call->start,

@@ -138,7 +138,7 @@ phr_fn_date(PHR_FN_PARAMS, double (*part)(const phr_date_t *d))
         return phr_fn_no_labels(ev, v, PHR_TYPE_VECTOR, out);
     }
 
-    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
+    rc = phr_fn_floats(ev, phr_fn_arg(call, 0), g, out);
     if (rc < 0) {
         return rc;
     }

@@ -81,12 +81,17 @@ typedef struct {
     const int64_t   *t_ms;
     const double    *v;
     size_t           n;
+
+    /* NULL, or for each sample NULL or its histogram; v is its sum then */
+    const phr_hist_t *const  *h;
 } phr_result_series_t;
 
 typedef struct {
     phr_labels_t  labels;
     int64_t       t_ms;
-    double        v;
+    double        v;                        /* of a histogram, its sum */
+
+    const phr_hist_t  *h;                   /* NULL: a float */
 } phr_result_sample_t;
 
 typedef struct {

@@ -81,6 +81,29 @@ phr_grid_last(const phr_grid_t *g)
 }
 
 
+/*
+ * A histogram in a column: another signaling NaN, whose low half is its
+ * number in the table of the evaluator (promql/eval_native.c).  Copying,
+ * merging and choosing samples need not know; whoever computes asks for it.
+ * Floats with such bits are made quiet where they come from storage.
+ */
+#define PHR_BOX_BITS  0x7ff40000ULL
+
+static inline int
+phr_is_boxed(double v)
+{
+    return phr_double_bits(v) >> 32 == PHR_BOX_BITS;
+}
+
+
+/* any signaling NaN: a stale marker, or what must not come from storage */
+static inline int
+phr_is_signaling(double v)
+{
+    return phr_double_bits(v) - 0x7ff0000000000001ULL < 0x7ffffffffffffULL;
+}
+
+
 /* how many of n steps have a sample */
 size_t phr_col_count(const double *v, size_t n);
 

@@ -297,10 +297,11 @@ phr_group_finish(phr_rule_eval_t *e, int rc, const phr_err_t *err,
 static int
 phr_group_add_stale(phr_rule_eval_t *e, phr_err_t *err)
 {
-    size_t         i, n;
-    double        *v;
-    phr_rule_t    *r;
-    phr_labels_t  *sorted, *labels;
+    size_t              i, n;
+    double             *v;
+    phr_rule_t         *r;
+    phr_labels_t       *sorted, *labels;
+    const phr_hist_t  **h;
 
     r = e->rule;
     n = e->n + r->nseries;
@@ -308,9 +309,12 @@ phr_group_add_stale(phr_rule_eval_t *e, phr_err_t *err)
     labels = phr_arena_alloc(e->arena, (n + 1) * sizeof(phr_labels_t));
     sorted = phr_arena_alloc(e->arena, (e->n + 1) * sizeof(phr_labels_t));
     v = phr_arena_alloc(e->arena, (n + 1) * sizeof(double));
+    h = phr_arena_calloc(e->arena, n + 1, sizeof(phr_hist_t *));
     e->status = phr_arena_calloc(e->arena, n + 1, 1);
 
-    if (labels == NULL || sorted == NULL || v == NULL || e->status == NULL) {
+    if (labels == NULL || sorted == NULL || v == NULL || h == NULL
+        || e->status == NULL)
+    {
         return phr_err_set(err, phr_arena_rc(e->arena),
                            "no memory for the samples of a rule");
     }
@@ -319,6 +323,12 @@ phr_group_add_stale(phr_rule_eval_t *e, phr_err_t *err)
         memcpy(sorted, e->labels, e->n * sizeof(phr_labels_t));
         memcpy(labels, e->labels, e->n * sizeof(phr_labels_t));
         memcpy(v, e->v, e->n * sizeof(double));
+
+        if (e->h != NULL) {
+            memcpy(h, e->h, e->n * sizeof(phr_hist_t *));
+            e->h = h;
+        }
+
         qsort(sorted, e->n, sizeof(phr_labels_t), phr_rule_labels_order);
     }
 
@@ -359,6 +369,7 @@ phr_group_write(phr_rule_eval_t *e, phr_err_t *err)
     w.t_ms = e->sample_ms;
     w.labels = e->labels;
     w.v = e->v;
+    w.h = e->h;
     w.n = e->nall;
     w.status = e->status;
     w.records = e->records;

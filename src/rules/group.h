@@ -56,6 +56,7 @@ typedef struct {
     int64_t                   t_ms;
     const phr_labels_t       *labels;
     const double             *v;
+    const phr_hist_t        **h;        /* see phr_batch_t; may be NULL */
     size_t                    n;
     int8_t                   *status;   /* of each sample, see phr_batch_t */
     const phr_rule_record_t  *records;  /* in space PHR_KV_RULES */

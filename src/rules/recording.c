@@ -43,6 +43,19 @@ phr_recording_eval(phr_rule_eval_t *e, phr_err_t *err)
         }
 
         e->v[i] = e->in[i].v;
+
+        if (e->in[i].h == NULL) {
+            continue;
+        }
+
+        if (e->h == NULL) {
+            e->h = phr_arena_calloc(e->arena, e->nin, sizeof(phr_hist_t *));
+            if (e->h == NULL) {
+                goto failed;
+            }
+        }
+
+        e->h[i] = e->in[i].h;
     }
 
     e->n = e->nin;

@@ -69,6 +69,7 @@ typedef struct {
     /* what is written; the first n are results, the rest stale markers */
     phr_labels_t           *labels;
     double                 *v;
+    const phr_hist_t      **h;          /* NULL: there are only floats */
     int8_t                 *status;
     size_t                  n;
     size_t                  nall;

@@ -407,6 +407,32 @@ phr_memstore_select(phr_querier_t *q, const phr_matcher_t *m, size_t n,
 }
 
 
+/* what is known of resets, by all samples of the series */
+static int
+phr_memstore_hints(phr_memset_t *ms, const phr_memseries_t *s, size_t lo)
+{
+    size_t       i;
+    phr_hist_t  *h;
+
+    for (i = lo; s->nhists != 0 && i < s->n && i - lo < ms->nbuf; i++) {
+        if (s->h[i] == NULL) {
+            continue;
+        }
+
+        h = phr_arena_alloc(ms->arena, sizeof(phr_hist_t));
+        if (h == NULL) {
+            return PHR_ENOMEM;
+        }
+
+        *h = *s->h[i];
+        h->hint = phr_hist_hint_after(h, i > 0 ? s->h[i - 1] : NULL);
+        ms->h[i - lo] = h;
+    }
+
+    return PHR_OK;
+}
+
+
 static int
 phr_memstore_next(phr_series_set_t *set, phr_series_t *series,
     phr_err_t *err)
@@ -461,6 +487,11 @@ phr_memstore_next(phr_series_set_t *set, phr_series_t *series,
         memcpy(ms->t_ms, &s->t_ms[lo], series->n * sizeof(int64_t));
         memcpy(ms->v, &s->v[lo], series->n * sizeof(double));
         memcpy(ms->h, &s->h[lo], series->n * sizeof(phr_hist_t *));
+
+        if (phr_memstore_hints(ms, s, lo) != PHR_OK) {
+            return phr_err_set(err, phr_arena_rc(ms->arena),
+                               "no memory for histograms");
+        }
     }
 
     series->t_ms = ms->t_ms;

@@ -5,8 +5,8 @@
  * against the evaluator.  Each instant query also runs with all selectors
  * pinned by "@" at other times, and as the middle of a range query.
  *
- * PHAROS_PROMQLTEST names another directory of scripts.  What needs native
- * histograms or start timestamps may fail there and counts as skipped.
+ * PHAROS_PROMQLTEST names another directory of scripts.  What needs start
+ * timestamps may fail there and counts as skipped.
  */
 
 #include <dirent.h>
@@ -142,6 +142,55 @@ script_expected(script_t *s, phr_labels_t labels, size_t *place)
 
 
 static int
+script_equal(const script_value_t *want, double v, const phr_hist_t *h)
+{
+    if (want->h == NULL || h == NULL) {
+        return want->h == h && phr_almost_equal(want->v, v, SCRIPT_EPSILON);
+    }
+
+    return nhist_equal(want->h, h, want->has_hint, SCRIPT_EPSILON);
+}
+
+
+static void
+script_value_text(phr_buf_t *b, double v, const phr_hist_t *h)
+{
+    phr_native_room_t  room;
+
+    if (h == NULL) {
+        phr_number_format(b, v);
+        return;
+    }
+
+    memset(&room, 0, sizeof(room));
+    room.arena = phr_arena_create(0);
+    phr_native_text(&room, h, b);
+    phr_buf_printf(b, " schema %d hint %d zero %g", (int) h->schema,
+                   h->hint, h->zero_threshold);
+    phr_arena_destroy(room.arena);
+}
+
+
+static int
+script_differs(script_t *s, const char *series, int64_t t,
+    const script_value_t *want, double v, const phr_hist_t *h)
+{
+    phr_buf_t  one, two;
+
+    phr_buf_init(&one, 0);
+    phr_buf_init(&two, 0);
+    script_value_text(&one, v, h);
+    script_value_text(&two, want->v, want->h);
+    script_fail(s, "%s at %lld is %s, expected %s", series, (long long) t,
+                phr_buf_cstr(&one), phr_buf_cstr(&two));
+    phr_buf_free(&one);
+    phr_buf_free(&two);
+
+    return PHR_ERROR;
+}
+
+
+static int
 script_check_vector(script_t *s, const phr_result_sample_t *samples,
     size_t n, int ordered)
 {
@@ -173,14 +222,17 @@ script_check_vector(script_t *s, const phr_result_sample_t *samples,
                                (int) i, (int) place);
         }
 
-        if (e->n == 0 || e->values[0].omitted
-            || !phr_almost_equal(e->values[0].v, samples[i].v,
-                                 SCRIPT_EPSILON))
-        {
-            return script_fail(s, "%s is %.17g, expected %.17g",
+        if (e->n == 0 || e->values[0].omitted) {
+            return script_fail(s, "%s is not expected",
                                script_labels_text(samples[i].labels, text,
-                                                  sizeof(text)),
-                               samples[i].v, e->n ? e->values[0].v : 0);
+                                                  sizeof(text)));
+        }
+
+        if (!script_equal(&e->values[0], samples[i].v, samples[i].h)) {
+            return script_differs(s, script_labels_text(samples[i].labels,
+                                                        text, sizeof(text)),
+                                  0, &e->values[0], samples[i].v,
+                                  samples[i].h);
         }
 
         seen[place] = 1;
@@ -256,11 +308,11 @@ script_check_matrix(script_t *s, const phr_result_t *r)
                                    (long long) t);
             }
 
-            if (!phr_almost_equal(got->v[k], e->values[j].v, SCRIPT_EPSILON))
+            if (!script_equal(&e->values[j], got->v[k],
+                              got->h ? got->h[k] : NULL))
             {
-                return script_fail(s, "%s at %lld is %.17g, expected %.17g",
-                                   text, (long long) t, got->v[k],
-                                   e->values[j].v);
+                return script_differs(s, text, t, &e->values[j], got->v[k],
+                                      got->h ? got->h[k] : NULL);
             }
 
             k++;
@@ -401,6 +453,7 @@ script_check_middle(script_t *s, phr_arena_t *a, phr_str_t expr, int64_t t,
         for (j = 0; j < r.series[i].n; j++) {
             if (r.series[i].t_ms[j] == t) {
                 samples[n].labels = r.series[i].labels;
+                samples[n].h = r.series[i].h ? r.series[i].h[j] : NULL;
                 samples[n++].v = r.series[i].v[j];
             }
         }
@@ -646,7 +699,7 @@ script_run_eval(script_t *s)
         }
     }
 
-    if (rc != PHR_OK && (s->tainted || ev->histogram)
+    if (rc != PHR_OK && s->tainted
         && getenv("PHAROS_PROMQLTEST") != NULL)
     {
         s->skipped++;
@@ -666,18 +719,38 @@ script_run_eval(script_t *s)
 
 
 static int
+script_load_value(script_t *s, phr_labels_t ls, int64_t t_ms,
+    const script_value_t *v)
+{
+    if (v->omitted) {
+        return PHR_OK;
+    }
+
+    if (v->h != NULL) {
+        return phr_memstore_add_hist(s->store, ls, t_ms, v->h);
+    }
+
+    return phr_memstore_add(s->store, ls, t_ms, v->v);
+}
+
+
+static int
 script_load(script_t *s, size_t *i)
 {
+    int              nhcb;
     size_t           k;
     int64_t          gap;
     const char      *p;
+    nhist_points_t   classic;
     script_series_t  series;
 
     p = s->lines[*i] + 4;
 
-    if (strncmp(p, "_with_nhcb", 10) == 0) {
+    memset(&classic, 0, sizeof(classic));
+    nhcb = strncmp(p, "_with_nhcb", 10) == 0;
+
+    if (nhcb) {
         p += 10;
-        s->tainted = 1;
     }
 
     if (script_duration(&p, &gap) != PHR_OK) {
@@ -700,20 +773,24 @@ script_load(script_t *s, size_t *i)
             return script_fail(s, "bad series: %s", p);
         }
 
-        s->tainted |= series.histogram;
-
         for (k = 0; k < series.n; k++) {
-            if (!series.values[k].omitted
-                && phr_memstore_add(s->store, series.labels,
-                                    (int64_t) k * gap, series.values[k].v)
-                   != PHR_OK)
+            if (script_load_value(s, series.labels, (int64_t) k * gap,
+                                  &series.values[k]) != PHR_OK)
             {
                 return script_fail(s, "out of memory");
+            }
+
+            if (nhcb && !series.values[k].omitted
+                && series.values[k].h == NULL)
+            {
+                nhist_add_point(s->arena, &classic, series.labels,
+                                (int64_t) k * gap, series.values[k].v);
             }
         }
     }
 
-    return PHR_OK;
+    return nhist_convert_all(s->arena, s->store, &classic) == PHR_OK
+           ? PHR_OK : script_fail(s, "bad classic histogram");
 }
 
 

@@ -57,7 +57,6 @@ typedef struct {
     int64_t           from_ms, to_ms, every_ms;
     script_series_t   series[512];
     size_t            nseries;
-    int               histogram;
 } script_eval_t;
 
 
@@ -310,7 +309,6 @@ script_parse_eval(script_t *s, size_t *i)
             return script_fail(s, "bad series: %s", line);
         }
 
-        ev->histogram |= series->histogram;
     }
 
     return PHR_OK;

@@ -5,7 +5,7 @@
  *
  *     name{label="value", ...}  1 2+3x4 _ _x2 stale NaN -Inf
  *
- * Native histograms, "{{...}}", are read over and remembered.
+ *     {{schema:1 sum:3 buckets:[1 2]}}+{{sum:1 buckets:[1]}}x4
  */
 
 #ifndef SERIES_H_INCLUDED
@@ -18,12 +18,15 @@
 #include "core/labels.h"
 #include "core/number.h"
 #include "core/time.h"
+#include "nhist.h"
 #include "promql/quote.h"
 
 
 typedef struct {
-    double  v;
-    int     omitted;
+    double             v;
+    int                omitted;
+    const phr_hist_t  *h;           /* NULL: a float */
+    int                has_hint;
 } script_value_t;
 
 
@@ -31,7 +34,6 @@ typedef struct {
     phr_labels_t     labels;
     script_value_t  *values;
     size_t           n;
-    int              histogram;     /* there is one among the values */
 } script_series_t;
 
 
@@ -192,6 +194,7 @@ script_push(phr_arena_t *a, script_series_t *s, double v, int omitted)
         }
     }
 
+    s->values[s->n].h = NULL;
     s->values[s->n].v = v;
     s->values[s->n++].omitted = omitted;
 
@@ -221,6 +224,47 @@ script_count(const char **p, long *n)
 
 
 static inline int
+script_histograms(phr_arena_t *a, const char **p, script_series_t *s)
+{
+    int          rc, minus, has_hint;
+    long         i, n;
+    phr_hist_t  *h, *step;
+
+    rc = nhist_parse(a, p, &h, &has_hint);
+    step = NULL;
+    minus = 0;
+    n = 0;
+
+    if (rc == PHR_OK && (**p == '+' || **p == '-')) {
+        minus = *(*p)++ == '-';
+        rc = nhist_parse(a, p, &step, &has_hint);
+    }
+
+    if (rc == PHR_OK && (**p == 'x' || step != NULL)) {
+        rc = script_count(p, &n);
+    }
+
+    for (i = 0; i <= n && rc == PHR_OK; i++) {
+        if (i != 0 && step != NULL) {
+            rc = nhist_step(a, h, step, minus, &h);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+
+        rc = script_push(a, s, h->sum, 0);
+
+        if (rc == PHR_OK) {
+            s->values[s->n - 1].h = h;
+            s->values[s->n - 1].has_hint = has_hint;
+        }
+    }
+
+    return rc;
+}
+
+
+static inline int
 script_item(phr_arena_t *a, const char **p, script_series_t *s)
 {
     int     rc;
@@ -228,20 +272,7 @@ script_item(phr_arena_t *a, const char **p, script_series_t *s)
     double  v, step;
 
     if (strncmp(*p, "{{", 2) == 0) {
-        const char  *end = strstr(*p, "}}");
-
-        if (end == NULL) {
-            return PHR_EPARSE;
-        }
-
-        s->histogram = 1;
-        *p = end + 2;
-
-        while (**p != '\0' && **p != ' ' && **p != '\t') {
-            *p = (**p == '{') ? strstr(*p, "}}") + 2 : *p + 1;
-        }
-
-        return script_push(a, s, 0, 1);
+        return script_histograms(a, p, s);
     }
 
     if (**p == '_') {
