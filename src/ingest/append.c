@@ -22,6 +22,9 @@
 /* texts that a target may leave behind before they are cleaned up */
 #define PHR_SCRAPE_SLACK       1000
 
+/* scrapes that are as predicted before the maps are given back */
+#define PHR_SCRAPE_QUIET       3
+
 /* scrapes between two looks for outdated metadata */
 #define PHR_SCRAPE_META_EACH   16
 
@@ -169,6 +172,8 @@ phr_scrape_configure(phr_scrape_t *s, const phr_scrape_options_t *o,
     s->o = to;
     s->conf = arena;
     s->text_map = map;
+    s->asleep = 0;
+    s->nquiet = 0;
     s->texts.nelts = 0;
     s->nlines = 0;
     s->has_source = 0;
@@ -701,5 +706,12 @@ phr_scrape_keep_answer(phr_scrape_pass_t *pass)
 
     if (s->iter % PHR_SCRAPE_META_EACH == 0) {
         phr_scrape_meta_purge(s);
+    }
+
+    if (pass->moved) {
+        s->nquiet = 0;
+
+    } else if (++s->nquiet == PHR_SCRAPE_QUIET) {
+        phr_scrape_sleep(s);
     }
 }

@@ -83,9 +83,11 @@ struct phr_scrape_s {
     unsigned               has_source:1;
     unsigned               has_timed_source:1;
     unsigned               sid_stale:1;     /* an id changed */
+    unsigned               asleep:1;        /* maps were given back */
     unsigned               recalled:1;      /* what is in the store */
 
     uint32_t               iter;        /* number of this scrape */
+    uint32_t               nquiet;      /* scrapes that asked no map */
 
     phr_map_t             *text_map;    /* -> index in texts, plus 1 */
     phr_array_t            texts;
@@ -170,6 +172,13 @@ int phr_scrape_recall(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
 /* removes the record */
 int phr_scrape_forgotten(phr_scrape_t *s, phr_appender_t *app,
     phr_err_t *err);
+
+/*
+ * Gives back the memory of the maps, half of what a target takes: while all
+ * lines are as predicted nobody asks them.  They are made anew, from the
+ * last good answer, when somebody does.
+ */
+void phr_scrape_sleep(phr_scrape_t *s);
 
 /* forgets texts and slots that nothing refers to */
 int phr_scrape_purge(phr_scrape_t *s);

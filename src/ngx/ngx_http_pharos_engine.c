@@ -14,6 +14,8 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include <malloc.h>
+
 #include "api/query_log.h"
 #include "core/number.h"
 #include "ngx/ngx_http_pharos_outbound.h"
@@ -32,6 +34,9 @@
 /* rows are looked through for what is due to be packed or dropped */
 #define NGX_HTTP_PHAROS_SEAL_MS        5000
 #define NGX_HTTP_PHAROS_RETAIN_MS      5000
+
+/* free pages between blocks that live go back to the system */
+#define NGX_HTTP_PHAROS_TRIM_MS        30000
 #define NGX_HTTP_PHAROS_FULL_MS        1000
 
 
@@ -60,6 +65,7 @@ typedef struct {
     int64_t                       sync_ms;
     int64_t                       seal_ms;
     int64_t                       retain_ms;
+    int64_t                       trim_ms;
     ngx_uint_t                    failing;   /* bits of outcomes */
 
     /* written by the writer thread, read by any */
@@ -384,6 +390,13 @@ ngx_http_pharos_engine_idle(void *data)
                                        ? NGX_HTTP_PHAROS_FULL_MS
                                        : NGX_HTTP_PHAROS_RETAIN_MS);
     }
+
+#if defined(__GLIBC__)
+    if (clock_ms >= engine.trim_ms) {
+        engine.trim_ms = clock_ms + NGX_HTTP_PHAROS_TRIM_MS;
+        (void) malloc_trim(0);
+    }
+#endif
 
     return PHR_OK;
 }

@@ -167,6 +167,49 @@ prediction(void)
 }
 
 
+/* after many scrapes alike, what was known by name is known again */
+
+static void
+asleep(void)
+{
+    int  i;
+
+    start();
+    begin();
+
+    body("a 1\nb 2\nc 3\n", "a 1|b 2|c 3|up 1|", "first");
+    body("a 1\nc 3\n", "a 1|b stale|c 3|up 1|", "one vanished");
+
+    for (i = 0; i < 6; i++) {
+        body("a 1\nc 3\n", "a 1|c 3|up 1|", "as before");
+    }
+
+    rec->series_calls = 0;
+    body("c 4\na 2\n", "a 2|c 4|up 1|", "another order");
+    is_int(rep.nadded, 0, "nothing is new");
+    is_int(rec->series_calls, 0, "nothing looked up");
+
+    for (i = 0; i < 6; i++) {
+        body("c 4\na 2\n", "a 2|c 4|up 1|", "as before");
+    }
+
+    body("b 5\nc 4\nd 1\na 2\n", "a 2|b 5|c 4|d 1|up 1|",
+         "one is back, and a new one");
+    is_int(rep.nadded, 2, "those two were looked up");
+
+    for (i = 0; i < 6; i++) {
+        body("b 5\nc 4\nd 1\na 2\n", "a 2|b 5|c 4|d 1|up 1|",
+             "as before");
+    }
+
+    body("a x\n", "a stale|b stale|c stale|d stale|up 0|", "a bad one");
+    body("d 1\na 2\n", "a 2|d 1|up 1|", "good again");
+    is_int(rep.nadded, 0, "nothing is new");
+
+    end();
+}
+
+
 static void
 failures(void)
 {
@@ -878,6 +921,7 @@ int
 main(void)
 {
     prediction();
+    asleep();
     failures();
     duplicates();
     expired();
