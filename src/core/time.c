@@ -20,6 +20,10 @@
 #define PHR_DAYS_TO_EPOCH    719468
 #define PHR_DAYS_PER_ERA     146097
 
+/* from the first day of the year -292277022399 to 1970, whole days */
+#define PHR_S_FROM_ZERO      UINT64_C(9223372028715321600)
+#define PHR_S_PER_D          86400
+
 
 typedef struct {
     char      text[3];
@@ -28,6 +32,7 @@ typedef struct {
 } phr_time_unit_t;
 
 
+static void phr_date_days(int64_t days, int64_t ms, phr_date_t *d);
 static int phr_digits(const char **p, const char *end, int n, int *v);
 static int phr_rfc3339_offset(const char **p, const char *end,
     int64_t *offset_ms);
@@ -250,7 +255,7 @@ phr_rfc3339_format(phr_buf_t *b, int64_t t_ms)
 void
 phr_date(int64_t t_ms, phr_date_t *d)
 {
-    int64_t  days, era, ms, in_era, year, in_year, m;
+    int64_t  days, ms;
 
     days = t_ms / PHR_MS_PER_D;
     ms = t_ms % PHR_MS_PER_D;
@@ -259,6 +264,30 @@ phr_date(int64_t t_ms, phr_date_t *d)
         ms += PHR_MS_PER_D;
         days--;
     }
+
+    phr_date_days(days, ms, d);
+}
+
+
+void
+phr_date_seconds(int64_t t_s, phr_date_t *d)
+{
+    uint64_t  s;
+
+    s = (uint64_t) t_s + PHR_S_FROM_ZERO;
+
+    phr_date_days((int64_t) (s / PHR_S_PER_D)
+                  - (int64_t) (PHR_S_FROM_ZERO / PHR_S_PER_D),
+                  (int64_t) (s % PHR_S_PER_D * 1000), d);
+}
+
+
+/* days since the epoch, milliseconds of the day */
+
+static void
+phr_date_days(int64_t days, int64_t ms, phr_date_t *d)
+{
+    int64_t  era, in_era, year, in_year, m;
 
     d->hour = (int) (ms / PHR_MS_PER_H);
     d->minute = (int) (ms / PHR_MS_PER_M % 60);

@@ -39,6 +39,12 @@ typedef struct {
 } phr_date_t;
 
 void phr_date(int64_t t_ms, phr_date_t *d);
+
+/*
+ * The same for seconds, of the whole range of int64_t: what lies before the
+ * year -292277022399 wraps around to the end, as in Go.
+ */
+void phr_date_seconds(int64_t t_s, phr_date_t *d);
 int phr_days_in_month(int64_t year, int month);
 
 /* the point in time of a date; only year .. ms are read */

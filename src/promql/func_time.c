@@ -7,8 +7,6 @@
 
 #include "promql/func.h"
 
-#include <math.h>
-
 #include "core/time.h"
 
 
@@ -98,20 +96,14 @@ phr_date_year(const phr_date_t *d)
 }
 
 
-/* seconds to milliseconds, cut to what the calendar can do */
+/*
+ * Prometheus converts with an instruction of amd64, for which all that is
+ * no int64_t is the lowest one.
+ */
 static int64_t
 phr_fn_seconds(double v)
 {
-    if (isnan(v)) {
-        return 0;
-    }
-
-    if (fabs(v) > 9e15) {
-        return v < 0 ? -INT64_C(9000000000000000000)
-                     : INT64_C(9000000000000000000);
-    }
-
-    return (int64_t) v * 1000;
+    return v >= -0x1p63 && v < 0x1p63 ? (int64_t) v : INT64_MIN;
 }
 
 
@@ -149,7 +141,7 @@ phr_fn_date(PHR_FN_PARAMS, double (*part)(const phr_date_t *d))
 
         for (j = 0; j < g->n; j++) {
             if (phr_col_has(c, j)) {
-                phr_date(phr_fn_seconds(c->v[j]), &d);
+                phr_date_seconds(phr_fn_seconds(c->v[j]), &d);
                 c->v[j] = part(&d);
             }
         }

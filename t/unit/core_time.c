@@ -79,6 +79,26 @@ dates(void)
 
     ok(good, "dates are those of the C library");
 
+    good = 1;
+
+    for (t = -67767000000000000; t < 67767000000000000; t += 77777777777777) {
+        gmtime_r(&t, &tm);
+        phr_date_seconds(t, &d);
+
+        good = good && d.year == tm.tm_year + (int64_t) 1900
+               && d.month == tm.tm_mon + 1 && d.day == tm.tm_mday
+               && d.hour == tm.tm_hour && d.minute == tm.tm_min
+               && d.second == tm.tm_sec && d.weekday == tm.tm_wday
+               && d.yearday == tm.tm_yday + 1;
+    }
+
+    ok(good, "and those of seconds");
+
+    phr_date_seconds(INT64_MIN, &d);
+    ok(d.year == INT64_C(292277026596) && d.month == 12 && d.day == 4
+       && d.hour == 15 && d.minute == 30 && d.second == 8 && d.weekday == 0,
+       "what is before the first year comes after the last");
+
     phr_date(INT64_MIN, &d);
     ok(phr_date_to_ms(&d) == INT64_MIN, "the first point in time");
     phr_date(INT64_MAX, &d);
