@@ -158,6 +158,14 @@ $(ACCEPT:%=accept-%): accept-%: module $(BUILD)/bench/fill
 	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) \
 	    PHAROS_FILL=$(BUILD_DIR)/bench/fill perl bench/$*.pl
 
+#: make bench-differ  random queries, answers beside those of prometheus:
+#:                    QUERIES=20000 SEED=N
+export QUERIES
+
+.PHONY: bench-differ
+bench-differ: module
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) perl bench/differ.pl
+
 #: make bench-query   queries side by side with prometheus: BUDGET=1.5
 #:                    KINDS=PATTERN QUERY_DATA=DIR
 export BUDGET KINDS QUERY_DATA
