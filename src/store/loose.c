@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "core/alloc.h"
 #include "store/bits.h"
 #include "store/series.h"
 
@@ -20,6 +21,9 @@
 #define PHR_LOOSE_SAMPLE_MAX   20
 
 
+static int phr_loose_merge(phr_loose_t *s, size_t n);
+static size_t phr_loose_run(const phr_loose_t *s, size_t i, size_t n);
+static inline int phr_loose_less(const phr_loose_t *a, const phr_loose_t *b);
 static int phr_loose_cmp(const void *a, const void *b);
 static int phr_loose_put(phr_store_t *st, const phr_loose_t *s, size_t n,
     size_t *done, phr_err_t *err);
@@ -34,9 +38,82 @@ phr_loose_sort(phr_loose_t *s, size_t n)
         /* void */
     }
 
-    if (i < n) {
+    if (i < n && phr_loose_merge(s, n) != PHR_OK) {
         qsort(s, n, sizeof(phr_loose_t), phr_loose_cmp);
     }
+}
+
+
+/*
+ * What is to be sorted is a few sorted runs: a request has the same series
+ * at some times, a seal has records.  They are merged, two and two.
+ */
+
+static int
+phr_loose_merge(phr_loose_t *s, size_t n)
+{
+    size_t        i, a, b, mid, end;
+    phr_loose_t  *from, *to, *room;
+
+    room = phr_malloc(n * sizeof(phr_loose_t));
+    if (room == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    from = s;
+    to = room;
+
+    while (phr_loose_run(from, 0, n) < n) {
+
+        for (i = 0; i < n; i = end) {
+            mid = phr_loose_run(from, i, n);
+            end = mid < n ? phr_loose_run(from, mid, n) : n;
+            a = i;
+            b = mid;
+
+            while (a < mid && b < end) {
+                to[i++] = phr_loose_less(&from[b], &from[a]) ? from[b++]
+                                                             : from[a++];
+            }
+
+            memcpy(&to[i], &from[a], (mid - a) * sizeof(phr_loose_t));
+            i += mid - a;
+            memcpy(&to[i], &from[b], (end - b) * sizeof(phr_loose_t));
+        }
+
+        to = from;
+        from = from == s ? room : s;
+    }
+
+    if (from != s) {
+        memcpy(s, from, n * sizeof(phr_loose_t));
+    }
+
+    phr_free(room);
+
+    return PHR_OK;
+}
+
+
+/* the end of the sorted run that begins at i */
+
+static size_t
+phr_loose_run(const phr_loose_t *s, size_t i, size_t n)
+{
+    for (i++; i < n && !phr_loose_less(&s[i], &s[i - 1]); i++) {
+        /* void */
+    }
+
+    return i;
+}
+
+
+/* equal ones stay in the order in which they came */
+
+static inline int
+phr_loose_less(const phr_loose_t *a, const phr_loose_t *b)
+{
+    return a->sid != b->sid ? a->sid < b->sid : a->t_ms < b->t_ms;
 }
 
 
