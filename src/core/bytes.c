@@ -301,12 +301,17 @@ phr_crc32c_soft(uint32_t crc, const uint8_t *p, size_t len)
 static inline uint64_t
 phr_xxh_le64(const uint8_t *p)
 {
-    int       i;
     uint64_t  v;
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(&v, p, sizeof(v));
+#else
+    int  i;
 
     for (v = 0, i = 7; i >= 0; i--) {
         v = v << 8 | p[i];
     }
+#endif
 
     return v;
 }
@@ -321,7 +326,7 @@ phr_xxh_round(uint64_t acc, uint64_t lane)
 }
 
 
-static void
+static inline void
 phr_xxh_stripe(uint64_t acc[4], const uint8_t *p)
 {
     acc[0] = phr_xxh_round(acc[0], phr_xxh_le64(p));
