@@ -197,6 +197,13 @@ $(BUILD)/bench/query_fill: $(BUILD)/plain/bench/query_fill.o \
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS)
 
+REMOTE_LIBS = ingest store host settings core
+
+$(BUILD)/bench/remote_fill: $(BUILD)/plain/bench/remote_fill.o \
+        $(REMOTE_LIBS:%=$(BUILD)/plain/lib%.a)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
+
 $(BUILD)/bench/fill: $(BUILD)/plain/bench/fill.o $(BUILD)/plain/libstore.a \
         $(BUILD)/plain/libcore.a
 	@mkdir -p $(@D)

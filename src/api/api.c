@@ -89,6 +89,8 @@ static const phr_route_t  phr_routes[] = {
     /* the carrier does this one, but for methods that it is not for */
     { "/-/reload", PHR_POST|PHR_PUT, PHR_API_READ, NULL },
 
+    { "/api/v1/write", PHR_POST, PHR_API_WRITER, phr_api_remote_write },
+
     /* Pushgateway */
 
     { "/metrics", PHR_GET, PHR_API_WRITER, phr_api_metrics },

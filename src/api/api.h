@@ -22,6 +22,7 @@
 
 
 struct phr_push_s;              /* ingest/push.h */
+struct phr_remote_write_s;      /* ingest/remote_write.h */
 struct phr_rule_groups_s;       /* rules/group.h */
 struct phr_boards_s;            /* boards/board.h */
 struct phr_query_log_s;         /* api/query_log.h */
@@ -188,6 +189,7 @@ struct phr_api_s {
     phr_store_t           *store;
     phr_storage_t         *storage;
     struct phr_push_s     *push;        /* writer thread only */
+    struct phr_remote_write_s  *remote_write;           /* and this one */
     struct phr_query_log_s  *queries;   /* NULL: none is kept */
     phr_api_limits_t       limits;
     const phr_api_live_t  *live;

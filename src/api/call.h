@@ -154,6 +154,7 @@ int phr_api_ready(phr_call_t *c, phr_err_t *err);
 int phr_api_metrics(phr_call_t *c, phr_err_t *err);
 int phr_api_push(phr_call_t *c, phr_err_t *err);
 int phr_api_push_groups(phr_call_t *c, phr_err_t *err);
+int phr_api_remote_write(phr_call_t *c, phr_err_t *err);
 
 int phr_api_import(phr_call_t *c, phr_err_t *err);
 int phr_api_import_prometheus(phr_call_t *c, phr_err_t *err);

@@ -66,11 +66,13 @@ typedef struct {
 #define PHR_UNUSED             __attribute__((unused))
 #define phr_likely(x)          __builtin_expect(!!(x), 1)
 #define phr_unlikely(x)        __builtin_expect(!!(x), 0)
+#define phr_prefetch(p)        __builtin_prefetch(p)
 #else
 #define PHR_PRINTF(fmt, args)
 #define PHR_UNUSED
 #define phr_likely(x)          (x)
 #define phr_unlikely(x)        (x)
+#define phr_prefetch(p)        ((void) (p))
 #endif
 
 

@@ -12,29 +12,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "core/bytes.h"
 #include "core/number.h"
+#include "core/protobuf.h"
 #include "core/utf8.h"
-
-
-#define PHR_PUSH_PB_VARINT   0
-#define PHR_PUSH_PB_FIXED64  1
-#define PHR_PUSH_PB_BYTES    2
-#define PHR_PUSH_PB_FIXED32  5
-
-
-typedef struct {
-    const uint8_t  *p;
-    const uint8_t  *end;
-} phr_push_pb_t;
-
-
-typedef struct {
-    unsigned   field;
-    unsigned   wire;
-    uint64_t   bits;        /* of numbers */
-    phr_str_t  bytes;
-} phr_push_pb_field_t;
 
 
 /* one metric under way */
@@ -50,9 +30,7 @@ typedef struct {
 } phr_push_pb_metric_t;
 
 
-static int phr_push_pb_next(phr_push_pb_t *r, phr_push_pb_field_t *f);
-static void phr_push_pb_open(phr_push_pb_t *r, phr_str_t s);
-static double phr_push_pb_number(const phr_push_pb_field_t *f);
+static double phr_push_pb_number(const phr_protobuf_field_t *f);
 static int phr_push_pb_family(phr_push_pb_metric_t *m, phr_str_t message,
     int64_t now_ms);
 static int phr_push_pb_family_head(phr_push_pb_metric_t *m, phr_str_t message,
@@ -115,7 +93,7 @@ phr_push_protobuf_parse(phr_push_state_t *st, const phr_push_request_t *r,
 {
     int                   rc;
     uint64_t              len;
-    phr_push_pb_t         in;
+    phr_protobuf_t         in;
     phr_push_pb_metric_t  m;
 
     memset(&m, 0, sizeof(phr_push_pb_metric_t));
@@ -130,7 +108,7 @@ phr_push_protobuf_parse(phr_push_state_t *st, const phr_push_request_t *r,
         return phr_err_set(err, PHR_ENOMEM, "no memory for a push");
     }
 
-    phr_push_pb_open(&in, r->body);
+    phr_protobuf_open(&in, r->body);
     rc = PHR_OK;
 
     while (in.p < in.end && rc == PHR_OK) {
@@ -157,86 +135,14 @@ phr_push_protobuf_parse(phr_push_state_t *st, const phr_push_request_t *r,
 }
 
 
-/* PHR_DONE at the end, PHR_EPARSE if the message is malformed */
-
-static int
-phr_push_pb_next(phr_push_pb_t *r, phr_push_pb_field_t *f)
-{
-    int       i;
-    size_t    size;
-    uint64_t  v;
-
-    if (r->p == r->end) {
-        return PHR_DONE;
-    }
-
-    if (phr_get_uvarint(&r->p, r->end, &v) != PHR_OK || v >> 3 == 0
-        || v > UINT32_MAX)
-    {
-        return PHR_EPARSE;
-    }
-
-    f->field = (unsigned) (v >> 3);
-    f->wire = (unsigned) (v & 7);
-    f->bits = 0;
-    f->bytes = phr_str_of("");
-
-    switch (f->wire) {
-
-    case PHR_PUSH_PB_VARINT:
-        return phr_get_uvarint(&r->p, r->end, &f->bits) == PHR_OK
-               ? PHR_OK : PHR_EPARSE;
-
-    case PHR_PUSH_PB_FIXED64:
-    case PHR_PUSH_PB_FIXED32:
-        size = f->wire == PHR_PUSH_PB_FIXED64 ? 8 : 4;
-
-        if ((size_t) (r->end - r->p) < size) {
-            return PHR_EPARSE;
-        }
-
-        for (i = (int) size - 1; i >= 0; i--) {
-            f->bits = f->bits << 8 | r->p[i];
-        }
-
-        r->p += size;
-
-        return PHR_OK;
-
-    case PHR_PUSH_PB_BYTES:
-        if (phr_get_uvarint(&r->p, r->end, &v) != PHR_OK
-            || v > (uint64_t) (r->end - r->p))
-        {
-            return PHR_EPARSE;
-        }
-
-        f->bytes = phr_str_from((const char *) r->p, (size_t) v);
-        r->p += v;
-
-        return PHR_OK;
-
-    default:
-        return PHR_EPARSE;
-    }
-}
-
-
-static void
-phr_push_pb_open(phr_push_pb_t *r, phr_str_t s)
-{
-    r->p = (const uint8_t *) (s.data ? s.data : "");
-    r->end = r->p + s.len;
-}
-
-
 /* counts are varints, values are doubles */
 
 static double
-phr_push_pb_number(const phr_push_pb_field_t *f)
+phr_push_pb_number(const phr_protobuf_field_t *f)
 {
     double  v;
 
-    if (f->wire == PHR_PUSH_PB_VARINT) {
+    if (f->wire == PHR_PROTOBUF_VARINT) {
         return (double) f->bits;
     }
 
@@ -250,19 +156,19 @@ static int
 phr_push_pb_family(phr_push_pb_metric_t *m, phr_str_t message, int64_t now_ms)
 {
     int                  rc;
-    phr_push_pb_t        r;
-    phr_push_pb_field_t  f;
+    phr_protobuf_t        r;
+    phr_protobuf_field_t  f;
 
     rc = phr_push_pb_family_head(m, message, now_ms);
     if (rc != PHR_OK) {
         return rc == PHR_DONE ? PHR_OK : rc;
     }
 
-    phr_push_pb_open(&r, message);
+    phr_protobuf_open(&r, message);
 
-    while ((rc = phr_push_pb_next(&r, &f)) == PHR_OK) {
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
 
-        if (f.field != 4 || f.wire != PHR_PUSH_PB_BYTES) {
+        if (f.field != 4 || f.wire != PHR_PROTOBUF_BYTES) {
             continue;
         }
 
@@ -292,9 +198,9 @@ phr_push_pb_family_head(phr_push_pb_metric_t *m, phr_str_t message,
     int                  rc;
     size_t               metrics;
     uint64_t             type;
-    phr_push_pb_t        r;
+    phr_protobuf_t        r;
     phr_str_t            name, help;
-    phr_push_pb_field_t  f;
+    phr_protobuf_field_t  f;
     phr_push_family_t   *family;
 
     name = phr_str_of("");
@@ -302,9 +208,9 @@ phr_push_pb_family_head(phr_push_pb_metric_t *m, phr_str_t message,
     type = 0;
     metrics = 0;
 
-    phr_push_pb_open(&r, message);
+    phr_protobuf_open(&r, message);
 
-    while ((rc = phr_push_pb_next(&r, &f)) == PHR_OK) {
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
 
         switch (f.field) {
 
@@ -321,7 +227,7 @@ phr_push_pb_family_head(phr_push_pb_metric_t *m, phr_str_t message,
             break;
 
         case 4:
-            metrics += f.wire == PHR_PUSH_PB_BYTES;
+            metrics += f.wire == PHR_PROTOBUF_BYTES;
             break;
         }
     }
@@ -363,17 +269,17 @@ phr_push_pb_metric(phr_push_pb_metric_t *m, phr_str_t message)
 {
     int                  rc, found;
     size_t               i, n;
-    phr_push_pb_t        r;
+    phr_protobuf_t        r;
     phr_str_t            value;
-    phr_push_pb_field_t  f;
+    phr_protobuf_field_t  f;
 
     n = 3;
     found = 0;
     value = phr_str_of("");
 
-    phr_push_pb_open(&r, message);
+    phr_protobuf_open(&r, message);
 
-    while ((rc = phr_push_pb_next(&r, &f)) == PHR_OK) {
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
 
         n += f.field == 1;
 
@@ -385,7 +291,7 @@ phr_push_pb_metric(phr_push_pb_metric_t *m, phr_str_t message)
         for (i = 0; i < phr_nelems(phr_push_pb_types); i++) {
             if (phr_push_pb_types[i].type == m->f->type
                 && phr_push_pb_types[i].field == f.field
-                && f.wire == PHR_PUSH_PB_BYTES)
+                && f.wire == PHR_PROTOBUF_BYTES)
             {
                 value = f.bytes;
                 found = 1;
@@ -409,9 +315,9 @@ phr_push_pb_metric(phr_push_pb_metric_t *m, phr_str_t message)
         return phr_arena_rc(m->tmp);
     }
 
-    phr_push_pb_open(&r, message);
+    phr_protobuf_open(&r, message);
 
-    while (phr_push_pb_next(&r, &f) == PHR_OK) {
+    while (phr_protobuf_next(&r, &f) == PHR_OK) {
 
         if (f.field == 1) {
             rc = phr_push_pb_label(m, f.bytes);
@@ -438,16 +344,16 @@ static int
 phr_push_pb_label(phr_push_pb_metric_t *m, phr_str_t message)
 {
     int                  rc;
-    phr_push_pb_t        r;
+    phr_protobuf_t        r;
     phr_label_t          l;
-    phr_push_pb_field_t  f;
+    phr_protobuf_field_t  f;
 
     l.name = phr_str_of("");
     l.value = phr_str_of("");
 
-    phr_push_pb_open(&r, message);
+    phr_protobuf_open(&r, message);
 
-    while ((rc = phr_push_pb_next(&r, &f)) == PHR_OK) {
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
 
         if (f.field == 1) {
             l.name = f.bytes;
@@ -475,13 +381,13 @@ static int
 phr_push_pb_value(phr_push_pb_metric_t *m, phr_str_t message)
 {
     double               v;
-    phr_push_pb_t        r;
-    phr_push_pb_field_t  f;
+    phr_protobuf_t        r;
+    phr_protobuf_field_t  f;
 
     v = 0;
-    phr_push_pb_open(&r, message);
+    phr_protobuf_open(&r, message);
 
-    while (phr_push_pb_next(&r, &f) == PHR_OK) {
+    while (phr_protobuf_next(&r, &f) == PHR_OK) {
         if (f.field == 1) {
             v = phr_push_pb_number(&f);
         }
@@ -502,24 +408,24 @@ phr_push_pb_parts(phr_push_pb_metric_t *m, phr_str_t message)
 {
     int                  rc, infinite;
     double               sum, count;
-    phr_push_pb_t        r;
-    phr_push_pb_field_t  f;
+    phr_protobuf_t        r;
+    phr_protobuf_field_t  f;
 
     sum = 0;
     count = 0;
     infinite = 0;
 
-    phr_push_pb_open(&r, message);
+    phr_protobuf_open(&r, message);
 
-    while ((rc = phr_push_pb_next(&r, &f)) == PHR_OK) {
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
 
-        if (f.field == 1 || (f.field == 4 && f.wire == PHR_PUSH_PB_FIXED64)) {
+        if (f.field == 1 || (f.field == 4 && f.wire == PHR_PROTOBUF_FIXED64)) {
             count = phr_push_pb_number(&f);
 
         } else if (f.field == 2) {
             sum = phr_push_pb_number(&f);
 
-        } else if (f.field == 3 && f.wire == PHR_PUSH_PB_BYTES) {
+        } else if (f.field == 3 && f.wire == PHR_PROTOBUF_BYTES) {
             rc = phr_push_pb_part(m, f.bytes, &infinite);
             if (rc != PHR_OK) {
                 return rc;
@@ -551,17 +457,17 @@ phr_push_pb_part(phr_push_pb_metric_t *m, phr_str_t message, int *infinite)
 {
     int                  rc;
     double               first, second;
-    phr_push_pb_t        r;
-    phr_push_pb_field_t  f;
+    phr_protobuf_t        r;
+    phr_protobuf_field_t  f;
 
     first = 0;
     second = 0;
 
-    phr_push_pb_open(&r, message);
+    phr_protobuf_open(&r, message);
 
-    while ((rc = phr_push_pb_next(&r, &f)) == PHR_OK) {
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
 
-        if (f.field == 1 || (f.field == 4 && f.wire == PHR_PUSH_PB_FIXED64)) {
+        if (f.field == 1 || (f.field == 4 && f.wire == PHR_PROTOBUF_FIXED64)) {
             first = phr_push_pb_number(&f);
 
         } else if (f.field == 2) {

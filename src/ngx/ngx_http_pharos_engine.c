@@ -225,7 +225,10 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
     engine.api.store = engine.store;
     engine.api.storage = phr_store_storage(engine.store);
 
-    if (ngx_http_pharos_self_push(&engine.api, &engine.err) != PHR_OK) {
+    if (ngx_http_pharos_self_push(&engine.api, &engine.err) != PHR_OK
+        || ngx_http_pharos_self_remote_write(&engine.api, &engine.err)
+           != PHR_OK)
+    {
         phr_store_close(engine.store);
         engine.store = NULL;
         return;
@@ -322,6 +325,10 @@ ngx_http_pharos_engine_commit(void *data, int durable)
         /* the groups in memory say what was not written */
         if (engine.api.push) {
             (void) ngx_http_pharos_self_push(&engine.api, NULL);
+        }
+
+        if (engine.api.remote_write) {
+            (void) ngx_http_pharos_self_remote_write(&engine.api, NULL);
         }
     }
 
@@ -574,6 +581,7 @@ ngx_http_pharos_engine_metrics(phr_buf_t *out)
 
     ngx_http_pharos_engine_pools(out);
     ngx_http_pharos_engine_store(out);
+    ngx_http_pharos_self_metrics(out);
 
     ngx_http_pharos_traffic_write(sh, out);
 }

@@ -75,6 +75,8 @@ int ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
 /* ngx_http_pharos_self.c: our own metrics and pushes, as if scraped */
 ngx_int_t ngx_http_pharos_self_start(phr_api_t *api, ngx_log_t *log);
 int ngx_http_pharos_self_push(phr_api_t *api, phr_err_t *err);
+int ngx_http_pharos_self_remote_write(phr_api_t *api, phr_err_t *err);
+void ngx_http_pharos_self_metrics(phr_buf_t *out);
 int ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
     int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
                  phr_str_t unit), void *arg);

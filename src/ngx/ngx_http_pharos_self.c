@@ -12,6 +12,7 @@
 
 #include "ingest/append.h"
 #include "ingest/push.h"
+#include "ingest/remote_write.h"
 #include "ngx/ngx_http_pharos_parts.h"
 
 
@@ -22,6 +23,16 @@
 #define NGX_HTTP_PHAROS_PUSH_GROUPS   10000
 #define NGX_HTTP_PHAROS_PUSH_SERIES   10000
 #define NGX_HTTP_PHAROS_PUSH_IDS      4096
+
+/* of a remote write; a sender has 10,000 samples at most, and few labels */
+#define NGX_HTTP_PHAROS_WRITE_SAMPLES 500000
+#define NGX_HTTP_PHAROS_WRITE_LABELS  256
+#define NGX_HTTP_PHAROS_WRITE_NAME    1024
+#define NGX_HTTP_PHAROS_WRITE_VALUE   65536
+
+/* 16 bytes each */
+#define NGX_HTTP_PHAROS_WRITE_CACHED  8000000
+#define NGX_HTTP_PHAROS_WRITE_METADATA  20000
 
 #define NGX_HTTP_PHAROS_SELF_JOB      "nginx"
 
@@ -100,6 +111,32 @@ ngx_http_pharos_self_push(phr_api_t *api, phr_err_t *err)
     api->push = push;
 
     return PHR_OK;
+}
+
+
+/* in the writer thread, when and as the above */
+
+int
+ngx_http_pharos_self_remote_write(phr_api_t *api, phr_err_t *err)
+{
+    phr_appender_t              *app;
+    phr_remote_write_options_t   options;
+
+    app = phr_store_appender(api->store);
+
+    if (api->remote_write) {
+        return phr_remote_write_reload(api->remote_write, app, err);
+    }
+
+    options.max_body_bytes = api->limits.max_body_bytes;
+    options.max_samples = NGX_HTTP_PHAROS_WRITE_SAMPLES;
+    options.max_labels = NGX_HTTP_PHAROS_WRITE_LABELS;
+    options.max_name_bytes = NGX_HTTP_PHAROS_WRITE_NAME;
+    options.max_value_bytes = NGX_HTTP_PHAROS_WRITE_VALUE;
+    options.max_cached = NGX_HTTP_PHAROS_WRITE_CACHED;
+    options.max_metadata = NGX_HTTP_PHAROS_WRITE_METADATA;
+
+    return phr_remote_write_create(&options, app, &api->remote_write, err);
 }
 
 
@@ -235,6 +272,44 @@ ngx_http_pharos_self_done(ngx_http_pharos_task_t *t)
 
 /* in the writer thread */
 
+void
+ngx_http_pharos_self_metrics(phr_buf_t *out)
+{
+    ngx_uint_t                  i;
+    phr_remote_write_stats_t    st;
+
+    if (self_api == NULL || self_api->remote_write == NULL) {
+        return;
+    }
+
+    phr_remote_write_stats(self_api->remote_write, &st);
+
+    phr_buf_printf(out,
+        "# TYPE pharos_remote_write_requests_total counter\n"
+        "pharos_remote_write_requests_total %llu\n"
+        "# TYPE pharos_remote_write_malformed_total counter\n"
+        "pharos_remote_write_malformed_total %llu\n"
+        "# TYPE pharos_remote_write_samples_total counter\n"
+        "pharos_remote_write_samples_total %llu\n"
+        "# TYPE pharos_remote_write_exemplars_dropped_total counter\n"
+        "pharos_remote_write_exemplars_dropped_total %llu\n"
+        "# TYPE pharos_remote_write_refused_total counter\n",
+        (unsigned long long) st.nrequests,
+        (unsigned long long) st.nmalformed,
+        (unsigned long long) st.nsamples,
+        (unsigned long long) st.nexemplars);
+
+    for (i = 0; i < PHR_REMOTE_WRITE_REASONS; i++) {
+        phr_buf_printf(out, "pharos_remote_write_refused_total"
+                       "{reason=\"%s\"} %llu\n",
+                       phr_remote_write_reason(i),
+                       (unsigned long long) st.nrefused[i]);
+    }
+}
+
+
+/* in the writer thread */
+
 int
 ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
     int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
@@ -271,6 +346,18 @@ ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
         }
     }
 
+    pos = 0;
+
+    while (rc == PHR_OK
+           && phr_remote_write_metadata(self_api->remote_write, &pos, &md))
+    {
+        if (metric.len == 0 || phr_str_eq(metric, md.metric)) {
+            rc = visit(arg, md.metric,
+                       phr_str_from_c(phr_metric_type_text(md.type)),
+                       md.help, md.unit);
+        }
+    }
+
     return rc;
 }
 
@@ -295,5 +382,8 @@ ngx_http_pharos_self_free(void)
     if (self_api) {
         phr_push_destroy(self_api->push);
         self_api->push = NULL;
+
+        phr_remote_write_destroy(self_api->remote_write);
+        self_api->remote_write = NULL;
     }
 }

@@ -571,7 +571,7 @@ ngx_http_pharos_serve_done(ngx_http_pharos_task_t *t)
                        t->rc == PHR_ETIMEOUT ? "query timed out in queue"
                                              : "query was canceled");
 
-    } else if (t->rc < 0 && call->res.status < 300) {
+    } else if (t->rc < 0 && (call->res.status < 300 || call->res.durable)) {
         phr_api_response_free(&call->res);
         phr_api_refuse(&call->res, t->rc,
                        "the store did not take what was written");

@@ -193,6 +193,29 @@ seed('tsdb_block', "\3" . pack('N', 0x0130ba30) . "\1\5\2\x10\0\0\0\0");
 seed('tsdb_block', "\3" . pack('N', 0x85bd40dd) . "\1\0\0\0\5\1hello\0\0\0\0");
 
 
+# remote write: labels, or symbols and references, a sample, and what is
+# beside them
+
+{
+    my $sample = number(1, 1.5) . "\x10\xe8\x07";
+    my $label = bytes(1, bytes(1, '__name__') . bytes(2, 'm'))
+                . bytes(1, bytes(1, 'a') . bytes(2, 'b'));
+
+    seed('remote_write', "\0" . join '', map { bytes(1, $_) }
+         $label . bytes(2, $sample),
+         $label . bytes(2, "\x10\xd0\x0f") . bytes(3, $label . $sample),
+         bytes(2, $sample) . $label . bytes(4, "\x08\x01"));
+    seed('remote_write', "\0" . bytes(3, "\x08\x01" . bytes(2, 'm')
+                                        . bytes(4, 'It.') . bytes(5, 's')));
+    seed('remote_write', "\1" . join('', map { bytes(4, $_) }
+                                     '', '__name__', 'm', 'a', 'b', 'It.')
+         . bytes(5, bytes(1, "\1\2\3\4") . bytes(2, "$sample\x18\x01")
+                    . bytes(5, "\x08\x01\x18\x05"))
+         . bytes(5, "\x08\x01\x08\x02" . bytes(2, $sample)
+                    . bytes(3, '') . bytes(4, $sample)));
+}
+
+
 # records: any bytes do, the target encodes some of them itself
 
 seed('store_chunk', chr($_) . "\x10" . pack('d<*', 1 .. 40)) for 0 .. 4;
