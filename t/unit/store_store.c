@@ -436,6 +436,54 @@ test_late(void)
 }
 
 
+/* one that makes ever new series, and one that comes late */
+static void
+test_room(void)
+{
+    int              i, rc, n, late;
+    char             name[32];
+    phr_sid_t        sid;
+    phr_label_t      l[2];
+    phr_labels_t     ls;
+    phr_appender_t  *app;
+
+    fresh();
+    conf.max_series = 200;
+    reopen();
+
+    n = 0;
+    rc = PHR_OK;
+
+    for (i = 0; i < 300 && rc == PHR_OK; i++) {
+        rc = append("wild", i, 1, 1000, 1);
+        phr_store_commit(st, 1000, 1, &err);
+        n += (rc == PHR_OK);
+    }
+
+    is_int(rc, PHR_ELIMIT, "too many series of one job");
+    is_int(n, 180, "nine of ten that there may be");
+
+    app = phr_store_appender(st);
+    l[0].name = phr_str_of("__name__");
+    l[0].value = phr_str_of("x");
+    l[1].name = phr_str_of("job");
+    ls.l = l;
+    ls.n = 2;
+    late = 0;
+
+    for (i = 0; i < 300; i++) {
+        snprintf(name, sizeof(name), "late%d", i);
+        l[1].value = phr_str_from_c(name);
+        late += (app->ops->series(app, ls, &sid, &err) == PHR_OK);
+        phr_store_commit(st, 1000, 1, &err);
+    }
+
+    is_int(late, 20, "the rest is for others");
+    is_int(append("wild", 0, 1, 2000, 1), PHR_OK, "what is there goes on");
+    is_int(append("wild", 999, 1, 2000, 1), PHR_ELIMIT, "and no more");
+}
+
+
 /* the clock ran an hour ahead for two hours and is set back */
 static void
 test_overlap(void)
@@ -853,6 +901,7 @@ main(void)
     test_kv();
     test_order();
     test_late();
+    test_room();
     test_overlap();
     test_retention();
     test_wide();
