@@ -209,6 +209,23 @@ $(BUILD)/bench/fill: $(BUILD)/plain/bench/fill.o $(BUILD)/plain/libstore.a \
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS)
 
+#: make bench-churn   a simulated month of pods that come and go, and what
+#:                    a sample costs and the file takes by day, in memory (the
+#:                    disk is not what is measured); CHURN="days
+#:                    retention pods series percent seconds"
+CHURN     ?=
+CHURN_DIR ?= /dev/shm/pharos-churn
+
+.PHONY: bench-churn
+bench-churn: $(BUILD)/bench/churn
+	@rm -rf $(CHURN_DIR) && mkdir -p $(CHURN_DIR)
+	$(BUILD)/bench/churn $(CHURN_DIR) $(CHURN); rc=$$?; rm -rf $(CHURN_DIR); exit $$rc
+
+$(BUILD)/bench/churn: $(BUILD)/plain/bench/churn.o \
+        $(BUILD)/plain/libstore.a $(BUILD)/plain/libcore.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
+
 #: make fuzz          each parser with bytes of chance; needs clang
 #:                    FUZZ_SECONDS=60 each, ONLY_FUZZ=promql for one
 #: make clean         removes build products

@@ -156,7 +156,10 @@ typedef struct {
 typedef struct phr_appender_s  phr_appender_t;
 
 typedef struct {
-    /* the id of a named source, made if it is new; names are kept for ever */
+    /*
+     * The id of a named source, made if it is new.  A source that sends
+     * nothing for a day may get another one the next time.
+     */
     int   (*source)(phr_appender_t *app, phr_str_t name, uint32_t *id,
                     phr_err_t *err);
 

@@ -118,6 +118,13 @@ typedef struct {
 } phr_keep_t;
 
 
+/* where a walk through the sources stands; zero at its start */
+typedef struct {
+    uint32_t  source;           /* next, of those in memory */
+    uint8_t   key[PHR_KEY_HASH];
+} phr_idle_t;
+
+
 /* where retention stands; a pass drops what crossed one floor, see there */
 typedef struct {
     phr_keep_t   keep;                  /* of the pass */
@@ -136,6 +143,9 @@ typedef struct {
     uint8_t      key[PHR_KEY_PACK];
     uint8_t     *member;                /* bits of groups; NULL: all */
     size_t       nmember;               /* groups */
+    phr_idle_t   idle;                  /* sources, see idle.h; */
+    int64_t      idle_ms;               /* when the walk began, */
+    uint32_t     sid;                   /* and the next sid then */
     int64_t      check_ms;              /* of the readers */
 } phr_retain_t;
 
@@ -156,7 +166,7 @@ struct phr_store_s {
 
     phr_counters_t         next;
     phr_counters_t         written;     /* as in the store */
-    uint32_t               first_sid;   /* of those made since open */
+    uint32_t               first_sid;   /* of those made lately */
 
     phr_map_t             *names;       /* of sources -> id */
     phr_array_t            sources;     /* of phr_source_t *, by id */

@@ -22,12 +22,14 @@
 #include "store/retain.h"
 
 #include "core/alloc.h"
+#include "store/idle.h"
 #include "store/index.h"
 #include "store/keep.h"
 #include "store/series.h"
 
 
 #define PHR_RETAIN_CHECK_MS  60000
+#define PHR_RETAIN_IDLE_MS   3600000    /* between looks for idle sources */
 #define PHR_RETAIN_GROUPS    64         /* in a step */
 #define PHR_RETAIN_SERIES    512
 
@@ -51,7 +53,8 @@
 enum {
     PHR_RETAIN_IDLE = 0,
     PHR_RETAIN_PACKS,
-    PHR_RETAIN_DEAD
+    PHR_RETAIN_DEAD,
+    PHR_RETAIN_SOURCES
 };
 
 
@@ -86,6 +89,7 @@ phr_retain_init(phr_store_t *st)
 
     r->size_ms = PHR_TIME_MIN;
     r->check_ms = PHR_TIME_MIN;
+    r->idle_ms = PHR_TIME_MIN;
 }
 
 
@@ -200,6 +204,24 @@ phr_retain_begin(phr_store_t *st, phr_err_t *err)
         r->stage = PHR_RETAIN_PACKS;
         r->level = 0;
         r->resume = 0;
+
+        return PHR_OK;
+    }
+
+    if (st->now_ms < r->idle_ms
+        || st->now_ms - PHR_RETAIN_IDLE_MS >= r->idle_ms)
+    {
+        /* what was made before the last walk had its time to get a sample */
+
+        if (r->sid != 0) {
+            st->first_sid = r->sid;
+        }
+
+        r->sid = st->next.sid;
+
+        memset(&r->idle, 0, sizeof(r->idle));
+        r->idle_ms = st->now_ms;
+        r->stage = PHR_RETAIN_SOURCES;
 
         return PHR_OK;
     }
@@ -431,6 +453,16 @@ phr_retain_step(phr_store_t *st, int *changed, phr_err_t *err)
         return phr_retain_series(st, changed, err);
     }
 
+    if (r->stage == PHR_RETAIN_SOURCES) {
+        rc = phr_idle_step(st, &r->idle, changed, err);
+
+        if (rc == PHR_OK) {
+            r->stage = PHR_RETAIN_IDLE;
+        }
+
+        return rc < 0 ? rc : PHR_OK;
+    }
+
     rc = phr_retain_packs(st, changed, err);
     if (rc != PHR_OK) {
         return rc < 0 ? rc : PHR_OK;
@@ -449,8 +481,8 @@ phr_retain_step(phr_store_t *st, int *changed, phr_err_t *err)
 
 
 /*
- * Series whose newest sample is below their floor, and those that never got
- * one and were made before the store was opened.
+ * Series whose newest sample is below their floor, and those that got none
+ * and were made an hour ago, or before the store was opened.
  */
 static int
 phr_retain_series(phr_store_t *st, int *changed, phr_err_t *err)

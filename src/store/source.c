@@ -128,6 +128,7 @@ phr_source_get(phr_store_t *st, uint32_t id, phr_source_t **out,
         }
 
         src->id = id;
+        src->arrival_ms = st->now_ms;
         phr_array_init(&src->layouts, sizeof(phr_layout_t *));
 
         /* the first seal comes early and so spreads those that follow */
@@ -369,6 +370,24 @@ phr_layouts_trim(phr_store_t *st, phr_source_t *src, phr_err_t *err)
             return rc;
         }
     }
+}
+
+
+int
+phr_layouts_drop(phr_store_t *st, phr_source_t *src, phr_err_t *err)
+{
+    int  rc;
+
+    src->current = NULL;
+
+    while (src->layouts.nelts > 0) {
+        rc = phr_layout_drop(st, src, src->layouts.nelts - 1, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
 }
 
 

@@ -43,6 +43,9 @@ int phr_sources_warm(phr_store_t *st, phr_err_t *err);
 int phr_layout_find(phr_store_t *st, phr_source_t *src, const phr_sid_t *sid,
     size_t n, phr_layout_t **layout, phr_err_t *err);
 
+/* forgets all layouts of a source that has no rows */
+int phr_layouts_drop(phr_store_t *st, phr_source_t *src, phr_err_t *err);
+
 /* forgets layouts without rows, but the newest few */
 int phr_layouts_trim(phr_store_t *st, phr_source_t *src, phr_err_t *err);
 

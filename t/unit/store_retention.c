@@ -627,6 +627,48 @@ test_size(void)
 }
 
 
+/* a target that is gone is forgotten, and so is a series without samples */
+static void
+test_idle(void)
+{
+    int                i, rc;
+    char               pod[32];
+    uint32_t           live, gone, again;
+    phr_sid_t          sid;
+    phr_label_t        l[4];
+    phr_appender_t    *app;
+    phr_store_stats_t  stats;
+
+    fresh();
+    conf.retention_ms = 10 * HOUR;
+    reopen(START);
+    app = phr_store_appender(st);
+
+    app->ops->source(app, phr_str_of("gone"), &gone, &err);
+    app->ops->series(app, labels(1, l, pod), &sid, &err);
+    rc = phr_store_commit(st, START, 0, &err);
+
+    for (i = 0; i < 30 * 60 && rc == PHR_OK; i++) {
+        rc = fill(START + i * MINUTE, 4, 0);
+
+        if (rc == PHR_OK) {
+            rc = work(START + i * MINUTE);
+        }
+    }
+
+    is_int(rc, PHR_OK, "a target that stays");
+    app->ops->source(app, phr_str_of("fill"), &live, &err);
+    app->ops->source(app, phr_str_of("gone"), &again, &err);
+    ok(again > gone, "one that is gone is forgotten");
+    ok(live > gone && live < again, "one that is there is not");
+
+    phr_store_commit(st, START + 30 * HOUR, 0, &err);
+    phr_store_stats(st, &stats);
+    is_int((int) stats.nseries, 4, "nor are its series");
+    is_int(damaged(), 0, "nothing is damaged");
+}
+
+
 /* samples of a year, once a day: one pack, and it must not be dropped whole */
 static void
 test_size_sparse(void)
@@ -692,6 +734,7 @@ main(void)
     test_end();
     test_model(1);
     test_end();
+    test_idle();
     test_size();
     test_size_sparse();
 
