@@ -260,9 +260,9 @@ int phr_eval_native_note(phr_eval_t *ev, phr_native_note_e note,
     int32_t start, phr_str_t name);
 
 /*
- * As phr_binary_op(), for samples that may be histograms: 1, 0, PHR_DONE + 1
- * if there is no result at all, or a failure.  *note is what there is to
- * say; nothing else is written to it.
+ * As phr_binary_op(), for samples that may be histograms: 1, 0,
+ * PHR_BINARY_NONE if there is no result at all, or a failure.  *note is
+ * written only if there is anything to say.
  */
 #define PHR_BINARY_NONE  2
 

@@ -5,10 +5,12 @@
  * What queries evaluate to is in t/promql.
  */
 
+#include <math.h>
+
 #include "core/alloc.h"
 #include "memstore.h"
 #include "oom.h"
-#include "promql/promql.h"
+#include "promql/value.h"
 #include "tap.h"
 
 
@@ -305,6 +307,13 @@ test_lack_of_memory(void)
         "sort_by_label(absent(nothing) or m, \"i\")",
         "\"text\"",
         "1 + scalar(m) ^ time()",
+        "h * 2 - h",
+        "sum(rate(h{i!=\"3\"}[2m]))",
+        "avg by (i) (h) == h",
+        "avg_over_time(h[1m:10s])",
+        "increase(h{i=\"1\"}[1m] smoothed) or last_over_time(h[1m])",
+        "histogram_quantile(0.5, {__name__=~\"h|m\"})",
+        "count_values(\"v\", h </ 2)",
     };
 
     for (i = 0; i < phr_nelems(queries); i++) {
@@ -325,6 +334,106 @@ test_lack_of_memory(void)
 }
 
 
+/* a counter of histograms with a reset, another layout, and a stale marker */
+static void
+test_add_hists(const char *value)
+{
+    int                   i;
+    double                counts[2];
+    phr_hist_t            h;
+    phr_arena_t          *a;
+    phr_labels_t          ls, none = { NULL, 0 };
+    phr_labels_builder_t  b;
+
+    static const double           bounds[] = { 1, 2 };
+    static const phr_hist_span_t  span = { 0, 2 };
+
+    a = phr_arena_create(0);
+    phr_labels_builder_init(&b, a, none);
+    phr_labels_builder_set(&b, phr_str_of(PHR_METRIC_NAME),
+                           phr_str_of("h"));
+    phr_labels_builder_set(&b, phr_str_of("i"), phr_str_from_c(value));
+    phr_labels_build(&b, &ls);
+
+    memset(&h, 0, sizeof(h));
+    h.positive.spans = &span;
+    h.positive.nspans = 1;
+    h.positive.counts = counts;
+    h.positive.n = 2;
+
+    if (value[0] == '3') {
+        h.schema = PHR_HIST_CUSTOM;
+        h.bounds = bounds;
+        h.nbounds = 2;
+    }
+
+    for (i = 0; i < 61; i++) {
+        counts[0] = i % 20;
+        counts[1] = 2 * (i % 20);
+        h.count = counts[0] + counts[1];
+        h.sum = i == 30 ? phr_double_from_bits(PHR_STALE_NAN_BITS) : i;
+        h.zero_threshold = value[0] == '2' && i > 10 ? 0.5 : 0;
+        phr_memstore_add_hist(store, ls, i * 10000, &h);
+    }
+
+    phr_arena_destroy(a);
+}
+
+
+/*
+ * A float whose bits are those that stand for a histogram in a column: it is
+ * a NaN, and nothing else, wherever it gets in.
+ */
+static void
+test_forged(void)
+{
+    size_t                i;
+    phr_arena_t          *a;
+    phr_labels_t          ls, none = { NULL, 0 };
+    test_query_t          t;
+    phr_labels_builder_t  b;
+
+    static const char *const  queries[] = {
+        "forged", "forged[5m]", "forged[5m:10s]", "last_over_time(forged[5m])",
+        "histogram_count(forged) or forged", "-forged", "sum(forged)",
+        "first_over_time(forged[5m:10s])", "limitk(1, forged)", "forged * 2",
+        "label_replace(forged, \"a\", \"b\", \"c\", \"\")",
+        "forged or on() h",
+    };
+
+    /* arithmetic would make the NaN another one: it is put there as it is */
+
+    a = phr_arena_create(0);
+    phr_labels_builder_init(&b, a, none);
+    phr_labels_builder_set(&b, phr_str_of(PHR_METRIC_NAME),
+                           phr_str_of("forged"));
+    phr_labels_build(&b, &ls);
+    phr_memstore_add(store, ls, 0,
+                     phr_double_from_bits((uint64_t) PHR_BOX_BITS << 32));
+    phr_arena_destroy(a);
+
+    for (i = 0; i < phr_nelems(queries); i++) {
+        memset(&t, 0, sizeof(t));
+        t.expr = queries[i];
+        t.start_ms = 0;
+        t.end_ms = 0;
+
+        is_int(test_run(&t), PHR_OK, "a forged histogram: %s", queries[i]);
+
+        if (t.result.type == PHR_TYPE_VECTOR) {
+            ok(t.result.nsamples == 1 && t.result.samples[0].h == NULL
+               && isnan(t.result.samples[0].v), "is a NaN");
+
+        } else {
+            ok(t.result.nseries == 1 && t.result.series[0].h == NULL
+               && isnan(t.result.series[0].v[0]), "is a NaN");
+        }
+
+        test_done(&t);
+    }
+}
+
+
 int
 main(void)
 {
@@ -341,6 +450,10 @@ main(void)
     test_stop();
     test_types();
     test_depth();
+    test_add_hists("1");
+    test_forged();
+    test_add_hists("2");
+    test_add_hists("3");
     test_lack_of_memory();
 
     phr_memstore_destroy(store);
