@@ -285,14 +285,24 @@ ngx_http_pharos_self_metrics(phr_buf_t *out)
     phr_remote_write_stats(self_api->remote_write, &st);
 
     phr_buf_printf(out,
+        "# HELP pharos_remote_write_requests_total "
+            "Requests received.\n"
         "# TYPE pharos_remote_write_requests_total counter\n"
         "pharos_remote_write_requests_total %llu\n"
+        "# HELP pharos_remote_write_malformed_total "
+            "Requests of which nothing was taken.\n"
         "# TYPE pharos_remote_write_malformed_total counter\n"
         "pharos_remote_write_malformed_total %llu\n"
+        "# HELP pharos_remote_write_samples_total "
+            "Samples written.\n"
         "# TYPE pharos_remote_write_samples_total counter\n"
         "pharos_remote_write_samples_total %llu\n"
+        "# HELP pharos_remote_write_exemplars_dropped_total "
+            "Exemplars received, and not stored.\n"
         "# TYPE pharos_remote_write_exemplars_dropped_total counter\n"
         "pharos_remote_write_exemplars_dropped_total %llu\n"
+        "# HELP pharos_remote_write_refused_total "
+            "Samples refused, by reason.\n"
         "# TYPE pharos_remote_write_refused_total counter\n",
         (unsigned long long) st.nrequests,
         (unsigned long long) st.nmalformed,
