@@ -64,7 +64,7 @@ wait_gone($t, 'keeps{job="down"}', 'but its series end');
 is(value($t, 'count(leaves{job=~"stays|shrinks"})'), 2, 'the others stay');
 cmp_ok(value($t, 'count_over_time(leaves{job="goes"}[5m])'), '>', 0,
        'the past of what is gone stays');
-is($t->log_count(qr/ 4 targets are gone, \d+ series ended/), 1,
+is($t->log_count(qr/ 4 targets and rules are gone, \d+ series ended/), 1,
    'it is said once');
 
 # a series goes while no helper lives
@@ -75,7 +75,7 @@ $t->run;
 $t->wait_ready;
 wait_value($t, 'count(keeps{job="stays"})', 1, 'scraped again');
 wait_gone($t, 'leaves{job="stays"}', 'what vanished during a stop is stale');
-is($t->log_count(qr/targets are gone/), 1, 'no target is gone');
+is($t->log_count(qr/rules are gone/), 1, 'no target is gone');
 
 # a target goes, and the helper is killed before anyone reads that
 

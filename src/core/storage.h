@@ -211,7 +211,7 @@ struct phr_appender_s {
 #define PHR_KV_NOTIFY     'n'   /* what was sent, and to whom */
 #define PHR_KV_SILENCE    's'
 #define PHR_KV_METADATA   'm'   /* type, help and unit of metrics */
-#define PHR_KV_TARGET     't'   /* targets that are scraped */
+#define PHR_KV_TARGET     't'   /* targets that are scraped, rules */
 #define PHR_KV_COUNTERS   'c'   /* traffic totals, carried over upgrades */
 
 

@@ -17,6 +17,7 @@
 #define PHR_APPEND_H_INCLUDED
 
 
+#include "core/array.h"
 #include "core/storage.h"
 #include "ingest/exposition.h"
 #include "ingest/target.h"
@@ -126,14 +127,22 @@ int phr_scrape_ended(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     phr_err_t *err);
 
 /*
- * Ends, at t_ms, the series of targets with "remember" that were scraped by
- * an earlier process and are not known to this one; series that another
- * target has taken over go on.  known() is given names as
- * phr_scrape_source_name() makes them.
+ * Ends, at t_ms, the series of targets with "remember", and of other sources
+ * that were remembered, if they are of an earlier process and not known to
+ * this one; series that another source has taken over go on.  known() is
+ * given names, for targets as phr_scrape_source_name() makes them.
  */
 int phr_scrape_end_others(phr_appender_t *app, int64_t t_ms,
     int (*known)(void *data, phr_str_t name), void *data,
     uint64_t *ntargets, uint64_t *nseries, phr_err_t *err);
+
+/* adds the series (phr_sid_t) of the last batch of a source to found */
+int phr_recall_series(phr_appender_t *app, uint32_t source, int64_t t_ms,
+    phr_array_t *found, phr_err_t *err);
+
+/* lets _end_others() of a later process find the source, if need be */
+int phr_recall_remember(phr_appender_t *app, uint32_t source, phr_str_t name,
+    phr_err_t *err);
 
 /* what a target is called in the store, in the arena */
 int phr_scrape_source_name(phr_arena_t *arena, phr_str_t job, uint64_t key,

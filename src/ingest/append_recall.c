@@ -34,7 +34,6 @@ phr_scrape_recall(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     phr_err_t *err)
 {
     int          rc;
-    char         key[4];
     size_t       i;
     uint32_t     source, *tracked;
     phr_str_t    name;
@@ -49,8 +48,7 @@ phr_scrape_recall(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     rc = phr_scrape_source(s, app, 0, &source, err);
 
     if (rc == PHR_OK) {
-        rc = app->ops->newest(app, source, t_ms - PHR_SCRAPE_RECALL_MS,
-                              t_ms - 1, phr_scrape_recalled, &found, err);
+        rc = phr_recall_series(app, source, t_ms, &found, err);
     }
 
     if (rc != PHR_OK) {
@@ -81,8 +79,7 @@ phr_scrape_recall(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
         rc = phr_scrape_source_name(s->tmp, s->o.job, s->o.key, &name);
 
         if (rc == PHR_OK) {
-            rc = app->ops->put(app, PHR_KV_TARGET,
-                               phr_scrape_record(key, source), name, err);
+            rc = phr_recall_remember(app, source, name, err);
         }
     }
 
@@ -93,6 +90,26 @@ done:
     phr_array_free(&found);
 
     return rc;
+}
+
+
+int
+phr_recall_series(phr_appender_t *app, uint32_t source, int64_t t_ms,
+    phr_array_t *found, phr_err_t *err)
+{
+    return app->ops->newest(app, source, t_ms - PHR_SCRAPE_RECALL_MS,
+                            t_ms - 1, phr_scrape_recalled, found, err);
+}
+
+
+int
+phr_recall_remember(phr_appender_t *app, uint32_t source, phr_str_t name,
+    phr_err_t *err)
+{
+    char  key[4];
+
+    return app->ops->put(app, PHR_KV_TARGET, phr_scrape_record(key, source),
+                         name, err);
 }
 
 
@@ -220,8 +237,7 @@ phr_scrape_end_source(phr_appender_t *app, uint32_t source, int64_t t_ms,
     v = NULL;
     phr_array_init(&found, sizeof(phr_sid_t));
 
-    rc = app->ops->newest(app, source, t_ms - PHR_SCRAPE_RECALL_MS, t_ms - 1,
-                          phr_scrape_recalled, &found, err);
+    rc = phr_recall_series(app, source, t_ms, &found, err);
 
     /* a record of a store that was salvaged may name no source at all */
 

@@ -17,6 +17,8 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/map.h"
+#include "ingest/append.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "script/vm.h"
 
@@ -59,6 +61,12 @@ static int ngx_http_pharos_rules_append(void *arg, phr_appender_t *app,
     phr_err_t *err);
 static int ngx_http_pharos_rules_samples(phr_appender_t *app,
     phr_rule_write_t *w, phr_err_t *err);
+static int ngx_http_pharos_rules_recall(phr_appender_t *app,
+    phr_rule_write_t *w, uint32_t source, phr_array_t *had, phr_err_t *err);
+static int ngx_http_pharos_rules_end(phr_appender_t *app, uint32_t source,
+    int64_t t_ms, phr_array_t *had, phr_sid_t *has, size_t n,
+    phr_err_t *err);
+static int ngx_http_pharos_rules_sid_cmp(const void *a, const void *b);
 static int ngx_http_pharos_rules_records(phr_appender_t *app,
     phr_rule_write_t *w, phr_err_t *err);
 static void ngx_http_pharos_rules_notify(void *data,
@@ -67,6 +75,9 @@ static void ngx_http_pharos_rules_health(void *data,
     const phr_rule_group_t *g, const phr_rule_t *r);
 static int64_t ngx_http_pharos_rules_clock_us(void *data);
 
+
+/* the writer's: sources of rules that this process has written to */
+static phr_map_t                    *rules_known;
 
 static phr_rule_groups_t            *groups;
 static ngx_http_pharos_group_t      *list;
@@ -483,27 +494,28 @@ ngx_http_pharos_rules_samples(phr_appender_t *app, phr_rule_write_t *w,
     size_t        i;
     uint32_t      source;
     phr_sid_t    *sid;
+    phr_array_t   had;
     phr_batch_t   batch;
-
-    if (w->n == 0) {
-        return PHR_OK;
-    }
 
     rc = app->ops->source(app, w->source, &source, err);
     if (rc != PHR_OK) {
         return rc;
     }
 
-    sid = phr_malloc(w->n * sizeof(phr_sid_t));
+    phr_array_init(&had, sizeof(phr_sid_t));
+
+    rc = ngx_http_pharos_rules_recall(app, w, source, &had, err);
+
+    sid = phr_malloc((w->n + 1) * sizeof(phr_sid_t));
     if (sid == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "out of memory");
+        rc = phr_err_set(err, PHR_ENOMEM, "out of memory");
     }
 
     for (i = 0; rc == PHR_OK && i < w->n; i++) {
         rc = app->ops->series(app, w->labels[i], &sid[i], err);
     }
 
-    if (rc == PHR_OK) {
+    if (rc == PHR_OK && w->n != 0) {
         ngx_memzero(&batch, sizeof(phr_batch_t));
         batch.source = source;
         batch.t_ms = w->t_ms;
@@ -516,9 +528,106 @@ ngx_http_pharos_rules_samples(phr_appender_t *app, phr_rule_write_t *w,
         rc = app->ops->append(app, &batch, err);
     }
 
+    if (rc == PHR_OK && had.nelts != 0) {
+        rc = ngx_http_pharos_rules_end(app, source, w->t_ms, &had, sid, w->n,
+                                       err);
+    }
+
     phr_free(sid);
+    phr_array_free(&had);
 
     return rc;
+}
+
+
+/* at the first write of a rule: what it had when another process wrote it */
+
+static int
+ngx_http_pharos_rules_recall(phr_appender_t *app, phr_rule_write_t *w,
+    uint32_t source, phr_array_t *had, phr_err_t *err)
+{
+    int  rc;
+
+    if (rules_known == NULL) {
+        rules_known = phr_map_create();
+        if (rules_known == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "out of memory");
+        }
+    }
+
+    if (phr_map_get(rules_known, w->source) != NULL) {
+        return PHR_OK;
+    }
+
+    rc = phr_recall_series(app, source, w->t_ms, had, err);
+
+    if (rc == PHR_OK) {
+        rc = phr_recall_remember(app, source, w->source, err);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_map_set(rules_known, w->source, rules_known);
+    }
+
+    return rc;
+}
+
+
+/* those that the rule had, less those that it has */
+
+static int
+ngx_http_pharos_rules_end(phr_appender_t *app, uint32_t source, int64_t t_ms,
+    phr_array_t *had, phr_sid_t *has, size_t n, phr_err_t *err)
+{
+    int           rc;
+    double       *v;
+    size_t        i, k;
+    phr_sid_t    *sid;
+    phr_batch_t   batch;
+
+    v = phr_malloc(had->nelts * sizeof(double));
+    if (v == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "out of memory");
+    }
+
+    qsort(has, n, sizeof(phr_sid_t), ngx_http_pharos_rules_sid_cmp);
+    sid = had->elts;
+
+    for (i = 0, k = 0; i < had->nelts; i++) {
+
+        if (bsearch(&sid[i], has, n, sizeof(phr_sid_t),
+                    ngx_http_pharos_rules_sid_cmp)
+            == NULL)
+        {
+            v[k] = phr_double_from_bits(PHR_STALE_NAN_BITS);
+            sid[k++] = sid[i];
+        }
+    }
+
+    ngx_memzero(&batch, sizeof(phr_batch_t));
+    batch.source = source;
+    batch.t_ms = t_ms;
+    batch.sid = sid;
+    batch.v = v;
+    batch.n = k;
+
+    rc = app->ops->append(app, &batch, err);
+
+    phr_free(v);
+
+    return rc;
+}
+
+
+static int
+ngx_http_pharos_rules_sid_cmp(const void *a, const void *b)
+{
+    phr_sid_t  x, y;
+
+    x = *(const phr_sid_t *) a;
+    y = *(const phr_sid_t *) b;
+
+    return x < y ? -1 : x > y;
 }
 
 
@@ -630,6 +739,9 @@ ngx_http_pharos_rules_free(void)
 
     phr_rule_groups_destroy(groups);
     groups = NULL;
+
+    phr_map_destroy(rules_known);
+    rules_known = NULL;
 
     (void) pthread_key_delete(rules_vm_key);
 }

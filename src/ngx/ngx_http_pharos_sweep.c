@@ -2,9 +2,11 @@
  * Copyright (C) The Pharos Authors
  *
  * Sweep: a process that takes over does not know which targets the one
- * before it scraped, but the store does.  When the targets of all jobs are
- * known, one writer task ends the series of those that are gone.  A target
- * that only comes later, by a file, begins anew.
+ * before it scraped, nor which rules it evaluated, but the store does.  When
+ * the targets of all jobs are known, one writer task ends the series of what
+ * is gone; not at once, for a target at another place or a rule of another
+ * expression may go on with them.  A target that only comes later, by a
+ * file, begins anew.
  */
 
 #include "ngx/ngx_http_pharos_scrape.h"
@@ -12,8 +14,15 @@
 #include "core/map.h"
 
 
-static ngx_uint_t ngx_http_pharos_sweep_due(void);
+/* less than queries look back */
+#define NGX_HTTP_PHAROS_SWEEP_MAX_MS  (4 * 60 * 1000)
+
+
+static ngx_uint_t ngx_http_pharos_sweep_due(int64_t *interval_ms);
+static void ngx_http_pharos_sweep_timer(ngx_event_t *ev);
 static int ngx_http_pharos_sweep_names(void);
+static int ngx_http_pharos_sweep_targets(phr_arena_t *arena);
+static int ngx_http_pharos_sweep_rules(void);
 static void ngx_http_pharos_sweep_run(ngx_http_pharos_task_t *task);
 static int ngx_http_pharos_sweep_known(void *data, phr_str_t name);
 static void ngx_http_pharos_sweep_done(ngx_http_pharos_task_t *task);
@@ -24,12 +33,73 @@ static ngx_http_pharos_scrapes_t  *const scrapes = &ngx_http_pharos_scrapes;
 /* of the task while it runs: the names of the present targets */
 static ngx_http_pharos_task_t   sweep_task;
 static phr_map_t               *sweep_names;
+static ngx_event_t              sweep_event;
 
 
 void
 ngx_http_pharos_sweep(void)
 {
-    if (scrapes->swept || scrapes->stopped || !ngx_http_pharos_sweep_due()) {
+    int64_t  interval_ms;
+
+    if (scrapes->swept || scrapes->stopped || sweep_event.timer_set
+        || !ngx_http_pharos_sweep_due(&interval_ms))
+    {
+        return;
+    }
+
+    sweep_event.handler = ngx_http_pharos_sweep_timer;
+    sweep_event.log = scrapes->log;
+    sweep_event.cancelable = 1;
+
+    ngx_add_timer(&sweep_event, (ngx_msec_t)
+                  phr_min(2 * interval_ms, NGX_HTTP_PHAROS_SWEEP_MAX_MS));
+}
+
+
+/* whether all is known, and the largest interval */
+
+static ngx_uint_t
+ngx_http_pharos_sweep_due(int64_t *interval_ms)
+{
+    size_t                  i;
+    ngx_queue_t            *q;
+    phr_rule_groups_t      *groups;
+    ngx_http_pharos_job_t  *p;
+
+    *interval_ms = 0;
+
+    for (q = ngx_queue_head(&scrapes->jobs);
+         q != ngx_queue_sentinel(&scrapes->jobs);
+         q = ngx_queue_next(q))
+    {
+        p = ngx_queue_data(q, ngx_http_pharos_job_t, queue);
+
+        if (!p->known) {
+            return 0;
+        }
+
+        *interval_ms = phr_max(*interval_ms, p->conf->scrape_interval_ms);
+    }
+
+    groups = ngx_http_pharos_rules_groups();
+
+    for (i = 0; groups && i < phr_rule_groups_count(groups); i++) {
+        *interval_ms = phr_max(*interval_ms,
+                               phr_rule_groups_at(groups, i)->interval_ms);
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_http_pharos_sweep_timer(ngx_event_t *ev)
+{
+    int64_t  interval_ms;
+
+    /* a job that came meanwhile begins the wait anew */
+
+    if (scrapes->stopped || !ngx_http_pharos_sweep_due(&interval_ms)) {
         return;
     }
 
@@ -51,41 +121,41 @@ ngx_http_pharos_sweep(void)
 }
 
 
-static ngx_uint_t
-ngx_http_pharos_sweep_due(void)
-{
-    ngx_queue_t            *q;
-    ngx_http_pharos_job_t  *p;
-
-    for (q = ngx_queue_head(&scrapes->jobs);
-         q != ngx_queue_sentinel(&scrapes->jobs);
-         q = ngx_queue_next(q))
-    {
-        p = ngx_queue_data(q, ngx_http_pharos_job_t, queue);
-
-        if (!p->known) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
 static int
 ngx_http_pharos_sweep_names(void)
 {
-    int                        rc;
-    phr_str_t                  name;
-    ngx_queue_t               *q, *r;
-    phr_arena_t               *arena;
-    ngx_http_pharos_job_t     *p;
-    ngx_http_pharos_target_t  *t;
+    int           rc;
+    phr_arena_t  *arena;
 
     sweep_names = phr_map_create();
     arena = phr_arena_create(0);
 
     rc = sweep_names == NULL || arena == NULL ? PHR_ENOMEM : PHR_OK;
+
+    if (rc == PHR_OK) {
+        rc = ngx_http_pharos_sweep_targets(arena);
+    }
+
+    if (rc == PHR_OK) {
+        rc = ngx_http_pharos_sweep_rules();
+    }
+
+    phr_arena_destroy(arena);
+
+    return rc;
+}
+
+
+static int
+ngx_http_pharos_sweep_targets(phr_arena_t *arena)
+{
+    int                        rc;
+    phr_str_t                  name;
+    ngx_queue_t               *q, *r;
+    ngx_http_pharos_job_t     *p;
+    ngx_http_pharos_target_t  *t;
+
+    rc = PHR_OK;
 
     for (q = ngx_queue_head(&scrapes->jobs);
          q != ngx_queue_sentinel(&scrapes->jobs);
@@ -101,8 +171,8 @@ ngx_http_pharos_sweep_names(void)
 
             phr_arena_reset(arena);
 
-            rc = phr_scrape_source_name(arena, t->target->pool, t->target->key,
-                                 &name);
+            rc = phr_scrape_source_name(arena, t->target->pool,
+                                        t->target->key, &name);
 
             if (rc == PHR_OK) {
                 rc = phr_map_set(sweep_names, name, t);
@@ -110,7 +180,28 @@ ngx_http_pharos_sweep_names(void)
         }
     }
 
-    phr_arena_destroy(arena);
+    return rc;
+}
+
+
+static int
+ngx_http_pharos_sweep_rules(void)
+{
+    int                 rc;
+    size_t              i, k;
+    phr_rule_group_t   *g;
+    phr_rule_groups_t  *groups;
+
+    rc = PHR_OK;
+    groups = ngx_http_pharos_rules_groups();
+
+    for (i = 0; groups && i < phr_rule_groups_count(groups); i++) {
+        g = phr_rule_groups_at(groups, i);
+
+        for (k = 0; rc == PHR_OK && k < g->nrules; k++) {
+            rc = phr_map_set(sweep_names, g->rules[k].source, g);
+        }
+    }
 
     return rc;
 }
@@ -133,14 +224,14 @@ ngx_http_pharos_sweep_run(ngx_http_pharos_task_t *task)
         != PHR_OK)
     {
         ngx_http_pharos_log_err(NGX_LOG_ERR, scrapes->log, &err,
-                                "ending the series of former targets");
+                                "ending series of what is gone");
         return;
     }
 
     if (ntargets != 0) {
         ngx_log_error(NGX_LOG_NOTICE, scrapes->log, 0,
-                      "%uL targets are gone, %uL series ended", ntargets,
-                      nseries);
+                      "%uL targets and rules are gone, %uL series ended",
+                      ntargets, nseries);
     }
 }
 

@@ -359,7 +359,11 @@ phr_group_write(phr_rule_eval_t *e, phr_err_t *err)
     int               rc;
     phr_rule_write_t  w;
 
-    if (e->nall == 0 && e->nrecords == 0) {
+    /* the first time, an earlier process may have left something to end */
+
+    if (e->nall == 0 && e->nrecords == 0
+        && e->rule->health == PHR_RULE_OK)
+    {
         return phr_group_remember(e);
     }
 

@@ -71,6 +71,7 @@ typedef struct {
     /*
      * Writes and returns once the samples are committed: the next rule
      * sees them.  Samples that storage refuses alone are no failure.
+     * There may be none at all: all that a rule had has ended.
      */
     int           (*write)(void *data, phr_rule_write_t *w, phr_err_t *err);
 
