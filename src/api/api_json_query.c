@@ -226,6 +226,8 @@ phr_json_eval(phr_call_t *c, phr_str_t text, const phr_json_range_t *range,
     query.lookback_ms = c->api->limits.lookback_ms;
     query.subquery_step_ms = 60000;
     query.max_samples = c->api->limits.query_max_samples;
+    query.delayed_names = (c->api->limits.promql_flags
+                           & PHR_PROMQL_EXPERIMENTAL) != 0;
     query.stop = c->req->stop;
     query.arena = c->arena;
 

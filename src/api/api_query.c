@@ -180,6 +180,8 @@ phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
     query->subquery_step_ms = 60000;
     query->max_samples = c->api->limits.query_max_samples;
     query->lookback_ms = c->api->limits.lookback_ms;
+    query->delayed_names = (c->api->limits.promql_flags
+                            & PHR_PROMQL_EXPERIMENTAL) != 0;
 
     /* the carrier has set its clock already, here it is only checked */
 

@@ -174,9 +174,21 @@ phr_json_double(phr_json_writer_t *w, double v)
 void
 phr_json_value(phr_json_writer_t *w, double v)
 {
+    char    out[PHR_NUMBER_LEN];
+    double  size;
+
     phr_json_comma(w);
     phr_buf_putc(w->buf, '"');
-    phr_number_format(w->buf, v);
+
+    size = fabs(v);
+
+    if (isfinite(v) && v != 0 && (size < 1e-6 || size >= 1e21)) {
+        phr_buf_append(w->buf, out, phr_number_write_e(out, v));
+
+    } else {
+        phr_number_format(w->buf, v);
+    }
+
     phr_buf_putc(w->buf, '"');
 }
 

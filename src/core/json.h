@@ -47,7 +47,10 @@ void phr_json_null(phr_json_writer_t *w);
 /* a JSON number; NaN and infinities, which JSON lacks, become null */
 void phr_json_double(phr_json_writer_t *w, double v);
 
-/* a sample value as Prometheus writes it: a string, "NaN" and "+Inf" too */
+/*
+ * A sample value as Prometheus writes it: a string, "NaN" and "+Inf" too,
+ * with an exponent below 1e-6 and from 1e21.
+ */
 void phr_json_value(phr_json_writer_t *w, double v);
 
 /* milliseconds as seconds with up to three decimals: 1435781430.781 */

@@ -19,6 +19,8 @@ static int phr_eval_dispatch(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
 static int phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g);
+static int phr_eval_of_range(const phr_node_t *node);
+static int phr_eval_has_one_name(const phr_node_t *node);
 static int phr_eval_once(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
 static int phr_eval_unary(phr_eval_t *ev, const phr_node_t *node,
@@ -142,7 +144,11 @@ phr_eval_query(phr_eval_t *ev, const phr_query_t *query,
         return result->string.data == NULL ? phr_eval_nomem(ev) : PHR_OK;
     }
 
-    rc = phr_value_drop_names(&value, ev->arena, g.n, ev->err);
+    rc = phr_value_drop_names(&value, ev->arena, g.n, 0, ev->err);
+    if (rc == PHR_OK) {
+        rc = phr_value_merge(&value, ev->arena, g.n, ev->err);
+    }
+
     if (rc < 0) {
         return rc;
     }
@@ -205,6 +211,14 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
 
     value.type = node->type;
 
+    if (!ev->query->delayed_names) {
+        rc = phr_value_drop_names(&value, ev->arena, g->n,
+                                  phr_eval_of_range(node), ev->err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
     /* operands are still there while the result is made */
 
     if (node->kind != PHR_NODE_PAREN) {
@@ -265,8 +279,6 @@ static int
 phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g)
 {
-    size_t  i;
-
     if (g->n > 1 && phr_plan_of(ev, node)->once) {
         return 0;
     }
@@ -275,21 +287,80 @@ phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
         return 1;
     }
 
+    /* two columns that are equal without their names are an error */
+
+    if (!ev->query->delayed_names && !phr_eval_has_one_name(node)) {
+        return 0;
+    }
+
     if (node->kind == PHR_NODE_BINARY) {
         return !phr_binary_trims(node->u.binary.op)
                && (node->u.binary.lhs->type == PHR_TYPE_SCALAR)
                   != (node->u.binary.rhs->type == PHR_TYPE_SCALAR);
     }
 
-    if (node->kind != PHR_NODE_CALL
-        || node->u.call.func->id == PHR_FUNC_absent_over_time)
-    {
+    return phr_eval_of_range(node)
+           && node->u.call.func->id != PHR_FUNC_absent_over_time;
+}
+
+
+/* a function of a range */
+static int
+phr_eval_of_range(const phr_node_t *node)
+{
+    size_t  i;
+
+    if (node->kind != PHR_NODE_CALL) {
         return 0;
     }
 
     for (i = 0; i < node->u.call.nargs; i++) {
         if (node->u.call.args[i]->type == PHR_TYPE_MATRIX) {
             return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* the series below are of one metric only */
+static int
+phr_eval_has_one_name(const phr_node_t *node)
+{
+    size_t                i;
+    const phr_matcher_t  *m;
+    const phr_node_t     *child;
+
+    node = phr_ast_unparen(node);
+
+    if (node->kind == PHR_NODE_SELECTOR) {
+
+        for (i = 0; i < node->u.selector.nmatchers; i++) {
+            m = &node->u.selector.matchers[i];
+
+            if (m->op == PHR_MATCH_EQ && m->value.len > 0
+                && phr_str_eq(m->name, phr_str_of(PHR_METRIC_NAME)))
+            {
+                return 1;
+            }
+        }
+
+        return 0;
+    }
+
+    if (node->kind != PHR_NODE_MATRIX && node->kind != PHR_NODE_BINARY
+        && !phr_eval_of_range(node))
+    {
+        return 0;
+    }
+
+    /* the operand that is no scalar; there is one here */
+
+    for (i = 0; (child = phr_ast_child(node, i)) != NULL; i++) {
+        if (child->type == PHR_TYPE_VECTOR || child->type == PHR_TYPE_MATRIX)
+        {
+            return phr_eval_has_one_name(child);
         }
     }
 

@@ -167,6 +167,15 @@ phr_fold_column(phr_sink_t *s, phr_labels_t labels, double *v, int drop_name)
 
     f = (phr_fold_t *) s;
 
+    if (drop_name && !f->ev->query->delayed_names) {
+        rc = phr_labels_drop_metadata(f->ev->arena, labels, &labels);
+        if (rc < 0) {
+            return rc;
+        }
+
+        drop_name = 0;
+    }
+
     rc = phr_fold_find(f, labels, &id);
     if (rc < 0) {
         return rc;

@@ -67,6 +67,12 @@ typedef struct {
     uint64_t             max_samples;       /* held at once, 0: no bound */
 
     /*
+     * Names of metrics go at the end of the query and not with each
+     * operation: Prometheus's promql-delayed-name-removal.
+     */
+    unsigned             delayed_names:1;
+
+    /*
      * Set from another thread to PHR_ETIMEOUT or PHR_ECANCELED, seen within
      * a few milliseconds.  May be NULL.
      */

@@ -232,6 +232,15 @@ phr_labels_drop_metadata(phr_arena_t *a, phr_labels_t in, phr_labels_t *out)
 
     /* most sets have only the name, and it comes first */
 
+    if (in.n > 0 && phr_str_eq(in.l[0].name, metadata[0])
+        && (in.n == 1 || in.l[1].name.len < 2 || in.l[1].name.data[1] != '_'))
+    {
+        out->l = in.l + 1;
+        out->n = in.n - 1;
+
+        return PHR_OK;
+    }
+
     l = NULL;
     n = 0;
 
@@ -350,26 +359,58 @@ phr_value_merge(phr_value_t *value, phr_arena_t *a, size_t nsteps,
 
 int
 phr_value_drop_names(phr_value_t *value, phr_arena_t *a, size_t nsteps,
-    phr_err_t *err)
+    int strict, phr_err_t *err)
 {
-    int            rc;
-    size_t         i;
+    int            rc, one_name;
+    size_t         i, n, nlabels;
+    phr_str_t      name;
     phr_column_t  *c;
 
-    for (i = 0; i < value->n; i++) {
+    /* what differed with one and the same name differs without it */
+
+    one_name = 1;
+    name = phr_str_of("");
+
+    for (i = 0, n = 0; i < value->n; i++) {
         c = &value->cols[i];
 
-        if (c->drop_name) {
-            rc = phr_labels_drop_metadata(a, c->labels, &c->labels);
-            if (rc < 0) {
-                return rc;
-            }
-
-            c->drop_name = 0;
+        if (!c->drop_name) {
+            one_name = 0;
+            continue;
         }
+
+        if (n++ == 0) {
+            name = phr_labels_get(c->labels, phr_str_of(PHR_METRIC_NAME));
+        }
+
+        one_name = one_name
+                   && phr_str_eq(name, phr_labels_get(c->labels,
+                                            phr_str_of(PHR_METRIC_NAME)));
+
+        nlabels = c->labels.n;
+
+        rc = phr_labels_drop_metadata(a, c->labels, &c->labels);
+        if (rc < 0) {
+            return rc;
+        }
+
+        one_name = one_name && nlabels - c->labels.n <= 1;
+        c->drop_name = 0;
     }
 
-    return phr_value_merge(value, a, nsteps, err);
+    if (n == 0 || one_name) {
+        return PHR_OK;
+    }
+
+    n = value->n;
+
+    rc = phr_value_merge(value, a, nsteps, err);
+
+    if (rc == PHR_OK && strict && value->n < n) {
+        rc = phr_err_set(err, PHR_EEXEC, PHR_SAME_LABELS);
+    }
+
+    return rc;
 }
 
 

@@ -167,9 +167,12 @@ void phr_labels_print(phr_buf_t *b, phr_labels_t ls);
 int phr_value_merge(phr_value_t *value, phr_arena_t *a, size_t nsteps,
     phr_err_t *err);
 
-/* the same after dropping the names that are to go */
+/*
+ * The same after dropping the names that are to go; nothing is done if there
+ * are none.  Strict: equal labels are an error at different steps, too.
+ */
 int phr_value_drop_names(phr_value_t *value, phr_arena_t *a, size_t nsteps,
-    phr_err_t *err);
+    int strict, phr_err_t *err);
 
 
 /*

@@ -29,6 +29,7 @@ phr_rule_query(const phr_rule_group_t *g, const phr_rule_env_t *env,
                                      : PHR_RULE_LOOKBACK_MS;
     q.subquery_step_ms = g->groups->interval_ms;
     q.max_samples = env->max_samples;
+    q.delayed_names = (g->groups->promql_flags & PHR_PROMQL_EXPERIMENTAL) != 0;
     q.stop = env->stop;
     q.arena = arena;
 

@@ -34,6 +34,9 @@ write_all(void *data)
     phr_json_double(&w, 0.5);
     phr_json_double(&w, NAN);
     phr_json_value(&w, 1e21);
+    phr_json_value(&w, -1e20);
+    phr_json_value(&w, 1e-6);
+    phr_json_value(&w, -9.5e-7);
     phr_json_value(&w, HUGE_VAL);
     phr_json_raw(&w, phr_str_of("{}"));
     phr_json_array(&w);
@@ -160,7 +163,8 @@ main(void)
            "\"u\":\"\xc3\xbc\xef\xbf\xbd\xe2\x82\xac\","
            "\"i\":-9223372036854775808,\"b\":true,"
            "\"a\":[18446744073709551615,null,0.5,null,"
-           "\"1000000000000000000000\",\"+Inf\",{},[]],"
+           "\"1e+21\",\"-100000000000000000000\",\"0.000001\","
+           "\"-9.5e-07\",\"+Inf\",{},[]],"
            "\"t\":[1435781430.781,1435781430.05,1435781430,-0.001,0]}",
            "everything written");
     phr_buf_free(&b);

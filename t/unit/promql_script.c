@@ -405,6 +405,7 @@ script_query(script_t *s, phr_arena_t *a, phr_str_t expr, int64_t start_ms,
     q.lookback_ms = 300000;
     q.subquery_step_ms = 60000;
     q.max_samples = 10000;
+    q.delayed_names = !s->names_at_once;
     q.arena = a;
 
     storage = phr_memstore_storage(s->store);
@@ -802,6 +803,7 @@ script_run(script_t *s, char *text)
     const char *line;
 
     s->passed = s->failed = s->skipped = s->tainted = 0;
+    s->names_at_once = 0;
     phr_memstore_clear(s->store);
 
     rc = script_split(s, text);
@@ -813,7 +815,10 @@ script_run(script_t *s, char *text)
             continue;
         }
 
-        if (strcmp(line, "clear") == 0) {
+        if (strcmp(line, "names immediate") == 0) {
+            s->names_at_once = 1;
+
+        } else if (strcmp(line, "clear") == 0) {
             phr_memstore_clear(s->store);
             s->tainted = 0;
 

@@ -110,16 +110,27 @@ test_merge(void)
                    0);
 
     is_int(phr_value_count(&value, 3), 5, "samples are counted");
-    is_int(phr_value_drop_names(&value, arena, 3, &err), PHR_OK,
+    is_int(phr_value_drop_names(&value, arena, 3, 0, &err), PHR_OK,
            "columns that do not overlap");
     is_int(value.n, 2, "are joined when their names are gone");
     ok(test_equal(value.cols[0].v, "12_"), "step by step");
     is_int(value.cols[0].labels.n, 1, "the name is gone");
     is_int(value.cols[1].labels.n, 2, "another stays");
+    is_int(phr_value_drop_names(&value, arena, 3, 1, &err), PHR_OK,
+           "none is left to go");
 
-    phr_value_push(&value, arena, value.cols[0].labels, test_column("__4"),
+    phr_value_init(&value);
+    phr_value_push(&value, arena, test_labels("a", "1"), test_column("1__"),
+                   1);
+    phr_value_push(&value, arena, test_labels("b", "1"), test_column("_2_"),
+                   1);
+    is_int(phr_value_drop_names(&value, arena, 3, 1, &err), PHR_EEXEC,
+           "strictly, they may not be equal at any step");
+
+    phr_value_init(&value);
+    phr_value_push(&value, arena, test_labels("a", "1"), test_column("__4"),
                    0);
-    phr_value_push(&value, arena, value.cols[0].labels, test_column("__5"),
+    phr_value_push(&value, arena, test_labels("a", "1"), test_column("__5"),
                    0);
     is_int(phr_value_merge(&value, arena, 3, &err), PHR_EEXEC,
            "columns that overlap");

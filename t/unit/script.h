@@ -68,6 +68,7 @@ typedef struct {
     phr_arena_t      *arena;            /* of the script */
     script_eval_t     eval;
     int               tainted;          /* with what is not there yet */
+    int               names_at_once;    /* "names immediate" */
     int               passed, failed, skipped;
     char              why[2048];
 } script_t;
