@@ -204,6 +204,19 @@ $(BUILD)/bench/remote_fill: $(BUILD)/plain/bench/remote_fill.o \
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS)
 
+#: make accept-flips  what flipped bits in a store do: FLIPS=2000 SEED=1
+FLIPS    ?= 2000
+
+.PHONY: accept-flips
+accept-flips: $(BUILD)/bench/flips
+	@rm -rf $(BUILD)/flips.store
+	$(BUILD)/bench/flips $(BUILD)/flips.store $(FLIPS) $(or $(SEED),1)
+
+$(BUILD)/bench/flips: $(BUILD)/plain/bench/flips.o \
+        $(BUILD)/plain/libstore.a $(BUILD)/plain/libcore.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
+
 $(BUILD)/bench/fill: $(BUILD)/plain/bench/fill.o $(BUILD)/plain/libstore.a \
         $(BUILD)/plain/libcore.a
 	@mkdir -p $(@D)

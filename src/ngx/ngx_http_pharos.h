@@ -78,6 +78,7 @@ typedef struct {
     volatile ngx_uint_t        nquick;       /* deaths soon after the start */
     volatile uint64_t          nstarts;
     volatile uint64_t          ncrashes;
+    volatile uint64_t          ndamaged;     /* stores moved aside */
     ngx_http_pharos_suspect_t  suspects[NGX_HTTP_PHAROS_MAX_SUSPECTS];
 
     /* of the traffic counters */

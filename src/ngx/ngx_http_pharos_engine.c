@@ -21,12 +21,17 @@
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "ngx/ngx_http_pharos_task.h"
+#include "store/aside.h"
 
 
 #define NGX_HTTP_PHAROS_FUTURE_MS      (10 * 60 * 1000)
 #define NGX_HTTP_PHAROS_LOOKBACK_MS    (5 * 60 * 1000)
 #define NGX_HTTP_PHAROS_MAX_POINTS     11000
 #define NGX_HTTP_PHAROS_MAX_ANSWER     1000000
+
+/* of a store up to this size all is read at a start, else the trees alone */
+#define NGX_HTTP_PHAROS_CHECK_BYTES    (256 * 1024 * 1024)
+#define NGX_HTTP_PHAROS_DEATHS         3
 
 /* a scrape is at most so far behind the disk, if nothing else is said */
 #define NGX_HTTP_PHAROS_BEHIND_MS      1000
@@ -60,6 +65,7 @@ typedef struct {
     unsigned                      opened:1;
 
     /* of the writer thread */
+    ngx_uint_t                    condemned;
     ngx_msec_t                    behind_ms;
     ngx_msec_t                    idle_ms;
     int64_t                       sync_ms;
@@ -92,6 +98,8 @@ static int ngx_http_pharos_engine_idle(void *data);
 static void ngx_http_pharos_engine_finish(void *data);
 static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
     const phr_err_t *err, char *action);
+static int ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf);
+static void ngx_http_pharos_engine_condemn(const phr_err_t *why);
 static void ngx_http_pharos_engine_page(void);
 static void ngx_http_pharos_engine_live(void *data, phr_buf_t *out);
 static int64_t ngx_http_pharos_engine_clock_us(void *data);
@@ -215,7 +223,7 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
 
     phr_err_init(&engine.err);
 
-    if (phr_store_open(&conf, &engine.store, &engine.err) != PHR_OK) {
+    if (ngx_http_pharos_engine_open_sound(&conf) != PHR_OK) {
         engine.store = NULL;
         return;
     }
@@ -235,6 +243,87 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
     }
 
     ngx_http_pharos_engine_page();
+}
+
+
+/* a damaged store does not keep a new one from its work */
+
+static int
+ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf)
+{
+    int         rc;
+    char        name[PHR_ASIDE_NAME];
+    uint64_t    max;
+    ngx_uint_t  tries;
+
+    /* those that died quickly died of something: look at everything */
+
+    max = engine.sh->nquick >= NGX_HTTP_PHAROS_DEATHS
+          ? UINT64_MAX : NGX_HTTP_PHAROS_CHECK_BYTES;
+
+    for (tries = 0; /* void */ ; tries++) {
+
+        rc = phr_aside_check(conf->path, max, &engine.err);
+
+        if (rc == PHR_OK) {
+            rc = phr_store_open(conf, &engine.store, &engine.err);
+        }
+
+        if (rc != PHR_ECORRUPT || tries) {
+            return rc;
+        }
+
+        engine.store = NULL;
+        engine.sh->ndamaged++;
+
+        ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, &engine.err,
+                                "opening the store");
+
+        rc = phr_aside_move(conf->path, ngx_http_pharos_now_ms() / 1000,
+                            name, &engine.err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        ngx_log_error(NGX_LOG_CRIT, engine.log, 0,
+                      "the store in \"%s\" is damaged: it was moved aside "
+                      "as \"%s\" and a new one is begun", conf->path, name);
+    }
+}
+
+
+/*
+ * The writer met damage, so that nothing can be written any more.  The next
+ * helper moves the store aside: it is only safe when nobody has it open.
+ */
+
+static void
+ngx_http_pharos_engine_condemn(const phr_err_t *why)
+{
+    phr_err_t  err;
+
+    if (engine.condemned) {
+        return;
+    }
+
+    engine.condemned = 1;
+
+    phr_err_init(&err);
+
+    if (phr_aside_condemn((char *) engine.pmcf->path->name.data, &err)
+        != PHR_OK)
+    {
+        ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, &err,
+                                "noting that the store is damaged");
+        return;
+    }
+
+    ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, why,
+                            "writing to a damaged store");
+
+    if (ngx_process == NGX_PROCESS_HELPER) {
+        (void) kill(ngx_pid, SIGTERM);
+    }
 }
 
 
@@ -330,6 +419,10 @@ ngx_http_pharos_engine_commit(void *data, int durable)
         if (engine.api.remote_write) {
             (void) ngx_http_pharos_self_remote_write(&engine.api, NULL);
         }
+    }
+
+    if (rc == PHR_ECORRUPT) {
+        ngx_http_pharos_engine_condemn(&err);
     }
 
     /* the store itself tells when it is full, and when no more */
@@ -563,6 +656,9 @@ ngx_http_pharos_engine_metrics(phr_buf_t *out)
         { "pharos_helper_crashes_total", "counter",
           "Helper processes that ended out of turn.",
           (double) sh->ncrashes },
+        { "pharos_store_damaged_total", "counter",
+          "Damaged stores that were moved aside.",
+          (double) sh->ndamaged },
         { "pharos_helper_start_time_seconds", "gauge",
           "When the helper process started, as unix time.",
           (double) engine.api.start_ms / 1000 },

@@ -161,7 +161,7 @@ phr_store_check_version(phr_store_t *st, phr_err_t *err)
                                + sizeof(PHR_STORE_MAGIC));
 
         if (version != PHR_STORE_FORMAT) {
-            rc = phr_err_set(err, PHR_ECORRUPT, "the store has format %u, "
+            rc = phr_err_set(err, PHR_EINVAL, "the store has format %u, "
                              "this program knows format %d: use the program "
                              "that wrote it, or a newer one", version,
                              PHR_STORE_FORMAT);

@@ -83,7 +83,7 @@ typedef struct {
 /*
  * Opens or creates the store.  No replay: it answers at once whatever its
  * size.  The caller holds the lock of the directory.  PHR_ECORRUPT if the
- * file is damaged or its version is newer than this code.
+ * file is damaged, PHR_EINVAL if its version is newer than this code.
  */
 int phr_store_open(const phr_store_conf_t *conf, phr_store_t **st,
     phr_err_t *err);

@@ -11,6 +11,7 @@
 
 #include "core/alloc.h"
 #include "store/store.h"
+#include "store/tree.h"
 #include "store/verify.h"
 #include "tap.h"
 
@@ -67,7 +68,9 @@ open_store(model_t *m)
 
     phr_err_init(&err);
 
-    if (phr_store_open(&m->conf, &m->st, &err) != PHR_OK) {
+    if (phr_tree_check(m->conf.path, UINT64_MAX, NULL, &err) != PHR_OK
+        || phr_store_open(&m->conf, &m->st, &err) != PHR_OK)
+    {
         printf("Bail out! open: %s\n", err.text);
         exit(1);
     }
