@@ -72,10 +72,10 @@ test('a legend entry isolates its line', async (page) => {
 test('stacked lines stand upon each other', async (page) => {
   await answer(page, (times) => [flat('a', 4)(times), flat('b', 4)(times)])
   await open(page, '#/explore?expr=x&range=15m')
-  await waitFor('lines', async () => (await pixels(canvas(page), 'var(--series-1)')) > 200)
+  await waitFor('the first line over the other', async () => (await pixels(canvas(page), 'var(--series-0)')) > 200)
   await page.getByLabel('Stacked').check()
   await waitFor('the address', () => hash(page).get('stacked') === '1')
-  await waitFor('two heights', async () => (await pixels(canvas(page), 'var(--series-0)')) > 200)
+  await waitFor('two heights', async () => (await pixels(canvas(page), 'var(--series-1)')) > 200)
   const [a, b] = [await row(page, 'var(--series-0)'), await row(page, 'var(--series-1)')]
   assert.ok(b < a - 0.2, `8 at ${b} is above 4 at ${a}`)
 })

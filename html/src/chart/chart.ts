@@ -48,9 +48,10 @@ export class Chart {
     this.options = { ...this.options, stacked }
     const visible = data.lines.filter((l) => !hidden.has(l.key))
     const columns = visible.map((l) => l.values)
-    // from the top down: where a line adds nothing, that below it is seen
-    this.columns = stacked ? stack(columns).reverse() : columns
-    this.drawn = stacked ? [...visible].reverse() : visible
+    // from the top down: where a line adds nothing, that below it is seen;
+    // and the first, which a panel is about, lies over those that equal it
+    this.columns = (stacked ? stack(columns) : columns).reverse()
+    this.drawn = [...visible].reverse()
     const shape = JSON.stringify([stacked, visible.map((l) => [l.key, l.color])])
     if (this.plot && shape === this.shape) {
       this.plot.batch(() => {
@@ -191,7 +192,8 @@ export class Chart {
       const v = column[index]
       if (v === null || v === undefined) return
       const distance = Math.abs(u.valToPos(v, 'y') - top)
-      if (distance < least) {
+      // of equal ones that on top, which is drawn last
+      if (distance <= least) {
         least = distance
         best = keys[i]
       }
