@@ -66,6 +66,8 @@ ok($runtime->{reloadConfigSuccess}, 'reloadConfigSuccess');
 like($runtime->{lastConfigTime}, qr/^\d{4}-\d\d-\d\dT/, 'lastConfigTime');
 is($runtime->{storageRetention}, '30d', 'storageRetention');
 
+wait_value($t, 'count(wide)', 100, 'both targets are scraped');
+
 my $tsdb = api($t, 'status/tsdb')->{data};
 cmp_ok($tsdb->{headStats}{numSeries}, '>', 100, 'series');
 my %by = map { $_->{name} => $_->{value} } @{ $tsdb->{seriesCountByMetricName} };
