@@ -60,7 +60,8 @@ struct ngx_http_pharos_outbound_s {
     unsigned                         compressed:1;  /* take gzip */
     unsigned                         follow:1;      /* redirects, up to 10 */
     unsigned                         http2:1;
-    unsigned                         direct:1;      /* see packed */
+    unsigned                         lazy:1;    /* done() may be some
+                                                   milliseconds late */
 
     void                           (*done)(ngx_http_pharos_outbound_t *o);
     void                            *data;
@@ -73,8 +74,6 @@ struct ngx_http_pharos_outbound_s {
     int                              rc;
     int                              status;
     phr_buf_t                        answer;    /* the owner frees it */
-    unsigned                         packed:1;  /* only if "direct" allowed
-                                                   it: still as gzip */
     char                             type[NGX_HTTP_PHAROS_OUTBOUND_TYPE];
     double                           duration_s;    /* from the post on */
     char                             error[NGX_HTTP_PHAROS_OUTBOUND_ERROR];

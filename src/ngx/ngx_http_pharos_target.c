@@ -7,7 +7,6 @@
  * not.
  */
 
-#include "core/pack.h"
 #include "ngx/ngx_http_pharos_scrape.h"
 
 
@@ -34,7 +33,6 @@ static void ngx_http_pharos_target_judge(ngx_http_pharos_target_t *t,
     ngx_http_pharos_client_t *out);
 static void ngx_http_pharos_target_post(ngx_http_pharos_target_t *t);
 static void ngx_http_pharos_target_run(ngx_http_pharos_task_t *task);
-static void ngx_http_pharos_target_unpack(ngx_http_pharos_target_t *t);
 static int ngx_http_pharos_target_prepare(ngx_http_pharos_target_t *t,
     phr_err_t *err);
 static void ngx_http_pharos_target_done(ngx_http_pharos_task_t *task);
@@ -250,7 +248,7 @@ ngx_http_pharos_target_timer(ngx_event_t *ev)
                        : NGX_HTTP_PHAROS_SCRAPE_BODY;
     out->data = t;
     out->done = ngx_http_pharos_target_answer;
-    out->out.direct = 1;
+    out->out.lazy = 1;
 
     ngx_http_pharos_client_header(out, "Accept: "
                                   NGX_HTTP_PHAROS_SCRAPE_ACCEPT);
@@ -340,10 +338,6 @@ ngx_http_pharos_target_run(ngx_http_pharos_task_t *task)
 
     rc = ngx_http_pharos_target_prepare(t, &err);
 
-    if (t->out && t->out->out.packed) {
-        ngx_http_pharos_target_unpack(t);
-    }
-
     if (rc == PHR_OK && t->end) {
         rc = phr_scrape_ended(t->scrape, app, t->t_ms, &err);
         phr_scrape_destroy(t->scrape);
@@ -366,34 +360,6 @@ ngx_http_pharos_target_run(ngx_http_pharos_task_t *task)
     if (rc != PHR_OK) {
         t->err = err;
     }
-}
-
-
-/* the answer becomes what it was before the target compressed it */
-
-static void
-ngx_http_pharos_target_unpack(ngx_http_pharos_target_t *t)
-{
-    int                          rc;
-    phr_buf_t                    plain;
-    ngx_http_pharos_outbound_t  *o;
-
-    o = &t->out->out;
-    o->packed = 0;
-
-    phr_buf_init(&plain, o->limit_bytes);
-
-    rc = t->err.code == PHR_OK
-         ? phr_unpack(PHR_PACK_GZIP, phr_buf_view(&o->answer), o->limit_bytes,
-                      &plain, &t->err)
-         : PHR_OK;
-
-    if (rc == PHR_ELIMIT) {
-        phr_err_set(&t->err, PHR_ELIMIT, "body size limit exceeded");
-    }
-
-    phr_buf_free(&o->answer);
-    o->answer = plain;
 }
 
 

@@ -3,8 +3,8 @@
 # Copyright (C) The Pharos Authors
 #
 # Answers of targets in each form that HTTP/1 has, whole and in pieces, and
-# connections that are kept, closed in time, or closed too early.  What the
-# loop does not carry itself libcurl does: both must give the same samples.
+# connections that are kept, closed in time, or closed too early; over and
+# over again, as what a scrape has left behind must not touch the next.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ use Time::HiRes qw(sleep);
 
 my $t = Test::Pharos->new;
 
-my $body = join '', map { "direct{i=\"$_\"} $_.5\n" } 1 .. 500;
+my $body = join '', map { "sample{i=\"$_\"} $_.5\n" } 1 .. 500;
 my $sum = 500 * 501 / 2 + 250;
 my $type = "Content-Type: text/plain\r\n";
 
@@ -33,18 +33,20 @@ gzip(\$body, \my $packed);
 my %answers = (
     length => [ 0, head(length $body) . $body ],
     pieces => [ 1000, head(length $body) . $body ],
-    head_pieces => [ 7, head(length 'direct 9') . 'direct 9' ],
+    head_pieces => [ 7, head(length 'sample 9') . 'sample 9' ],
     chunked => [ 0, chunked($body, 1000) ],
     chunked_pieces => [ 999, chunked($body, 1000) ],
-    chunked_bytes => [ 1, chunked("direct 3\n", 4) ],
+    chunked_bytes => [ 1, chunked("sample 3\n", 4) ],
     until_close => [ 0, "HTTP/1.1 200 OK\r\n$type\r\n$body", 1 ],
     old => [ 0, "HTTP/1.0 200 OK\r\n$type\r\n$body", 1 ],
     says_close => [ 0, head(length $body, 'Connection: close') . $body, 1 ],
     closes => [ 0, head(length $body) . $body, 1 ],
     gzip => [ 0, head(length $packed, 'Content-Encoding: gzip') . $packed ],
     gzip_chunked => [ 100, chunked($packed, 300, 'Content-Encoding: gzip') ],
-    spaced => [ 0, "HTTP/1.1 200\r\ncontent-length:  9  \r\n\r\ndirect 4\n" ],
+    spaced => [ 0, "HTTP/1.1 200\r\ncontent-length:  9  \r\n\r\nsample 4\n" ],
     none => [ 0, head(0) ],
+    moved => [ 0, "HTTP/1.1 302 Found\r\nLocation: /length\r\n"
+                  . "Content-Length: 0\r\n\r\n" ],
 
     alone => [ 0, head(length $body) . $body ],
 
@@ -58,7 +60,7 @@ my %answers = (
     garbage => [ 0, "what is this\r\n\r\n", 1 ],
     nothing => [ 0, '', 1 ],
     error => [ 0, "HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno" ],
-    hangs => [ 0, head(10) . 'direct 1' ],
+    hangs => [ 0, head(10) . 'sample 1' ],
 );
 
 my @bad = qw(short gzip_broken gzip_short chunk_broken garbage nothing error
@@ -108,7 +110,7 @@ for my $name (grep { $_ ne 'alone' } sort keys %answers) {
                    "$job is up");
         is(value($t, "min_over_time(up{job=\"$job\"}[1m])"), 1,
            "$job was always up");
-        is(value($t, "sum(direct{job=\"$job\"})"), $want,
+        is(value($t, "sum(sample{job=\"$job\"})"), $want,
            "$job has its samples");
     }
 }
