@@ -191,6 +191,9 @@ struct phr_api_s {
     struct phr_push_s     *push;        /* writer thread only */
     struct phr_remote_write_s  *remote_write;           /* and this one */
     struct phr_query_log_s  *queries;   /* NULL: none is kept */
+    /* written in the writer thread, read in any: atomic */
+    int64_t                newest_push_ms;
+
     phr_api_limits_t       limits;
     const phr_api_live_t  *live;
     void                  *live_data;

@@ -57,6 +57,9 @@ phr_api_push(phr_call_t *c, phr_err_t *err)
         return rc;
     }
 
+    __atomic_store_n(&c->api->newest_push_ms,
+                     phr_push_newest_ms(c->api->push), __ATOMIC_RELAXED);
+
     /* what is acknowledged is on disk */
     c->res->durable = 1;
 

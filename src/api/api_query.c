@@ -16,6 +16,7 @@ static int phr_query_prepare(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
 static int phr_query_answer(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
+static int64_t phr_query_now_ms(const phr_call_t *c);
 static uint64_t phr_query_note(phr_call_t *c, const phr_query_t *query);
 static int phr_query_notes(phr_call_t *c, const phr_result_t *r,
     int truncated);
@@ -40,7 +41,7 @@ phr_api_query(phr_call_t *c, phr_err_t *err)
         return rc;
     }
 
-    rc = phr_call_time(c, "time", c->req->now_ms, &query.start_ms, err);
+    rc = phr_call_time(c, "time", phr_query_now_ms(c), &query.start_ms, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -299,6 +300,20 @@ done:
     phr_promql_destroy(node);
 
     return rc;
+}
+
+
+/* who was told that a push is stored sees it, see phr_push_newest_ms() */
+
+static int64_t
+phr_query_now_ms(const phr_call_t *c)
+{
+    int64_t  ms;
+
+    ms = __atomic_load_n(&c->api->newest_push_ms, __ATOMIC_RELAXED);
+
+    return ms > c->req->now_ms && ms - c->req->now_ms <= 1000
+           ? ms : c->req->now_ms;
 }
 
 

@@ -201,6 +201,13 @@ phr_push_wipe(phr_push_t *p, phr_appender_t *app, int64_t now_ms,
 }
 
 
+int64_t
+phr_push_newest_ms(const phr_push_t *p)
+{
+    return p->newest_ms;
+}
+
+
 size_t
 phr_push_ngroups(const phr_push_t *p)
 {

@@ -119,6 +119,13 @@ int phr_push_expose(phr_push_t *p, phr_expo_writer_t *w);
 /* the value of "data" in the Pushgateway's /api/v1/metrics */
 void phr_push_json(phr_push_t *p, phr_buf_t *out);
 
+/*
+ * The time of the row that the last push wrote, 0: none.  Pushes of one
+ * millisecond are given times that follow each other, so it may be ahead of
+ * the clock by up to a second.
+ */
+int64_t phr_push_newest_ms(const phr_push_t *p);
+
 size_t phr_push_ngroups(const phr_push_t *p);
 size_t phr_push_nseries(const phr_push_t *p);
 

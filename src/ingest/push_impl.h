@@ -21,6 +21,9 @@
 #define PHR_PUSH_KEY_GROUP  'g'
 #define PHR_PUSH_KEY_ID     'i'
 
+/* so far may rows of a group be ahead of the clock */
+#define PHR_PUSH_AHEAD_MS   1000
+
 #define PHR_PUSH_TIME       "push_time_seconds"
 #define PHR_PUSH_FAILURE    "push_failure_time_seconds"
 
@@ -108,6 +111,8 @@ struct phr_push_s {
 
     /* last row of a group that was deleted: a new one begins after it */
     int64_t              ended_ms;
+
+    int64_t              newest_ms; /* of the row that was written last */
 
     phr_map_t           *ids;       /* -> phr_push_id_t */
     phr_array_t          ring;      /* phr_push_id_t *, by age, in a ring */

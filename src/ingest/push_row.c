@@ -35,6 +35,19 @@ static int phr_push_row_all(phr_appender_t *app, phr_push_row_t *row,
     const phr_push_state_t *st, phr_err_t *err);
 static int phr_push_put(phr_appender_t *app, phr_push_group_t *g,
     phr_err_t *err);
+static int phr_push_ahead(const phr_push_group_t *g, int64_t t_ms);
+
+
+/*
+ * The last row is not older: many pushes came at once.  One that is further
+ * ahead was written before the clock was set back.
+ */
+
+static int
+phr_push_ahead(const phr_push_group_t *g, int64_t t_ms)
+{
+    return t_ms <= g->row_ms && g->row_ms - t_ms < PHR_PUSH_AHEAD_MS;
+}
 
 
 int
@@ -95,7 +108,9 @@ phr_push_apply(phr_push_t *p, phr_appender_t *app, phr_push_group_t *g,
         goto done;
     }
 
-    if (t_ms <= g->row_ms) {
+    /* pushes of one millisecond follow each other */
+
+    if (phr_push_ahead(g, t_ms)) {
         t_ms = g->row_ms + 1;
     }
 
@@ -103,6 +118,8 @@ phr_push_apply(phr_push_t *p, phr_appender_t *app, phr_push_group_t *g,
     if (rc != PHR_OK) {
         goto done;
     }
+
+    p->newest_ms = t_ms;
 
     phr_push_unindex(p, g);
     phr_push_state_destroy(&g->state);
@@ -144,7 +161,7 @@ phr_push_repeat(phr_appender_t *app, phr_push_group_t *g, int64_t t_ms,
     int             rc;
     phr_push_row_t  row;
 
-    if (t_ms <= g->row_ms) {
+    if (phr_push_ahead(g, t_ms)) {
         return PHR_OK;
     }
 
