@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Yield: long work steps aside for others every few dozen microseconds.
+ * Yield: long work steps aside for others, several times a millisecond.
  * A thread with the highest nice is still left on its CPU until the next
  * tick of the kernel, 4 ms, when somebody more urgent wakes up there.
  *
@@ -16,7 +16,7 @@
 #include "core/base.h"
 
 
-/* what a thread does between two turns, in samples decoded: some 30 us */
+/* what a thread does between two turns, in samples decoded */
 #define PHR_YIELD_UNITS  8192
 
 /* this thread steps aside from now on, or no longer */
