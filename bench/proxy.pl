@@ -6,9 +6,11 @@
 # nginx is reloaded ten times and the helper killed ten times, and a query of
 # 50 million samples does not make them slow.
 #
-# Needs wrk.  RUNS (7) interleaved rounds of three measurements: without the
-# query, with it, without it again; the medians of the p99 latencies are
-# compared, and what the two without it differ by is the noise.
+# Needs wrk.  RUNS (7) interleaved rounds of four measurements: without the
+# query, with it, with a process of nice 19 that only counts in its place, and
+# without it again; the medians of the p99 latencies are compared.  What the two
+# without it differ by is the noise; what the counting costs is the price of a
+# processor that somebody else uses, whoever it is.
 # SECONDS_EACH (5), CONNECTIONS (8), RATE (2000 requests a second; 0: as many
 # as there can be).  PHAROS_FILL is the program that fills the store.
 
@@ -124,11 +126,12 @@ cmp_ok($total, '>=', 0.98 * $series * $samples,
 my (%p99, %rps, $nqueries);
 
 for my $run (1 .. $runs) {
-    for my $kind (qw(without with again)) {
+    for my $kind (qw(without with counting again)) {
         my $load = $kind eq 'with' ? $t->load(sub {
             my $a = query();
             return ($a->{status} || '') eq 'success' ? '' : 'failed';
         }) : undef;
+        my $counting = $kind eq 'counting' ? $t->child(\&count) : 0;
 
         my $result = wrk($t, $seconds);
 
@@ -139,21 +142,27 @@ for my $run (1 .. $runs) {
                 if @{ $stop->{failed} };
         }
 
+        if ($counting) {
+            kill 'KILL', $counting;
+            waitpid $counting, 0;
+        }
+
         push @{ $p99{$kind} }, $result->{p99};
         push @{ $rps{$kind} }, $result->{requests} / $seconds;
     }
 
-    diag(sprintf 'run %d: p99 %.2f ms without, %.2f with, %.2f again', $run,
-         map { $p99{$_}[-1] } qw(without with again));
+    diag(sprintf 'run %d: p99 %.2f ms without, %.2f with, %.2f counting, '
+         . '%.2f again', $run,
+         map { $p99{$_}[-1] } qw(without with counting again));
 }
 
 my %m = map { $_ => median(@{ $p99{$_} }) } keys %p99;
 my $noise = abs($m{without} - $m{again});
 my $base = $m{without} < $m{again} ? $m{again} : $m{without};
 
-diag(sprintf 'medians of p99: %.2f ms without, %.2f with, %.2f again; '
-     . '%d requests a second without, %d with; %d queries',
-     @m{qw(without with again)}, median(@{ $rps{without} }),
+diag(sprintf 'medians of p99: %.2f ms without, %.2f with, %.2f counting, '
+     . '%.2f again; %d requests a second without, %d with; %d queries',
+     @m{qw(without with counting again)}, median(@{ $rps{without} }),
      median(@{ $rps{with} }), $nqueries);
 cmp_ok($nqueries, '>', 0, 'queries ran beside');
 ok($m{with} <= 1.1 * $base || $m{with} <= $base + $noise,
@@ -200,6 +209,15 @@ sub wrk {
         non2xx => $non2xx || 0, errors => $errors,
         text => "$requests requests, socket errors: " . ($socket || 'none'),
     };
+}
+
+
+# keeps a processor busy until it is killed
+sub count {
+    POSIX::nice(19);
+
+    my $n = 0;
+    $n++ while 1;
 }
 
 

@@ -1,9 +1,9 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Yield: long work steps aside for others, several times a millisecond.
- * A thread with the highest nice is still left on its CPU until the next
- * tick of the kernel, 4 ms, when somebody more urgent wakes up there.
+ * Yield: long work steps aside for others.  A thread with the highest nice
+ * is still left on its CPU for a slice, milliseconds, when somebody more
+ * urgent wakes up there, unless the kernel is told better and asked often.
  *
  * Threads: the count is each thread's own, and off until it is turned on:
  * whoever holds a lock that others wait for must not give its turn away.
@@ -18,6 +18,14 @@
 
 /* what a thread does between two turns, in samples decoded */
 #define PHR_YIELD_UNITS  8192
+
+/*
+ * Makes this thread the last that the kernel thinks of: the highest nice, and
+ * the longest slice that there is.  Since Linux 6.12 a thread that wakes up
+ * takes the CPU at once from one whose slice is longer than its own; before,
+ * slices are the same for all and this changes nothing.
+ */
+void phr_yield_background(void);
 
 /* this thread steps aside from now on, or no longer */
 void phr_yield_set(int on);

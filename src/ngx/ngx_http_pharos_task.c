@@ -14,14 +14,12 @@
 
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 
 #include "core/yield.h"
 #include "ngx/ngx_http_pharos_task.h"
 
 
 #define NGX_HTTP_PHAROS_STACK_SIZE  (2 * 1024 * 1024)
-#define NGX_HTTP_PHAROS_QUERY_NICE  19
 #define NGX_HTTP_PHAROS_MAX_THREADS 64
 #define NGX_HTTP_PHAROS_READ_QUEUE  1024
 #define NGX_HTTP_PHAROS_RULES_QUEUE 4096
@@ -368,8 +366,7 @@ ngx_http_pharos_task_thread(void *data)
     if (p->pool == NGX_HTTP_PHAROS_POOL_QUERY
         || p->pool == NGX_HTTP_PHAROS_POOL_IMPORT)
     {
-        /* on Linux, of this thread only */
-        (void) setpriority(PRIO_PROCESS, 0, NGX_HTTP_PHAROS_QUERY_NICE);
+        phr_yield_background();
     }
 
     phr_yield_set(1);

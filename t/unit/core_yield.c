@@ -2,7 +2,8 @@
  * Copyright (C) The Pharos Authors
  *
  * A thread gives its turn away as often as it should, and only if it said
- * so: seen in the kernel's count of its voluntary switches.
+ * so: seen in the kernel's count of its voluntary switches.  A thread in the
+ * background is that alone.
  */
 
 #include <sys/resource.h>
@@ -48,11 +49,29 @@ turns(size_t pieces, size_t units)
 }
 
 
+static void *
+background(void *data)
+{
+    int  *nice = data;
+
+    phr_yield_background();
+    *nice = getpriority(PRIO_PROCESS, 0);
+
+    return NULL;
+}
+
+
 int
 main(void)
 {
+    int        nice;
     cpu_set_t  one;
     pthread_t  other;
+
+    ok(pthread_create(&other, NULL, background, &nice) == 0, "a thread");
+    (void) pthread_join(other, NULL);
+    is_int(nice, 19, "its nice is the highest");
+    ok(getpriority(PRIO_PROCESS, 0) < 19, "that of others is as before");
 
     /* both on one CPU, so that each turn given away is taken */
 
