@@ -9,6 +9,7 @@
 #define PHR_SEAL_H_INCLUDED
 
 
+#include "store/block.h"
 #include "store/internal.h"
 
 
@@ -25,6 +26,10 @@ int phr_seal_rows(phr_store_t *st, phr_source_t *src, phr_err_t *err);
 /* packs all loose samples of a group */
 int phr_seal_loose(phr_store_t *st, uint32_t number, phr_group_t *g,
     phr_err_t *err);
+
+/* gives the packer those samples of a series that are not too old by now */
+int phr_seal_add(phr_store_t *st, phr_packer_t *packer, phr_sid_t sid,
+    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err);
 
 
 #endif /* PHR_SEAL_H_INCLUDED */

@@ -1,0 +1,219 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Seal, loose samples: all records of a group, sorted by series and time,
+ * become the chunks of its series.
+ */
+
+#include "store/seal.h"
+
+#include "store/loose.h"
+#include "store/series.h"
+
+
+/* loose samples that one step packs at most */
+#define PHR_SEAL_LOOSE    131072
+
+
+static int phr_seal_loose_read(phr_store_t *st, uint32_t number,
+    phr_array_t *samples, uint64_t *last, phr_err_t *err);
+static int phr_seal_loose_delete(phr_store_t *st, uint32_t number,
+    uint64_t last, phr_err_t *err);
+static int phr_seal_loose_pack(phr_store_t *st, phr_group_t *g,
+    phr_loose_t *s, size_t n, phr_err_t *err);
+
+
+int
+phr_seal_loose(phr_store_t *st, uint32_t number, phr_group_t *g,
+    phr_err_t *err)
+{
+    int           rc;
+    uint64_t      last;
+    phr_array_t   samples;
+
+    if (g == NULL) {
+        return phr_err_set(err, PHR_ECORRUPT, "samples of group %u, which "
+                           "does not exist", number);
+    }
+
+    phr_array_init(&samples, sizeof(phr_loose_t));
+
+    rc = phr_seal_loose_read(st, number, &samples, &last, err);
+
+    if (rc == PHR_OK && samples.nelts > 0) {
+        rc = phr_seal_loose_delete(st, number, last, err);
+
+        if (rc == PHR_OK) {
+            rc = phr_seal_loose_pack(st, g, samples.elts, samples.nelts, err);
+        }
+
+        if (rc == PHR_OK) {
+            rc = phr_group_touch(st, number, err);
+        }
+    }
+
+    if (rc == PHR_OK) {
+        g->nloose -= phr_min(g->nloose, (uint32_t) samples.nelts);
+
+        if (samples.nelts == 0) {
+            g->nloose = 0;
+        }
+
+        if (g->nloose == 0) {
+            st->seal_group = number + 1;
+        }
+    }
+
+    phr_array_free(&samples);
+
+    return rc;
+}
+
+
+/* the oldest records of a group; *last is the number of the last one read */
+static int
+phr_seal_loose_read(phr_store_t *st, uint32_t number, phr_array_t *samples,
+    uint64_t *last, phr_err_t *err)
+{
+    int            rc;
+    size_t         i, n;
+    uint8_t        key[PHR_KEY_LOOSE];
+    phr_str_t      k, v, body;
+    phr_loose_t    s[PHR_LOOSE_MAX], *out;
+    phr_cursor_t  *cursor;
+
+    rc = phr_cursor_open(st->txn, PHR_DB_LOOSE, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_put_be32(key, number);
+    phr_put_be64(key + 4, 0);
+    *last = 0;
+
+    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+
+    while (rc == PHR_OK && k.len == PHR_KEY_LOOSE
+           && memcmp(k.data, key, 4) == 0
+           && samples->nelts < PHR_SEAL_LOOSE)
+    {
+        rc = phr_record_check(PHR_DB_LOOSE, k, v, &body, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        rc = phr_loose_decode(number, body, s, &n);
+        if (rc != PHR_OK) {
+            rc = phr_err_set(err, rc, "damaged samples of group %u", number);
+            break;
+        }
+
+        out = phr_array_push_n(samples, n);
+        if (out == NULL) {
+            rc = phr_err_set(err, PHR_ENOMEM, "no memory");
+            break;
+        }
+
+        for (i = 0; i < n; i++) {
+            out[i] = s[i];
+            out[i].at = (uint32_t) (samples->nelts - n + i);
+        }
+
+        *last = phr_get_be64((const uint8_t *) k.data + 4);
+
+        rc = phr_cursor_next(cursor, &k, &v, err);
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc < 0 ? rc : PHR_OK;
+}
+
+
+static int
+phr_seal_loose_delete(phr_store_t *st, uint32_t number, uint64_t last,
+    phr_err_t *err)
+{
+    int            rc;
+    uint8_t        key[PHR_KEY_LOOSE];
+    phr_str_t      k, v;
+    phr_cursor_t  *cursor;
+
+    rc = phr_cursor_open(st->txn, PHR_DB_LOOSE, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_put_be32(key, number);
+    phr_put_be64(key + 4, 0);
+
+    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+
+    while (rc == PHR_OK && k.len == PHR_KEY_LOOSE
+           && memcmp(k.data, key, 4) == 0
+           && phr_get_be64((const uint8_t *) k.data + 4) <= last)
+    {
+        rc = phr_cursor_del(cursor, err);
+
+        if (rc == PHR_OK) {
+            rc = phr_cursor_next(cursor, &k, &v, err);
+        }
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc < 0 ? rc : PHR_OK;
+}
+
+
+static int
+phr_seal_loose_pack(phr_store_t *st, phr_group_t *g, phr_loose_t *s,
+    size_t n, phr_err_t *err)
+{
+    int            rc;
+    double        *v;
+    size_t         i, k, m;
+    int64_t       *t_ms;
+    phr_packer_t  *packer;
+
+    phr_arena_reset(st->scratch);
+
+    t_ms = phr_arena_alloc(st->scratch, n * sizeof(int64_t));
+    v = phr_arena_alloc(st->scratch, n * sizeof(double));
+    packer = phr_packer_create(st->txn, st->next.seal++);
+
+    if (t_ms == NULL || v == NULL || packer == NULL) {
+        phr_packer_destroy(packer);
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    phr_loose_sort(s, n);
+    rc = PHR_OK;
+
+    for (i = 0; i < n && rc == PHR_OK; i = k) {
+        m = 0;
+
+        for (k = i; k < n && s[k].sid == s[i].sid; k++) {
+            if (m > 0 && t_ms[m - 1] == s[k].t_ms) {
+                v[m - 1] = s[k].v;
+                continue;
+            }
+
+            t_ms[m] = s[k].t_ms;
+            v[m] = s[k].v;
+            m++;
+        }
+
+        if (g->last[s[i].sid % PHR_GROUP_SIZE] != PHR_LAST_NONE) {
+            rc = phr_seal_add(st, packer, s[i].sid, t_ms, v, m, err);
+        }
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_packer_finish(packer, err);
+    }
+
+    phr_packer_destroy(packer);
+
+    return rc;
+}
