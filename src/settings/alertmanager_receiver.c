@@ -17,9 +17,22 @@
     PHR_OPTION_OF(phr_receiver_any_t, http, "http_config", PHR_OPT_POINTER,   \
                   0, &phr_http_client_schema)
 
+/* of a message of Mattermost, and of what is attached to one */
+#define PHR_RECEIVER_ATTACHMENT                                               \
+    PHR_CHECK("author_name", PHR_OPT_STR, 0),                                 \
+    PHR_CHECK("author_link", PHR_OPT_STR, 0),                                 \
+    PHR_CHECK("author_icon", PHR_OPT_STR, 0),                                 \
+    PHR_CHECK("title", PHR_OPT_STR, 0),                                       \
+    PHR_CHECK("title_link", PHR_OPT_STR, 0),                                  \
+    PHR_CHECK_OF("fields", PHR_OPT_LIST, 0, &phr_receiver_field_schema),      \
+    PHR_CHECK("thumb_url", PHR_OPT_STR, 0),                                   \
+    PHR_CHECK("footer", PHR_OPT_STR, 0),                                      \
+    PHR_CHECK("footer_icon", PHR_OPT_STR, 0),                                 \
+    PHR_CHECK("image_url", PHR_OPT_STR, 0)
 
-static void phr_receiver_init(void *object);
-static void phr_receiver_init_resolved(void *object);
+
+static void phr_receiver_init_0(void *object);
+static void phr_receiver_init_1(void *object);
 
 
 static const char *const  phr_receiver_wechat_types[] =
@@ -97,23 +110,6 @@ static const phr_schema_t  phr_receiver_threading_schema = {
     .name = "threading",
     .options = phr_receiver_threading_options,
     .noptions = phr_nelems(phr_receiver_threading_options)
-};
-
-static const phr_option_t  phr_receiver_sigv4_options[] = {
-    PHR_CHECK("region", PHR_OPT_STR, 0),
-    PHR_CHECK("access_key", PHR_OPT_STR, 0),
-    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
-    PHR_CHECK("profile", PHR_OPT_STR, 0),
-    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
-    PHR_CHECK("external_id", PHR_OPT_STR, 0),
-    PHR_CHECK("use_fips_sts_endpoint", PHR_OPT_BOOL, 0),
-    PHR_CHECK("service_name", PHR_OPT_STR, 0),
-};
-
-static const phr_schema_t  phr_receiver_sigv4_schema = {
-    .name = "sigv4",
-    .options = phr_receiver_sigv4_options,
-    .noptions = phr_nelems(phr_receiver_sigv4_options)
 };
 
 static const phr_option_t  phr_receiver_field_options[] = {
@@ -201,16 +197,7 @@ static const phr_option_t  phr_receiver_attachment_options[] = {
     PHR_CHECK("color", PHR_OPT_STR, 0),
     PHR_CHECK("pretext", PHR_OPT_STR, 0),
     PHR_CHECK("text", PHR_OPT_STR, 0),
-    PHR_CHECK("author_name", PHR_OPT_STR, 0),
-    PHR_CHECK("author_link", PHR_OPT_STR, 0),
-    PHR_CHECK("author_icon", PHR_OPT_STR, 0),
-    PHR_CHECK("title", PHR_OPT_STR, 0),
-    PHR_CHECK("title_link", PHR_OPT_STR, 0),
-    PHR_CHECK_OF("fields", PHR_OPT_LIST, 0, &phr_receiver_field_schema),
-    PHR_CHECK("thumb_url", PHR_OPT_STR, 0),
-    PHR_CHECK("footer", PHR_OPT_STR, 0),
-    PHR_CHECK("footer_icon", PHR_OPT_STR, 0),
-    PHR_CHECK("image_url", PHR_OPT_STR, 0),
+    PHR_RECEIVER_ATTACHMENT,
 };
 
 static const phr_schema_t  phr_receiver_attachment_schema = {
@@ -377,7 +364,7 @@ static const phr_option_t  phr_receiver_wechat_options[] = {
 static const phr_option_t  phr_receiver_sns_options[] = {
     PHR_RECEIVER_COMMON,
     PHR_CHECK("api_url", PHR_OPT_STR, 0),
-    PHR_CHECK_OF("sigv4", PHR_OPT_STRUCT, 0, &phr_receiver_sigv4_schema),
+    PHR_CHECK_OF("sigv4", PHR_OPT_STRUCT, 0, &phr_sigv4_schema),
     PHR_CHECK("topic_arn", PHR_OPT_STR, 0),
     PHR_CHECK("phone_number", PHR_OPT_STR, 0),
     PHR_CHECK("target_arn", PHR_OPT_STR, 0),
@@ -484,16 +471,7 @@ static const phr_option_t  phr_receiver_mattermost_options[] = {
     PHR_CHECK("fallback", PHR_OPT_STR, 0),
     PHR_CHECK("color", PHR_OPT_STR, 0),
     PHR_CHECK("pretext", PHR_OPT_STR, 0),
-    PHR_CHECK("author_name", PHR_OPT_STR, 0),
-    PHR_CHECK("author_link", PHR_OPT_STR, 0),
-    PHR_CHECK("author_icon", PHR_OPT_STR, 0),
-    PHR_CHECK("title", PHR_OPT_STR, 0),
-    PHR_CHECK("title_link", PHR_OPT_STR, 0),
-    PHR_CHECK_OF("fields", PHR_OPT_LIST, 0, &phr_receiver_field_schema),
-    PHR_CHECK("thumb_url", PHR_OPT_STR, 0),
-    PHR_CHECK("footer", PHR_OPT_STR, 0),
-    PHR_CHECK("footer_icon", PHR_OPT_STR, 0),
-    PHR_CHECK("image_url", PHR_OPT_STR, 0),
+    PHR_RECEIVER_ATTACHMENT,
     PHR_CHECK("icon_url", PHR_OPT_STR, 0),
     PHR_CHECK("icon_emoji", PHR_OPT_STR, 0),
     PHR_CHECK_OF("attachments", PHR_OPT_LIST, 0,
@@ -514,183 +492,27 @@ static const phr_option_t  phr_receiver_incidentio_options[] = {
 };
 
 
-/* ORDER PHR_RECEIVER */
 const phr_schema_t  phr_receiver_schemas[PHR_NRECEIVERS] = {
-    [PHR_RECEIVER_WEBHOOK] = {
-        .name = "webhook_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_webhook_options,
-        .noptions = phr_nelems(phr_receiver_webhook_options),
-        .init = phr_receiver_init_resolved,
-        .exclusive = phr_receiver_webhook_sets
+#define PHR_RECEIVER(kind_, name_, resolved_, check_, exclusive_)             \
+    [PHR_RECEIVER_ ## kind_] = {                                              \
+        .name = #name_ "_configs",                                            \
+        .size = sizeof(phr_receiver_any_t),                                   \
+        .options = phr_receiver_ ## name_ ## _options,                        \
+        .noptions = phr_nelems(phr_receiver_ ## name_ ## _options),           \
+        .init = phr_receiver_init_ ## resolved_,                              \
+        .check = check_,                                                      \
+        .exclusive = exclusive_                                               \
     },
-    [PHR_RECEIVER_EMAIL] = {
-        .name = "email_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_email_options,
-        .noptions = phr_nelems(phr_receiver_email_options),
-        .init = phr_receiver_init,
-        .check = phr_receiver_email_check
-    },
-    [PHR_RECEIVER_SLACK] = {
-        .name = "slack_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_slack_options,
-        .noptions = phr_nelems(phr_receiver_slack_options),
-        .init = phr_receiver_init,
-        .check = phr_receiver_slack_check,
-        .exclusive = phr_receiver_slack_sets
-    },
-    [PHR_RECEIVER_PAGERDUTY] = {
-        .name = "pagerduty_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_pagerduty_options,
-        .noptions = phr_nelems(phr_receiver_pagerduty_options),
-        .init = phr_receiver_init_resolved,
-        .exclusive = phr_receiver_pagerduty_sets
-    },
-    [PHR_RECEIVER_OPSGENIE] = {
-        .name = "opsgenie_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_opsgenie_options,
-        .noptions = phr_nelems(phr_receiver_opsgenie_options),
-        .init = phr_receiver_init_resolved,
-        .exclusive = phr_receiver_opsgenie_sets
-    },
-    [PHR_RECEIVER_VICTOROPS] = {
-        .name = "victorops_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_victorops_options,
-        .noptions = phr_nelems(phr_receiver_victorops_options),
-        .init = phr_receiver_init_resolved,
-        .check = phr_receiver_victorops_check,
-        .exclusive = phr_receiver_victorops_sets
-    },
-    [PHR_RECEIVER_PUSHOVER] = {
-        .name = "pushover_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_pushover_options,
-        .noptions = phr_nelems(phr_receiver_pushover_options),
-        .init = phr_receiver_init_resolved,
-        .check = phr_receiver_pushover_check,
-        .exclusive = phr_receiver_pushover_sets
-    },
-    [PHR_RECEIVER_WECHAT] = {
-        .name = "wechat_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_wechat_options,
-        .noptions = phr_nelems(phr_receiver_wechat_options),
-        .init = phr_receiver_init,
-        .exclusive = phr_receiver_wechat_sets
-    },
-    [PHR_RECEIVER_SNS] = {
-        .name = "sns_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_sns_options,
-        .noptions = phr_nelems(phr_receiver_sns_options),
-        .init = phr_receiver_init_resolved,
-        .check = phr_receiver_sns_check
-    },
-    [PHR_RECEIVER_TELEGRAM] = {
-        .name = "telegram_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_telegram_options,
-        .noptions = phr_nelems(phr_receiver_telegram_options),
-        .init = phr_receiver_init_resolved,
-        .check = phr_receiver_telegram_check,
-        .exclusive = phr_receiver_telegram_sets
-    },
-    [PHR_RECEIVER_DISCORD] = {
-        .name = "discord_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_discord_options,
-        .noptions = phr_nelems(phr_receiver_discord_options),
-        .init = phr_receiver_init_resolved,
-        .exclusive = phr_receiver_discord_sets
-    },
-    [PHR_RECEIVER_WEBEX] = {
-        .name = "webex_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_webex_options,
-        .noptions = phr_nelems(phr_receiver_webex_options),
-        .init = phr_receiver_init_resolved,
-        .check = phr_receiver_webex_check
-    },
-    [PHR_RECEIVER_MSTEAMS] = {
-        .name = "msteams_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_msteams_options,
-        .noptions = phr_nelems(phr_receiver_msteams_options),
-        .init = phr_receiver_init_resolved,
-        .exclusive = phr_receiver_msteams_sets
-    },
-    [PHR_RECEIVER_MSTEAMSV2] = {
-        .name = "msteamsv2_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_msteamsv2_options,
-        .noptions = phr_nelems(phr_receiver_msteamsv2_options),
-        .init = phr_receiver_init_resolved,
-        .exclusive = phr_receiver_msteamsv2_sets
-    },
-    [PHR_RECEIVER_JIRA] = {
-        .name = "jira_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_jira_options,
-        .noptions = phr_nelems(phr_receiver_jira_options),
-        .init = phr_receiver_init_resolved
-    },
-    [PHR_RECEIVER_ROCKETCHAT] = {
-        .name = "rocketchat_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_rocketchat_options,
-        .noptions = phr_nelems(phr_receiver_rocketchat_options),
-        .init = phr_receiver_init,
-        .exclusive = phr_receiver_rocketchat_sets
-    },
-    [PHR_RECEIVER_MATTERMOST] = {
-        .name = "mattermost_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_mattermost_options,
-        .noptions = phr_nelems(phr_receiver_mattermost_options),
-        .init = phr_receiver_init_resolved,
-        .exclusive = phr_receiver_mattermost_sets
-    },
-    [PHR_RECEIVER_INCIDENTIO] = {
-        .name = "incidentio_configs",
-        .size = sizeof(phr_receiver_any_t),
-        .options = phr_receiver_incidentio_options,
-        .noptions = phr_nelems(phr_receiver_incidentio_options),
-        .init = phr_receiver_init_resolved,
-        .check = phr_receiver_incidentio_check,
-        .exclusive = phr_receiver_incidentio_sets
-    },
+#include "settings/receiver_list.h"
 };
 
 
-#define PHR_RECEIVER_KIND(name_, kind_)                                       \
-    PHR_CHECK_OF(name_, PHR_OPT_NODE, PHR_OPT_MANY | PHR_OPT_NULLS,           \
-                 &phr_receiver_schemas[PHR_RECEIVER_ ## kind_])
-
-/* ORDER PHR_RECEIVER */
 static const phr_option_t  phr_receiver_kinds[] = {
-    PHR_RECEIVER_KIND("webhook_configs", WEBHOOK),
-    PHR_RECEIVER_KIND("email_configs", EMAIL),
-    PHR_RECEIVER_KIND("slack_configs", SLACK),
-    PHR_RECEIVER_KIND("pagerduty_configs", PAGERDUTY),
-    PHR_RECEIVER_KIND("opsgenie_configs", OPSGENIE),
-    PHR_RECEIVER_KIND("victorops_configs", VICTOROPS),
-    PHR_RECEIVER_KIND("pushover_configs", PUSHOVER),
-    PHR_RECEIVER_KIND("wechat_configs", WECHAT),
-    PHR_RECEIVER_KIND("sns_configs", SNS),
-    PHR_RECEIVER_KIND("telegram_configs", TELEGRAM),
-    PHR_RECEIVER_KIND("discord_configs", DISCORD),
-    PHR_RECEIVER_KIND("webex_configs", WEBEX),
-    PHR_RECEIVER_KIND("msteams_configs", MSTEAMS),
-    PHR_RECEIVER_KIND("msteamsv2_configs", MSTEAMSV2),
-    PHR_RECEIVER_KIND("jira_configs", JIRA),
-    PHR_RECEIVER_KIND("rocketchat_configs", ROCKETCHAT),
-    PHR_RECEIVER_KIND("mattermost_configs", MATTERMOST),
-    PHR_RECEIVER_KIND("incidentio_configs", INCIDENTIO),
+#define PHR_RECEIVER(kind_, name_, resolved_, check_, exclusive_)             \
+    PHR_CHECK_OF(#name_ "_configs", PHR_OPT_NODE,                             \
+                 PHR_OPT_MANY | PHR_OPT_NULLS,                                \
+                 &phr_receiver_schemas[PHR_RECEIVER_ ## kind_]),
+#include "settings/receiver_list.h"
 };
 
 const phr_schema_t  phr_receiver_kinds_schema = {
@@ -716,14 +538,14 @@ const phr_schema_t  phr_receiver_schema = {
 
 
 static void
-phr_receiver_init(void *object)
+phr_receiver_init_0(void *object)
 {
     ((phr_receiver_any_t *) object)->send_resolved = 0;
 }
 
 
 static void
-phr_receiver_init_resolved(void *object)
+phr_receiver_init_1(void *object)
 {
     ((phr_receiver_any_t *) object)->send_resolved = 1;
 }

@@ -200,18 +200,12 @@ phr_alertmanager_yml_load(const char *path, const phr_loader_t *ld,
     phr_str_t     text;
     phr_arena_t  *a;
 
-    a = phr_arena_create(PHR_LOADER_MAX_BYTES + 1024 * 1024);
-    if (a == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "out of memory");
-    }
-
-    rc = phr_loader_read(a, path, &text, err);
+    rc = phr_loader_open(path, &a, &text, err);
 
     if (rc == PHR_OK) {
         rc = phr_alertmanager_yml_parse(text, path, ld, conf, err);
+        phr_arena_destroy(a);
     }
-
-    phr_arena_destroy(a);
 
     return rc;
 }

@@ -87,24 +87,9 @@ typedef struct {
 
 
 typedef enum {
-    PHR_RECEIVER_WEBHOOK = 0,
-    PHR_RECEIVER_EMAIL,
-    PHR_RECEIVER_SLACK,
-    PHR_RECEIVER_PAGERDUTY,
-    PHR_RECEIVER_OPSGENIE,
-    PHR_RECEIVER_VICTOROPS,
-    PHR_RECEIVER_PUSHOVER,
-    PHR_RECEIVER_WECHAT,
-    PHR_RECEIVER_SNS,
-    PHR_RECEIVER_TELEGRAM,
-    PHR_RECEIVER_DISCORD,
-    PHR_RECEIVER_WEBEX,
-    PHR_RECEIVER_MSTEAMS,
-    PHR_RECEIVER_MSTEAMSV2,
-    PHR_RECEIVER_JIRA,
-    PHR_RECEIVER_ROCKETCHAT,
-    PHR_RECEIVER_MATTERMOST,
-    PHR_RECEIVER_INCIDENTIO,
+#define PHR_RECEIVER(kind_, name_, resolved_, check_, exclusive_)             \
+    PHR_RECEIVER_ ## kind_,
+#include "settings/receiver_list.h"
     PHR_NRECEIVERS,
 } phr_receiver_kind_e;
 

@@ -236,6 +236,24 @@ const phr_schema_t  phr_http_client_schema = {
 };
 
 
+static const phr_option_t  phr_sigv4_options[] = {
+    PHR_CHECK("region", PHR_OPT_STR, 0),
+    PHR_CHECK("access_key", PHR_OPT_STR, 0),
+    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
+    PHR_CHECK("profile", PHR_OPT_STR, 0),
+    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
+    PHR_CHECK("external_id", PHR_OPT_STR, 0),
+    PHR_CHECK("use_fips_sts_endpoint", PHR_OPT_BOOL, 0),
+    PHR_CHECK("service_name", PHR_OPT_STR, 0),
+};
+
+const phr_schema_t  phr_sigv4_schema = {
+    .name = "sigv4",
+    .options = phr_sigv4_options,
+    .noptions = phr_nelems(phr_sigv4_options)
+};
+
+
 /* set by the client itself */
 static const char *const  phr_http_reserved[] = {
     "Authorization", "Host", "Content-Encoding", "Content-Length",

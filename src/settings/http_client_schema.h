@@ -14,6 +14,7 @@
 
 extern const phr_schema_t  phr_http_client_schema;
 extern const phr_schema_t  phr_tls_schema;
+extern const phr_schema_t  phr_sigv4_schema;        /* has no struct */
 
 
 /* 1 if the client sets this header itself */

@@ -18,6 +18,30 @@ static phr_str_t phr_loader_clean(phr_arena_t *a, phr_str_t path);
 
 
 int
+phr_loader_open(const char *path, phr_arena_t **arena, phr_str_t *text,
+    phr_err_t *err)
+{
+    int           rc;
+    phr_arena_t  *a;
+
+    a = phr_arena_create(PHR_LOADER_MAX_BYTES + 1024 * 1024);
+    if (a == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "out of memory");
+    }
+
+    rc = phr_loader_read(a, path, text, err);
+    if (rc != PHR_OK) {
+        phr_arena_destroy(a);
+        return rc;
+    }
+
+    *arena = a;
+
+    return PHR_OK;
+}
+
+
+int
 phr_loader_read(phr_arena_t *a, const char *path, phr_str_t *text,
     phr_err_t *err)
 {

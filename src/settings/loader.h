@@ -73,6 +73,10 @@ typedef struct {
 int phr_loader_read(phr_arena_t *a, const char *path, phr_str_t *text,
     phr_err_t *err);
 
+/* the same into a new arena, which is the caller's on success */
+int phr_loader_open(const char *path, phr_arena_t **arena, phr_str_t *text,
+    phr_err_t *err);
+
 /*
  * The local place of a path that stands in file: relative ones start from
  * the file's folder, then the maps of ld (may be NULL) are applied.  An

@@ -12,9 +12,25 @@
 #define PHR_SD_HTTP                                                           \
     { .name = "", .type = PHR_OPT_INLINE, .schema = &phr_http_client_schema }
 
-#define PHR_SD_KIND(name_, i_)                                                \
-    PHR_CHECK_OF(name_ "_sd_configs", PHR_OPT_NODE, PHR_OPT_MANY,             \
-                 &phr_sd_schemas[i_])
+#define PHR_SD_SIZE_HTTP   sizeof(phr_http_client_t)
+#define PHR_SD_SIZE_PLAIN  0
+
+/* of those of Amazon */
+#define PHR_SD_AWS_KEYS                                                       \
+    PHR_CHECK("access_key", PHR_OPT_STR, 0),                                  \
+    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),                               \
+    PHR_CHECK("profile", PHR_OPT_STR, 0),                                     \
+    PHR_CHECK("role_arn", PHR_OPT_STR, 0),                                    \
+    PHR_CHECK("external_id", PHR_OPT_STR, 0)
+
+#define PHR_SD_AWS_CLUSTERS                                                   \
+    PHR_CHECK("region", PHR_OPT_STR, 0),                                      \
+    PHR_CHECK("endpoint", PHR_OPT_STR, 0),                                    \
+    PHR_SD_AWS_KEYS,                                                          \
+    PHR_CHECK("clusters", PHR_OPT_STRS, 0),                                   \
+    PHR_CHECK("port", PHR_OPT_INT, 0),                                        \
+    PHR_CHECK("refresh_interval", PHR_OPT_DURATION, 0),                       \
+    PHR_CHECK("request_concurrency", PHR_OPT_INT, 0)
 
 
 static const char *const  phr_sd_aws_roles[] =
@@ -96,17 +112,7 @@ static const phr_schema_t  phr_sd_attach_schema = {
 
 static const phr_option_t  phr_sd_aws[] = {
     PHR_CHECK_WORD("role", PHR_OPT_REQUIRED, phr_sd_aws_roles),
-    PHR_CHECK("region", PHR_OPT_STR, 0),
-    PHR_CHECK("endpoint", PHR_OPT_STR, 0),
-    PHR_CHECK("access_key", PHR_OPT_STR, 0),
-    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
-    PHR_CHECK("profile", PHR_OPT_STR, 0),
-    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
-    PHR_CHECK("external_id", PHR_OPT_STR, 0),
-    PHR_CHECK("clusters", PHR_OPT_STRS, 0),
-    PHR_CHECK("port", PHR_OPT_INT, 0),
-    PHR_CHECK("refresh_interval", PHR_OPT_DURATION, 0),
-    PHR_CHECK("request_concurrency", PHR_OPT_INT, 0),
+    PHR_SD_AWS_CLUSTERS,
     PHR_CHECK_OF("filters", PHR_OPT_LIST, 0, &phr_sd_filter_schema),
     PHR_SD_HTTP,
 };
@@ -181,11 +187,7 @@ static const phr_option_t  phr_sd_dockerswarm[] = {
 static const phr_option_t  phr_sd_ec2[] = {
     PHR_CHECK("endpoint", PHR_OPT_STR, 0),
     PHR_CHECK("region", PHR_OPT_STR, 0),
-    PHR_CHECK("access_key", PHR_OPT_STR, 0),
-    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
-    PHR_CHECK("profile", PHR_OPT_STR, 0),
-    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
-    PHR_CHECK("external_id", PHR_OPT_STR, 0),
+    PHR_SD_AWS_KEYS,
     PHR_CHECK("refresh_interval", PHR_OPT_DURATION, 0),
     PHR_CHECK("port", PHR_OPT_INT, 0),
     PHR_CHECK_OF("filters", PHR_OPT_LIST, 0, &phr_sd_filter_schema),
@@ -193,32 +195,12 @@ static const phr_option_t  phr_sd_ec2[] = {
 };
 
 static const phr_option_t  phr_sd_ecs[] = {
-    PHR_CHECK("region", PHR_OPT_STR, 0),
-    PHR_CHECK("endpoint", PHR_OPT_STR, 0),
-    PHR_CHECK("access_key", PHR_OPT_STR, 0),
-    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
-    PHR_CHECK("profile", PHR_OPT_STR, 0),
-    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
-    PHR_CHECK("external_id", PHR_OPT_STR, 0),
-    PHR_CHECK("clusters", PHR_OPT_STRS, 0),
-    PHR_CHECK("port", PHR_OPT_INT, 0),
-    PHR_CHECK("refresh_interval", PHR_OPT_DURATION, 0),
-    PHR_CHECK("request_concurrency", PHR_OPT_INT, 0),
+    PHR_SD_AWS_CLUSTERS,
     PHR_SD_HTTP,
 };
 
 static const phr_option_t  phr_sd_elasticache[] = {
-    PHR_CHECK("region", PHR_OPT_STR, 0),
-    PHR_CHECK("endpoint", PHR_OPT_STR, 0),
-    PHR_CHECK("access_key", PHR_OPT_STR, 0),
-    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
-    PHR_CHECK("profile", PHR_OPT_STR, 0),
-    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
-    PHR_CHECK("external_id", PHR_OPT_STR, 0),
-    PHR_CHECK("clusters", PHR_OPT_STRS, 0),
-    PHR_CHECK("port", PHR_OPT_INT, 0),
-    PHR_CHECK("refresh_interval", PHR_OPT_DURATION, 0),
-    PHR_CHECK("request_concurrency", PHR_OPT_INT, 0),
+    PHR_SD_AWS_CLUSTERS,
     PHR_SD_HTTP,
 };
 
@@ -279,11 +261,7 @@ static const phr_option_t  phr_sd_kuma[] = {
 static const phr_option_t  phr_sd_lightsail[] = {
     PHR_CHECK("endpoint", PHR_OPT_STR, 0),
     PHR_CHECK("region", PHR_OPT_STR, 0),
-    PHR_CHECK("access_key", PHR_OPT_STR, 0),
-    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
-    PHR_CHECK("profile", PHR_OPT_STR, 0),
-    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
-    PHR_CHECK("external_id", PHR_OPT_STR, 0),
+    PHR_SD_AWS_KEYS,
     PHR_CHECK("refresh_interval", PHR_OPT_DURATION, 0),
     PHR_CHECK("port", PHR_OPT_INT, 0),
     PHR_SD_HTTP,
@@ -306,17 +284,7 @@ static const phr_option_t  phr_sd_marathon[] = {
 };
 
 static const phr_option_t  phr_sd_msk[] = {
-    PHR_CHECK("region", PHR_OPT_STR, 0),
-    PHR_CHECK("endpoint", PHR_OPT_STR, 0),
-    PHR_CHECK("access_key", PHR_OPT_STR, 0),
-    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
-    PHR_CHECK("profile", PHR_OPT_STR, 0),
-    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
-    PHR_CHECK("external_id", PHR_OPT_STR, 0),
-    PHR_CHECK("clusters", PHR_OPT_STRS, 0),
-    PHR_CHECK("port", PHR_OPT_INT, 0),
-    PHR_CHECK("refresh_interval", PHR_OPT_DURATION, 0),
-    PHR_CHECK("request_concurrency", PHR_OPT_INT, 0),
+    PHR_SD_AWS_CLUSTERS,
     PHR_SD_HTTP,
 };
 
@@ -402,17 +370,7 @@ static const phr_option_t  phr_sd_puppetdb[] = {
 };
 
 static const phr_option_t  phr_sd_rds[] = {
-    PHR_CHECK("region", PHR_OPT_STR, 0),
-    PHR_CHECK("endpoint", PHR_OPT_STR, 0),
-    PHR_CHECK("access_key", PHR_OPT_STR, 0),
-    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
-    PHR_CHECK("profile", PHR_OPT_STR, 0),
-    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
-    PHR_CHECK("external_id", PHR_OPT_STR, 0),
-    PHR_CHECK("clusters", PHR_OPT_STRS, 0),
-    PHR_CHECK("port", PHR_OPT_INT, 0),
-    PHR_CHECK("refresh_interval", PHR_OPT_DURATION, 0),
-    PHR_CHECK("request_concurrency", PHR_OPT_INT, 0),
+    PHR_SD_AWS_CLUSTERS,
     PHR_CHECK_OF("filters", PHR_OPT_LIST, 0, &phr_sd_filter_schema),
     PHR_SD_HTTP,
 };
@@ -481,271 +439,29 @@ static const phr_option_t  phr_sd_vultr[] = {
 };
 
 
-/* ORDER PHR_SD_KIND */
-static const phr_schema_t  phr_sd_schemas[] = {
-    {
-        .name = "aws_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_aws,
-        .noptions = phr_nelems(phr_sd_aws)
-    },
-    {
-        .name = "azure_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_azure,
-        .noptions = phr_nelems(phr_sd_azure),
-        .check = phr_sd_azure_check
-    },
-    {
-        .name = "consul_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_consul,
-        .noptions = phr_nelems(phr_sd_consul),
-        .check = phr_sd_consul_check
-    },
-    {
-        .name = "digitalocean_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_digitalocean,
-        .noptions = phr_nelems(phr_sd_digitalocean)
-    },
-    {
-        .name = "dns_sd_configs",
-        .size = 0,
-        .options = phr_sd_dns,
-        .noptions = phr_nelems(phr_sd_dns),
-        .check = phr_sd_dns_check
-    },
-    {
-        .name = "docker_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_docker,
-        .noptions = phr_nelems(phr_sd_docker)
-    },
-    {
-        .name = "dockerswarm_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_dockerswarm,
-        .noptions = phr_nelems(phr_sd_dockerswarm)
-    },
-    {
-        .name = "ec2_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_ec2,
-        .noptions = phr_nelems(phr_sd_ec2)
-    },
-    {
-        .name = "ecs_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_ecs,
-        .noptions = phr_nelems(phr_sd_ecs)
-    },
-    {
-        .name = "elasticache_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_elasticache,
-        .noptions = phr_nelems(phr_sd_elasticache)
-    },
-    {
-        .name = "eureka_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_eureka,
-        .noptions = phr_nelems(phr_sd_eureka)
-    },
-    {
-        .name = "gce_sd_configs",
-        .size = 0,
-        .options = phr_sd_gce,
-        .noptions = phr_nelems(phr_sd_gce)
-    },
-    {
-        .name = "hetzner_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_hetzner,
-        .noptions = phr_nelems(phr_sd_hetzner)
-    },
-    {
-        .name = "http_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_http,
-        .noptions = phr_nelems(phr_sd_http)
-    },
-    {
-        .name = "ionos_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_ionos,
-        .noptions = phr_nelems(phr_sd_ionos)
-    },
-    {
-        .name = "kubernetes_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_kubernetes,
-        .noptions = phr_nelems(phr_sd_kubernetes),
-        .check = phr_sd_kubernetes_check
-    },
-    {
-        .name = "kuma_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_kuma,
-        .noptions = phr_nelems(phr_sd_kuma)
-    },
-    {
-        .name = "lightsail_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_lightsail,
-        .noptions = phr_nelems(phr_sd_lightsail)
-    },
-    {
-        .name = "linode_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_linode,
-        .noptions = phr_nelems(phr_sd_linode)
-    },
-    {
-        .name = "marathon_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_marathon,
-        .noptions = phr_nelems(phr_sd_marathon),
-        .check = phr_sd_marathon_check,
-        .exclusive = phr_sd_exclusive
-    },
-    {
-        .name = "msk_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_msk,
-        .noptions = phr_nelems(phr_sd_msk)
-    },
-    {
-        .name = "nerve_sd_configs",
-        .size = 0,
-        .options = phr_sd_nerve,
-        .noptions = phr_nelems(phr_sd_nerve),
-        .check = phr_sd_zookeeper_check
-    },
-    {
-        .name = "nomad_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_nomad,
-        .noptions = phr_nelems(phr_sd_nomad)
-    },
-    {
-        .name = "oci_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_oci,
-        .noptions = phr_nelems(phr_sd_oci)
-    },
-    {
-        .name = "openstack_sd_configs",
-        .size = 0,
-        .options = phr_sd_openstack,
-        .noptions = phr_nelems(phr_sd_openstack)
-    },
-    {
-        .name = "outscale_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_outscale,
-        .noptions = phr_nelems(phr_sd_outscale),
-        .check = phr_sd_key_check,
-        .exclusive = phr_sd_exclusive
-    },
-    {
-        .name = "ovhcloud_sd_configs",
-        .size = 0,
-        .options = phr_sd_ovhcloud,
-        .noptions = phr_nelems(phr_sd_ovhcloud)
-    },
-    {
-        .name = "puppetdb_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_puppetdb,
-        .noptions = phr_nelems(phr_sd_puppetdb)
-    },
-    {
-        .name = "rds_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_rds,
-        .noptions = phr_nelems(phr_sd_rds)
-    },
-    {
-        .name = "scaleway_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_scaleway,
-        .noptions = phr_nelems(phr_sd_scaleway),
-        .check = phr_sd_key_check,
-        .exclusive = phr_sd_exclusive
-    },
-    {
-        .name = "serverset_sd_configs",
-        .size = 0,
-        .options = phr_sd_serverset,
-        .noptions = phr_nelems(phr_sd_serverset),
-        .check = phr_sd_zookeeper_check
-    },
-    {
-        .name = "stackit_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_stackit,
-        .noptions = phr_nelems(phr_sd_stackit)
-    },
-    {
-        .name = "triton_sd_configs",
-        .size = 0,
-        .options = phr_sd_triton,
-        .noptions = phr_nelems(phr_sd_triton),
-        .check = phr_sd_triton_check
-    },
-    {
-        .name = "uyuni_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_uyuni,
-        .noptions = phr_nelems(phr_sd_uyuni)
-    },
-    {
-        .name = "vultr_sd_configs",
-        .size = sizeof(phr_http_client_t),
-        .options = phr_sd_vultr,
-        .noptions = phr_nelems(phr_sd_vultr)
-    },
+enum {
+#define PHR_SD(name_, form_, check_, exclusive_)  PHR_SD_ ## name_,
+#include "settings/discovery_list.h"
 };
 
+static const phr_schema_t  phr_sd_schemas[] = {
+#define PHR_SD(name_, form_, check_, exclusive_)                              \
+    [PHR_SD_ ## name_] = {                                                    \
+        .name = #name_ "_sd_configs",                                         \
+        .size = PHR_SD_SIZE_ ## form_,                                        \
+        .options = phr_sd_ ## name_,                                          \
+        .noptions = phr_nelems(phr_sd_ ## name_),                             \
+        .check = check_,                                                      \
+        .exclusive = exclusive_                                               \
+    },
+#include "settings/discovery_list.h"
+};
 
-/* ORDER PHR_SD_KIND */
 static const phr_option_t  phr_sd_kinds[] = {
-    PHR_SD_KIND("aws", 0),
-    PHR_SD_KIND("azure", 1),
-    PHR_SD_KIND("consul", 2),
-    PHR_SD_KIND("digitalocean", 3),
-    PHR_SD_KIND("dns", 4),
-    PHR_SD_KIND("docker", 5),
-    PHR_SD_KIND("dockerswarm", 6),
-    PHR_SD_KIND("ec2", 7),
-    PHR_SD_KIND("ecs", 8),
-    PHR_SD_KIND("elasticache", 9),
-    PHR_SD_KIND("eureka", 10),
-    PHR_SD_KIND("gce", 11),
-    PHR_SD_KIND("hetzner", 12),
-    PHR_SD_KIND("http", 13),
-    PHR_SD_KIND("ionos", 14),
-    PHR_SD_KIND("kubernetes", 15),
-    PHR_SD_KIND("kuma", 16),
-    PHR_SD_KIND("lightsail", 17),
-    PHR_SD_KIND("linode", 18),
-    PHR_SD_KIND("marathon", 19),
-    PHR_SD_KIND("msk", 20),
-    PHR_SD_KIND("nerve", 21),
-    PHR_SD_KIND("nomad", 22),
-    PHR_SD_KIND("oci", 23),
-    PHR_SD_KIND("openstack", 24),
-    PHR_SD_KIND("outscale", 25),
-    PHR_SD_KIND("ovhcloud", 26),
-    PHR_SD_KIND("puppetdb", 27),
-    PHR_SD_KIND("rds", 28),
-    PHR_SD_KIND("scaleway", 29),
-    PHR_SD_KIND("serverset", 30),
-    PHR_SD_KIND("stackit", 31),
-    PHR_SD_KIND("triton", 32),
-    PHR_SD_KIND("uyuni", 33),
-    PHR_SD_KIND("vultr", 34),
+#define PHR_SD(name_, form_, check_, exclusive_)                              \
+    PHR_CHECK_OF(#name_ "_sd_configs", PHR_OPT_NODE, PHR_OPT_MANY,            \
+                 &phr_sd_schemas[PHR_SD_ ## name_]),
+#include "settings/discovery_list.h"
 };
 
 const phr_schema_t  phr_other_sd_schema = {

@@ -31,24 +31,6 @@ static int phr_headers_check(phr_schema_ctx_t *ctx,
 /* v1 is what old versions took, and means the same here */
 static const char *const  phr_api_versions[] = { "v2", "v1", NULL };
 
-static const phr_option_t  phr_sigv4_options[] = {
-    PHR_CHECK("region", PHR_OPT_STR, 0),
-    PHR_CHECK("access_key", PHR_OPT_STR, 0),
-    PHR_CHECK("secret_key", PHR_OPT_SECRET, 0),
-    PHR_CHECK("profile", PHR_OPT_STR, 0),
-    PHR_CHECK("role_arn", PHR_OPT_STR, 0),
-    PHR_CHECK("external_id", PHR_OPT_STR, 0),
-    PHR_CHECK("use_fips_sts_endpoint", PHR_OPT_BOOL, 0),
-    PHR_CHECK("service_name", PHR_OPT_STR, 0),
-};
-
-static const phr_schema_t  phr_sigv4_schema = {
-    .name = "sigv4",
-    .options = phr_sigv4_options,
-    .noptions = phr_nelems(phr_sigv4_options)
-};
-
-
 static const phr_option_t  phr_alertmanager_conf_options[] = {
     PHR_OPTION_OF(phr_alertmanager_conf_t, http, "", PHR_OPT_INLINE, 0,
                   &phr_http_client_schema),

@@ -121,18 +121,12 @@ phr_rules_yml_load(const char *path, phr_rules_yml_t **conf, phr_err_t *err)
     phr_str_t     text;
     phr_arena_t  *a;
 
-    a = phr_arena_create(PHR_LOADER_MAX_BYTES + 1024 * 1024);
-    if (a == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "out of memory");
-    }
-
-    rc = phr_loader_read(a, path, &text, err);
+    rc = phr_loader_open(path, &a, &text, err);
 
     if (rc == PHR_OK) {
         rc = phr_rules_yml_parse(text, path, conf, err);
+        phr_arena_destroy(a);
     }
-
-    phr_arena_destroy(a);
 
     return rc;
 }

@@ -18,6 +18,8 @@ static int phr_schema_absent(phr_schema_ctx_t *ctx,
     const phr_schema_t *schema, void *object, const phr_yaml_node_t *node);
 static int phr_schema_value(phr_schema_ctx_t *ctx, const phr_option_t *opt,
     void *member, const phr_yaml_node_t *node);
+static int phr_schema_items(phr_schema_ctx_t *ctx, const phr_option_t *opt,
+    const phr_yaml_node_t *node, phr_yaml_type_e type, void ***items);
 static int phr_schema_map(phr_schema_ctx_t *ctx, const phr_option_t *opt,
     const phr_yaml_node_t *node, void ***list, size_t *n);
 static int phr_schema_empty(const phr_yaml_node_t *node);
@@ -137,18 +139,9 @@ phr_schema_list(phr_schema_ctx_t *ctx, const phr_option_t *opt,
     *list = NULL;
     *n = 0;
 
-    if (node->type == PHR_YAML_NULL) {
-        return PHR_OK;
-    }
-
-    if (node->type != PHR_YAML_SEQUENCE) {
-        return phr_schema_error(ctx, node, "\"%s\" must be a list, not %s",
-                                opt->name, phr_yaml_type_text(node->type));
-    }
-
-    items = phr_arena_calloc(ctx->arena, node->n + 1, sizeof(void *));
-    if (items == NULL) {
-        return phr_schema_nomem(ctx);
+    rc = phr_schema_items(ctx, opt, node, PHR_YAML_SEQUENCE, &items);
+    if (rc != PHR_OK || items == NULL) {
+        return rc;
     }
 
     for (i = 0; i < node->n; i++) {
@@ -450,6 +443,30 @@ phr_schema_value(phr_schema_ctx_t *ctx, const phr_option_t *opt,
 }
 
 
+/* room for the objects of a node of this type; NULL: there is none */
+static int
+phr_schema_items(phr_schema_ctx_t *ctx, const phr_option_t *opt,
+    const phr_yaml_node_t *node, phr_yaml_type_e type, void ***items)
+{
+    *items = NULL;
+
+    if (node->type == PHR_YAML_NULL) {
+        return PHR_OK;
+    }
+
+    if (node->type != type) {
+        return phr_schema_error(ctx, node, "\"%s\" must be a %s, not %s",
+                                opt->name,
+                                type == PHR_YAML_SEQUENCE ? "list" : "mapping",
+                                phr_yaml_type_text(node->type));
+    }
+
+    *items = phr_arena_calloc(ctx->arena, node->n + 1, sizeof(void *));
+
+    return *items == NULL ? phr_schema_nomem(ctx) : PHR_OK;
+}
+
+
 static int
 phr_schema_map(phr_schema_ctx_t *ctx, const phr_option_t *opt,
     const phr_yaml_node_t *node, void ***list, size_t *n)
@@ -461,18 +478,9 @@ phr_schema_map(phr_schema_ctx_t *ctx, const phr_option_t *opt,
     *list = NULL;
     *n = 0;
 
-    if (node->type == PHR_YAML_NULL) {
-        return PHR_OK;
-    }
-
-    if (node->type != PHR_YAML_MAPPING) {
-        return phr_schema_error(ctx, node, "\"%s\" must be a mapping, not %s",
-                                opt->name, phr_yaml_type_text(node->type));
-    }
-
-    items = phr_arena_calloc(ctx->arena, node->n + 1, sizeof(void *));
-    if (items == NULL) {
-        return phr_schema_nomem(ctx);
+    rc = phr_schema_items(ctx, opt, node, PHR_YAML_MAPPING, &items);
+    if (rc != PHR_OK || items == NULL) {
+        return rc;
     }
 
     for (i = 0; i < node->n; i++) {

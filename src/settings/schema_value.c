@@ -367,6 +367,26 @@ phr_schema_pair_cmp(const void *a, const void *b)
 }
 
 
+/* the number before a unit, without sign and exponent */
+static int
+phr_schema_digits(const char **pos, const char *end, double *v)
+{
+    const char  *p;
+
+    for (p = *pos; p < end && ((*p >= '0' && *p <= '9') || *p == '.'); p++) {
+        /* void */
+    }
+
+    if (phr_number_parse(*pos, (size_t) (p - *pos), v) != PHR_OK) {
+        return PHR_EPARSE;
+    }
+
+    *pos = p;
+
+    return PHR_OK;
+}
+
+
 /* time.ParseDuration: [-+]?([0-9]*(\.[0-9]*)?(ns|us|ms|s|m|h))+ */
 static int
 phr_schema_go_time(phr_str_t s, int64_t *ms)
@@ -404,13 +424,7 @@ phr_schema_go_time(phr_str_t s, int64_t *ms)
     }
 
     while (p < end) {
-        start = p;
-
-        while (p < end && ((*p >= '0' && *p <= '9') || *p == '.')) {
-            p++;
-        }
-
-        if (phr_number_parse(start, (size_t) (p - start), &v) != PHR_OK) {
+        if (phr_schema_digits(&p, end, &v) != PHR_OK) {
             return PHR_EPARSE;
         }
 
@@ -458,7 +472,7 @@ phr_schema_size(phr_str_t s, uint64_t *bytes)
     static const char  units[] = "KMGTPE";
 
     double       v, sum;
-    const char  *p, *end, *start, *unit;
+    const char  *p, *end, *unit;
 
     p = s.data;
     end = p + s.len;
@@ -474,13 +488,7 @@ phr_schema_size(phr_str_t s, uint64_t *bytes)
     }
 
     while (p < end) {
-        start = p;
-
-        while (p < end && ((*p >= '0' && *p <= '9') || *p == '.')) {
-            p++;
-        }
-
-        if (phr_number_parse(start, (size_t) (p - start), &v) != PHR_OK) {
+        if (phr_schema_digits(&p, end, &v) != PHR_OK) {
             return PHR_EPARSE;
         }
 
