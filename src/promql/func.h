@@ -145,6 +145,16 @@ double phr_native_changes_kernel(phr_window_t *w);
 /* of func_rate.c; 0 if no sample is within the range */
 int phr_rate_anchor(phr_window_t *w, size_t *first);
 
+/* the first and last sample of "anchored" and "smoothed"; 0 if none counts */
+int phr_rate_bounds(const phr_window_t *w, size_t *first, size_t *last);
+
+/* by what the change over a window grows when it is extrapolated */
+double phr_rate_factor(const phr_window_t *w, int counter, int rate,
+    double first, double change);
+
+double phr_irate_kernel(phr_window_t *w);
+double phr_idelta_kernel(phr_window_t *w);
+
 /* the window's samples, copied for sorting; NULL if memory is gone */
 double *phr_window_copy(phr_window_t *w);
 

@@ -15,6 +15,7 @@
 static double phr_math_rad(double v);
 static double phr_math_deg(double v);
 static double phr_math_sgn(double v);
+static int phr_math_of(PHR_FN_PARAMS, double (*f)(double, double));
 static int phr_math_clamp(PHR_FN_PARAMS, const phr_node_t *lowest,
     const phr_node_t *highest);
 
@@ -197,29 +198,20 @@ phr_math_clamp(PHR_FN_PARAMS, const phr_node_t *lowest,
 int
 phr_fn_max_of(PHR_FN_PARAMS)
 {
-    int      rc;
-    double  *a, *b;
-    size_t   i;
-
-    rc = phr_eval_scalar(ev, phr_fn_arg(call, 0), g, &a);
-    if (rc == PHR_OK) {
-        rc = phr_eval_scalar(ev, phr_fn_arg(call, 1), g, &b);
-    }
-
-    if (rc < 0) {
-        return rc;
-    }
-
-    for (i = 0; i < g->n; i++) {
-        a[i] = phr_fn_max(a[i], b[i]);
-    }
-
-    return phr_fn_no_labels(ev, a, PHR_TYPE_SCALAR, out);
+    return phr_math_of(ev, call, g, out, phr_fn_max);
 }
 
 
 int
 phr_fn_min_of(PHR_FN_PARAMS)
+{
+    return phr_math_of(ev, call, g, out, phr_fn_min);
+}
+
+
+/* f of two scalars */
+static int
+phr_math_of(PHR_FN_PARAMS, double (*f)(double, double))
 {
     int      rc;
     double  *a, *b;
@@ -235,7 +227,7 @@ phr_fn_min_of(PHR_FN_PARAMS)
     }
 
     for (i = 0; i < g->n; i++) {
-        a[i] = phr_fn_min(a[i], b[i]);
+        a[i] = f(a[i], b[i]);
     }
 
     return phr_fn_no_labels(ev, a, PHR_TYPE_SCALAR, out);

@@ -32,6 +32,10 @@ static double phr_native_extended(phr_window_t *w, int counter, int rate);
 static int phr_native_correct(phr_window_t *w, size_t first, size_t last,
     const phr_hist_t *left, const phr_hist_t *right, phr_native_t *n);
 static double phr_native_instant(phr_window_t *w, int rate);
+static double phr_native_count(phr_window_t *w,
+    int (*is)(phr_window_t *w, size_t i));
+static int phr_native_is_reset(phr_window_t *w, size_t i);
+static int phr_native_is_change(phr_window_t *w, size_t i);
 
 
 int
@@ -339,8 +343,6 @@ phr_native_delta_kernel(phr_window_t *w)
 static double
 phr_native_extrapolate(phr_window_t *w, int counter, int rate)
 {
-    size_t         first, last;
-    double         to_start, to_end, sampled, average, factor, to_zero;
     double         count;
     phr_native_t  *n;
 
@@ -352,10 +354,7 @@ phr_native_extrapolate(phr_window_t *w, int counter, int rate)
         return phr_native_extended(w, counter, rate);
     }
 
-    first = w->lo;
-    last = w->hi - 1;
-
-    if (first == last) {
+    if (w->hi - w->lo < 2) {
         return phr_no_sample();
     }
 
@@ -365,32 +364,10 @@ phr_native_extrapolate(phr_window_t *w, int counter, int rate)
         return phr_no_sample();
     }
 
-    to_start = (double) (w->t_ms[first] - w->start_ms) / 1000;
-    to_end = (double) (w->end_ms - w->t_ms[last]) / 1000;
-    sampled = (double) (w->t_ms[last] - w->t_ms[first]) / 1000;
-    average = sampled / (double) (last - first);
     count = n->count.v + n->count.c;
 
-    if (to_start >= average * 1.1) {
-        to_start = average / 2;
-    }
-
-    if (counter && count > 0 && w->h[first]->count >= 0) {
-        to_zero = sampled * (w->h[first]->count / count);
-        to_start = phr_min(to_start, to_zero);
-    }
-
-    if (to_end >= average * 1.1) {
-        to_end = average / 2;
-    }
-
-    factor = (sampled + to_start + to_end) / sampled;
-
-    if (rate) {
-        factor /= (double) w->range_ms / 1000;
-    }
-
-    phr_native_multiply(n, factor);
+    phr_native_multiply(n, phr_rate_factor(w, counter, rate,
+                                           w->h[w->lo]->count, count));
     n->hint = PHR_HIST_GAUGE;
 
     return phr_native_box(w, phr_native_end(&w->ev->room, n));
@@ -514,7 +491,7 @@ phr_native_combine(phr_window_t *w, phr_native_t *n, const phr_hist_t *h,
 }
 
 
-/* "anchored" and "smoothed", as phr_rate_extended() does for floats */
+/* "anchored" and "smoothed", as phr_rate_extended() of func_rate.c */
 static double
 phr_native_extended(phr_window_t *w, int counter, int rate)
 {
@@ -524,29 +501,8 @@ phr_native_extended(phr_window_t *w, int counter, int rate)
     const phr_hist_t  *left, *right;
 
     name = phr_labels_get(w->labels, phr_str_of(PHR_METRIC_NAME));
-    last = w->hi - 1;
 
-    for (first = w->lo; first < last; first++) {
-        if (w->t_ms[first] > w->start_ms) {
-            break;
-        }
-    }
-
-    if (first > w->lo) {
-        first--;
-    }
-
-    if (w->smoothed) {
-        for (i = w->lo; i < last && w->t_ms[i] < w->end_ms; i++) {
-            /* void */
-        }
-
-        last = i;
-    }
-
-    if (w->t_ms[last] <= w->start_ms
-        || (w->smoothed && w->t_ms[first] > w->end_ms))
-    {
+    if (!phr_rate_bounds(w, &first, &last)) {
         return phr_no_sample();
     }
 
@@ -683,14 +639,7 @@ phr_native_instant(phr_window_t *w, int rate)
     prev = w->h[last - 1];
 
     if (h == NULL && prev == NULL) {
-        if (rate && w->v[last] < w->v[last - 1]) {
-            return w->v[last]
-                   / ((double) (w->t_ms[last] - w->t_ms[last - 1]) / 1000);
-        }
-
-        return (w->v[last] - w->v[last - 1])
-               / (rate ? (double) (w->t_ms[last] - w->t_ms[last - 1]) / 1000
-                       : 1);
+        return rate ? phr_irate_kernel(w) : phr_idelta_kernel(w);
     }
 
     if (h == NULL || prev == NULL) {
@@ -734,32 +683,20 @@ phr_native_instant(phr_window_t *w, int rate)
 double
 phr_native_resets_kernel(phr_window_t *w)
 {
-    size_t  i, n;
-
-    if (!phr_rate_anchor(w, &i)) {
-        return phr_no_sample();
-    }
-
-    n = 0;
-
-    for (i++; i < w->hi; i++) {
-        if (w->h[i] == NULL && w->h[i - 1] == NULL) {
-            n += w->v[i] < w->v[i - 1];
-
-        } else if (w->h[i] == NULL || w->h[i - 1] == NULL) {
-            n++;
-
-        } else {
-            n += phr_window_was_reset(w, i) ? 1 : 0;
-        }
-    }
-
-    return (double) n;
+    return phr_native_count(w, phr_native_is_reset);
 }
 
 
 double
 phr_native_changes_kernel(phr_window_t *w)
+{
+    return phr_native_count(w, phr_native_is_change);
+}
+
+
+/* of how many samples is() holds; from a float to a histogram it does */
+static double
+phr_native_count(phr_window_t *w, int (*is)(phr_window_t *w, size_t i))
 {
     size_t  i, n;
 
@@ -770,17 +707,28 @@ phr_native_changes_kernel(phr_window_t *w)
     n = 0;
 
     for (i++; i < w->hi; i++) {
-        if (w->h[i] == NULL && w->h[i - 1] == NULL) {
-            n += w->v[i] != w->v[i - 1]
-                 && !(isnan(w->v[i]) && isnan(w->v[i - 1]));
-
-        } else if (w->h[i] == NULL || w->h[i - 1] == NULL) {
-            n++;
-
-        } else {
-            n += !phr_hist_eq(w->h[i], w->h[i - 1]);
-        }
+        n += (w->h[i] == NULL) != (w->h[i - 1] == NULL) || is(w, i);
     }
 
     return (double) n;
+}
+
+
+static int
+phr_native_is_reset(phr_window_t *w, size_t i)
+{
+    return w->h[i] == NULL ? w->v[i] < w->v[i - 1]
+                           : phr_window_was_reset(w, i);
+}
+
+
+static int
+phr_native_is_change(phr_window_t *w, size_t i)
+{
+    if (w->h[i] == NULL) {
+        return w->v[i] != w->v[i - 1]
+               && !(isnan(w->v[i]) && isnan(w->v[i - 1]));
+    }
+
+    return !phr_hist_eq(w->h[i], w->h[i - 1]);
 }

@@ -14,8 +14,6 @@ static double phr_increase_kernel(phr_window_t *w);
 static double phr_delta_kernel(phr_window_t *w);
 static double phr_rate_extrapolate(phr_window_t *w, int counter, int rate);
 static double phr_rate_extended(phr_window_t *w, int counter, int rate);
-static double phr_irate_kernel(phr_window_t *w);
-static double phr_idelta_kernel(phr_window_t *w);
 static double phr_resets_kernel(phr_window_t *w);
 static double phr_changes_kernel(phr_window_t *w);
 
@@ -138,18 +136,11 @@ phr_delta_kernel(phr_window_t *w)
 }
 
 
-/*
- * The samples cover less than the range.  Where a further sample could be
- * expected within 1.1 average distances of the boundary, the change is
- * extrapolated up to it, else by half a distance; but not to where a
- * counter would have been negative.
- */
 static double
 phr_rate_extrapolate(phr_window_t *w, int counter, int rate)
 {
     size_t  first, last, i;
-    double  result, to_start, to_end, sampled, average, threshold, to_zero;
-    double  factor;
+    double  result;
 
     if (w->anchored || w->smoothed) {
         return phr_rate_extended(w, counter, rate);
@@ -170,18 +161,34 @@ phr_rate_extrapolate(phr_window_t *w, int counter, int rate)
         }
     }
 
-    to_start = (double) (w->t_ms[first] - w->start_ms) / 1000;
-    to_end = (double) (w->end_ms - w->t_ms[last]) / 1000;
-    sampled = (double) (w->t_ms[last] - w->t_ms[first]) / 1000;
-    average = sampled / (double) (last - first);
+    return result * phr_rate_factor(w, counter, rate, w->v[first], result);
+}
+
+
+/*
+ * The samples cover less than the range.  Where a further sample could be
+ * expected within 1.1 average distances of the boundary, the change is
+ * extrapolated up to it, else by half a distance; but not to where a
+ * counter would have been negative.
+ */
+double
+phr_rate_factor(const phr_window_t *w, int counter, int rate, double first,
+    double change)
+{
+    double  to_start, to_end, sampled, average, threshold, to_zero, factor;
+
+    to_start = (double) (w->t_ms[w->lo] - w->start_ms) / 1000;
+    to_end = (double) (w->end_ms - w->t_ms[w->hi - 1]) / 1000;
+    sampled = (double) (w->t_ms[w->hi - 1] - w->t_ms[w->lo]) / 1000;
+    average = sampled / (double) (w->hi - 1 - w->lo);
     threshold = average * 1.1;
 
     if (to_start >= threshold) {
         to_start = average / 2;
     }
 
-    if (counter && result > 0 && w->v[first] >= 0) {
-        to_zero = sampled * (w->v[first] / result);
+    if (counter && change > 0 && first >= 0) {
+        to_zero = sampled * (first / change);
         to_start = phr_min(to_start, to_zero);
     }
 
@@ -191,11 +198,7 @@ phr_rate_extrapolate(phr_window_t *w, int counter, int rate)
 
     factor = (sampled + to_start + to_end) / sampled;
 
-    if (rate) {
-        factor /= (double) w->range_ms / 1000;
-    }
-
-    return result * factor;
+    return rate ? factor / ((double) w->range_ms / 1000) : factor;
 }
 
 
@@ -221,35 +224,41 @@ phr_rate_between(const phr_window_t *w, size_t i, int64_t t, int counter)
  * "anchored" takes the last sample before the range as its first value,
  * "smoothed" interpolates at both boundaries; nothing is extrapolated.
  */
+int
+phr_rate_bounds(const phr_window_t *w, size_t *first, size_t *last)
+{
+    size_t  i, end;
+
+    end = w->hi - 1;
+
+    for (i = w->lo; i < end && w->t_ms[i] <= w->start_ms; i++) {
+        /* void */
+    }
+
+    *first = i > w->lo ? i - 1 : i;
+
+    if (w->smoothed) {
+        for (i = w->lo; i < end && w->t_ms[i] < w->end_ms; i++) {
+            /* void */
+        }
+
+        end = i;
+    }
+
+    *last = end;
+
+    return w->t_ms[end] > w->start_ms
+           && (!w->smoothed || w->t_ms[*first] <= w->end_ms);
+}
+
+
 static double
 phr_rate_extended(phr_window_t *w, int counter, int rate)
 {
     size_t  first, last, i;
     double  left, right, prev, result;
 
-    last = w->hi - 1;
-
-    for (first = w->lo; first < last; first++) {
-        if (w->t_ms[first] > w->start_ms) {
-            break;
-        }
-    }
-
-    if (first > w->lo) {
-        first--;
-    }
-
-    if (w->smoothed) {
-        for (i = w->lo; i < last && w->t_ms[i] < w->end_ms; i++) {
-            /* void */
-        }
-
-        last = i;
-    }
-
-    if (w->t_ms[last] <= w->start_ms
-        || (w->smoothed && w->t_ms[first] > w->end_ms))
-    {
+    if (!phr_rate_bounds(w, &first, &last)) {
         return phr_no_sample();
     }
 
@@ -286,7 +295,7 @@ phr_rate_extended(phr_window_t *w, int counter, int rate)
 }
 
 
-static double
+double
 phr_irate_kernel(phr_window_t *w)
 {
     size_t   last;
@@ -310,7 +319,7 @@ phr_irate_kernel(phr_window_t *w)
 }
 
 
-static double
+double
 phr_idelta_kernel(phr_window_t *w)
 {
     if (w->hi - w->lo < 2) {

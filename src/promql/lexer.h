@@ -62,6 +62,9 @@ void phr_token_describe(phr_buf_t *b, const phr_token_t *t);
 
 phr_token_class_e phr_token_class(phr_token_e t);
 
+/* of a class of words that are names where they can have no other meaning */
+int phr_token_is_word(phr_token_e t);
+
 /*
  * Fills err with "parse error: " and the text, the place in bytes, and line
  * and column; returns PHR_EPARSE.  An error in no text at all has no place,

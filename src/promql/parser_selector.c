@@ -320,18 +320,6 @@ phr_parser_is_label(phr_token_e t)
         return 0;
 
     default:
-        break;
-    }
-
-    switch (phr_token_class(t)) {
-
-    case PHR_TOKC_SET:
-    case PHR_TOKC_AGGREGATION:
-    case PHR_TOKC_KEYWORD:
-    case PHR_TOKC_PREPROCESSOR:
-        return 1;
-
-    default:
-        return 0;
+        return phr_token_is_word(t);
     }
 }

@@ -155,6 +155,23 @@ phr_token_describe(phr_buf_t *b, const phr_token_t *t)
 
 
 int
+phr_token_is_word(phr_token_e t)
+{
+    switch (phr_token_class(t)) {
+
+    case PHR_TOKC_SET:
+    case PHR_TOKC_AGGREGATION:
+    case PHR_TOKC_KEYWORD:
+    case PHR_TOKC_PREPROCESSOR:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
+int
 phr_lexer_error(phr_str_t input, phr_err_t *err, int32_t start, int32_t end,
     const char *fmt, ...)
 {

@@ -99,6 +99,23 @@ phr_value_push(phr_value_t *value, phr_arena_t *a, phr_labels_t labels,
 }
 
 
+double *
+phr_value_push_new(phr_value_t *value, phr_arena_t *a, phr_labels_t labels,
+    size_t nsteps, int drop_name)
+{
+    double  *v;
+
+    v = phr_col_create(a, nsteps);
+    if (v == NULL
+        || phr_value_push(value, a, labels, v, drop_name) == NULL)
+    {
+        return NULL;
+    }
+
+    return v;
+}
+
+
 uint64_t
 phr_value_count(const phr_value_t *value, size_t nsteps)
 {

@@ -117,6 +117,10 @@ void phr_value_init(phr_value_t *value);
 phr_column_t *phr_value_push(phr_value_t *value, phr_arena_t *a,
     phr_labels_t labels, double *v, int drop_name);
 
+/* the same with a new column without samples, whose values it gives */
+double *phr_value_push_new(phr_value_t *value, phr_arena_t *a,
+    phr_labels_t labels, size_t nsteps, int drop_name);
+
 /* samples in all columns */
 uint64_t phr_value_count(const phr_value_t *value, size_t nsteps);
 
