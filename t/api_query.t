@@ -47,6 +47,11 @@ like($j->{raw}, qr/"value":\[$at,"60"\]/, 'times are numbers, values strings');
 
 is_deeply(api($t, 'query', query => '1.5', time => $at)->{data},
           { resultType => 'scalar', result => [ $at, '1.5' ] }, 'a scalar');
+# the part below a second is rounded alone: all of it times 1000 ends on a half
+is(api($t, 'query', query => '1', time => '1700000300.0005')
+   ->{data}{result}[0], 1700000300, 'half a millisecond');
+is(api($t, 'query', query => '1', time => '1700000300.0015')
+   ->{data}{result}[0], 1700000300.001, 'one and a half');
 is_deeply(api($t, 'query', query => '"te\"xt"', time => $at)->{data},
           { resultType => 'string', result => [ $at, 'te"xt' ] }, 'a string');
 is_deeply(api($t, 'query', query => 'req_total{i="a"}[31s]', time => $at)

@@ -202,7 +202,7 @@ phr_call_next_param(const phr_call_t *c, const char *name, size_t *pos,
 int
 phr_param_time(phr_str_t s, int64_t *t_ms)
 {
-    double  v;
+    double  v, whole;
 
     if (phr_number_parse(s.data, s.len, &v) == PHR_OK) {
 
@@ -210,7 +210,12 @@ phr_param_time(phr_str_t s, int64_t *t_ms)
             return PHR_EINVAL;
         }
 
-        v = round(v * 1000);
+        /* apart, as Prometheus rounds: v * 1000 may end on a half */
+
+        if (isfinite(v)) {
+            v = modf(v, &whole);
+            v = whole * 1000 + round(v * 1000);
+        }
 
         if (v >= 9.2e18) {
             *t_ms = PHR_TIME_MAX;
