@@ -239,6 +239,24 @@ $(BUILD)/bench/churn: $(BUILD)/plain/bench/churn.o \
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS)
 
+#: make bench-growth  what a sample costs and a series takes with 10 k, 100 k
+#:                    and 1 M series: GROWTH="rounds targets ...", each of
+#:                    1,000 series
+GROWTH     ?= 20 10 100 1000
+GROWTH_DIR ?= /dev/shm/pharos-growth
+
+.PHONY: bench-growth
+bench-growth: $(BUILD)/bench/growth
+	@rm -rf $(GROWTH_DIR) && mkdir -p $(GROWTH_DIR)
+	$(BUILD)/bench/growth $(GROWTH_DIR) $(GROWTH); rc=$$?; \
+	    rm -rf $(GROWTH_DIR); exit $$rc
+
+$(BUILD)/bench/growth: $(BUILD)/plain/bench/growth.o \
+        $(BUILD)/plain/bench/store_data.o \
+        $(REMOTE_LIBS:%=$(BUILD)/plain/lib%.a)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
+
 #: make fuzz          each parser with bytes of chance; needs clang
 #:                    FUZZ_SECONDS=60 each, ONLY_FUZZ=promql for one
 #: make clean         removes build products
