@@ -70,3 +70,21 @@ phr_array_push_n(phr_array_t *a, size_t n)
 
     return p;
 }
+
+
+void
+phr_array_fit(phr_array_t *a)
+{
+    void  *p;
+
+    if (a->nelts == 0 || a->nelts == a->nalloc) {
+        return;
+    }
+
+    p = phr_realloc(a->elts, a->nelts * a->size);
+
+    if (p != NULL) {
+        a->elts = p;
+        a->nalloc = a->nelts;
+    }
+}

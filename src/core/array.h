@@ -26,6 +26,9 @@ void phr_array_free(phr_array_t *a);
 void *phr_array_push(phr_array_t *a);
 void *phr_array_push_n(phr_array_t *a, size_t n);
 
+/* gives back what is not used */
+void phr_array_fit(phr_array_t *a);
+
 #define phr_array_get(a, type, i)  (&((type *) (a)->elts)[i])
 
 

@@ -50,6 +50,24 @@ phr_buf_reset(phr_buf_t *b)
 
 
 void
+phr_buf_fit(phr_buf_t *b)
+{
+    char  *p;
+
+    if (b->data == NULL || b->len == b->cap) {
+        return;
+    }
+
+    p = phr_realloc(b->data, b->len);
+
+    if (p != NULL) {
+        b->data = p;
+        b->cap = b->len;
+    }
+}
+
+
+void
 phr_buf_append(phr_buf_t *b, const void *data, size_t len)
 {
     if (len == 0 || phr_buf_room(b, len) != PHR_OK) {

@@ -25,6 +25,7 @@ typedef struct {
 void phr_buf_init(phr_buf_t *b, size_t limit_bytes);
 void phr_buf_free(phr_buf_t *b);        /* safe to call twice */
 void phr_buf_reset(phr_buf_t *b);       /* empties, keeps the memory */
+void phr_buf_fit(phr_buf_t *b);         /* gives back what is not used */
 
 void phr_buf_append(phr_buf_t *b, const void *data, size_t len);
 void phr_buf_putc(phr_buf_t *b, char c);

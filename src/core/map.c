@@ -58,18 +58,26 @@ phr_map_create(void)
 void
 phr_map_destroy(phr_map_t *m)
 {
-    size_t  i;
-
     if (m == NULL) {
         return;
     }
+
+    phr_map_clear(m);
+    phr_free(m);
+}
+
+
+void
+phr_map_clear(phr_map_t *m)
+{
+    size_t  i;
 
     for (i = 0; i < m->size; i++) {
         phr_free(m->table[i].key);
     }
 
     phr_free(m->table);
-    phr_free(m);
+    memset(m, 0, sizeof(phr_map_t));
 }
 
 

@@ -19,6 +19,9 @@ typedef struct phr_map_s  phr_map_t;
 phr_map_t *phr_map_create(void);
 void phr_map_destroy(phr_map_t *m);             /* values are the caller's */
 
+/* removes all entries and gives back their memory */
+void phr_map_clear(phr_map_t *m);
+
 void *phr_map_get(const phr_map_t *m, phr_str_t key);   /* NULL: absent */
 
 /* adds or replaces; value must not be NULL.  PHR_OK or PHR_ENOMEM. */

@@ -22,23 +22,22 @@
 /* texts that a target may leave behind before they are cleaned up */
 #define PHR_SCRAPE_SLACK       1000
 
-/* scrapes that are as predicted before the maps are given back */
-#define PHR_SCRAPE_QUIET       3
-
 /* scrapes between two looks for outdated metadata */
 #define PHR_SCRAPE_META_EACH   16
 
 
 static int phr_scrape_adopt(const phr_scrape_options_t *o,
     phr_scrape_options_t *to, phr_arena_t **arena, phr_err_t *err);
+static int phr_scrape_pass(phr_scrape_pass_t *pass, phr_str_t body,
+    phr_str_t content_type, int *fatal, phr_err_t *err);
+static int phr_scrape_begin(phr_scrape_pass_t *pass, phr_str_t body,
+    phr_str_t content_type);
 static int phr_scrape_read(phr_scrape_pass_t *pass, int *fatal,
     phr_err_t *err);
 static int phr_scrape_line(phr_scrape_pass_t *pass, size_t *next,
     phr_scrape_line_t *line, int *fatal, phr_err_t *err);
 static int phr_scrape_parsed(phr_scrape_pass_t *pass, size_t *next,
     phr_scrape_line_t *line, int *fatal, phr_err_t *err);
-static void phr_scrape_stage(phr_scrape_pass_t *pass,
-    phr_scrape_line_t *line);
 static int phr_scrape_more_lines(phr_scrape_pass_t *pass);
 static void phr_scrape_keep_answer(phr_scrape_pass_t *pass);
 
@@ -136,6 +135,11 @@ phr_scrape_configure(phr_scrape_t *s, const phr_scrape_options_t *o,
     phr_arena_t           *arena;
     phr_scrape_options_t   to;
 
+    rc = phr_scrape_wake(s);
+    if (rc != PHR_OK) {
+        return phr_err_set(err, rc, "no memory for a target");
+    }
+
     map = phr_map_create();
     tracked = phr_malloc((s->ntracked + PHR_SCRAPE_NREPORT)
                          * sizeof(uint32_t));
@@ -172,8 +176,8 @@ phr_scrape_configure(phr_scrape_t *s, const phr_scrape_options_t *o,
     s->o = to;
     s->conf = arena;
     s->text_map = map;
-    s->asleep = 0;
     s->nquiet = 0;
+    s->quiet = 1;
     s->texts.nelts = 0;
     s->nlines = 0;
     s->has_source = 0;
@@ -193,21 +197,13 @@ failed:
 void
 phr_scrape_forget(phr_scrape_t *s)
 {
-    size_t      pos;
-    void       *value;
     phr_map_t  *map;
-    phr_str_t   key;
 
     map = s->text_map;
     s->text_map = NULL;
 
     phr_scrape_clear(s);
-
-    pos = 0;
-
-    while (phr_map_next(map, &pos, &key, &value)) {
-        phr_map_delete(map, key);
-    }
+    phr_map_clear(map);
 
     s->text_map = map;
 }
@@ -251,22 +247,9 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
         pass.max_samples = s->o.max_series;
     }
 
-    s->iter++;
+    rc = phr_scrape_pass(&pass, body, content_type, &fatal, err);
 
-    /* an empty answer is a good one in either format */
-
-    phr_expo_init(&pass.p, body.len == 0 ? PHR_EXPO_TEXT
-                           : phr_expo_content_type(content_type), body);
-    pass.p.normalize = s->o.normalize;
-
-    if (pass.p.format != s->format) {
-        s->nlines = 0;
-        s->format = pass.p.format;
-    }
-
-    rc = phr_scrape_read(&pass, &fatal, err);
-
-    if (rc == PHR_OK) {
+    if (rc == PHR_OK && !s->asleep) {
         pass.body = phr_malloc(body.len + 1);
         pass.tracked = phr_malloc((pass.nsamples + 1) * sizeof(uint32_t));
 
@@ -283,7 +266,11 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
         rc = phr_scrape_write(&pass, report->up, body.len, err);
 
         if (rc == PHR_OK && report->up) {
-            phr_scrape_keep_answer(&pass);
+            if (s->asleep) {
+                s->ntracked = s->rest.ntracked;
+            } else {
+                phr_scrape_keep_answer(&pass);
+            }
         }
 
         if (s->texts.nelts > 2 * s->nlines + PHR_SCRAPE_SLACK) {
@@ -362,6 +349,88 @@ phr_scrape_adopt(const phr_scrape_options_t *o, phr_scrape_options_t *to,
     }
 
     *arena = a;
+
+    return PHR_OK;
+}
+
+
+/* reads the body; a target at rest is woken if it has to be */
+
+static int
+phr_scrape_pass(phr_scrape_pass_t *pass, phr_str_t body,
+    phr_str_t content_type, int *fatal, phr_err_t *err)
+{
+    int            rc;
+    phr_scrape_t  *s;
+
+    s = pass->s;
+
+    rc = phr_scrape_begin(pass, body, content_type);
+
+    if (rc == PHR_OK && s->asleep) {
+        *fatal = 0;
+
+        rc = phr_scrape_rest_read(pass, err);
+        if (rc == PHR_OK) {
+            return PHR_OK;
+        }
+
+        phr_free(pass->lines);
+        pass->lines = NULL;
+        pass->nlines = 0;
+
+        if (rc == PHR_NOTFOUND) {
+            rc = phr_scrape_wake(s);
+        }
+
+        if (rc == PHR_OK) {
+            phr_expo_free(&pass->p);
+            rc = phr_scrape_begin(pass, body, content_type);
+        }
+    }
+
+    if (rc != PHR_OK) {
+        *fatal = 1;
+        return phr_err_set(err, rc, "no memory for a scrape");
+    }
+
+    return phr_scrape_read(pass, fatal, err);
+}
+
+
+static int
+phr_scrape_begin(phr_scrape_pass_t *pass, phr_str_t body,
+    phr_str_t content_type)
+{
+    int                   rc;
+    phr_scrape_t         *s;
+    phr_scrape_report_t  *r;
+
+    s = pass->s;
+    r = pass->report;
+
+    s->iter++;
+    r->nscraped = 0;
+    r->npost_relabel = 0;
+    r->nduplicates = 0;
+    pass->nsamples = 0;
+    pass->full = 0;
+
+    /* an empty answer is a good one in either format */
+
+    phr_expo_init(&pass->p, body.len == 0 ? PHR_EXPO_TEXT
+                            : phr_expo_content_type(content_type), body);
+    pass->p.normalize = s->o.normalize;
+
+    if (pass->p.format != s->format) {
+        rc = phr_scrape_wake(s);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        s->nlines = 0;
+        s->format = pass->p.format;
+    }
 
     return PHR_OK;
 }
@@ -593,7 +662,7 @@ phr_scrape_parsed(phr_scrape_pass_t *pass, size_t *next,
 }
 
 
-static void
+void
 phr_scrape_stage(phr_scrape_pass_t *pass, phr_scrape_line_t *line)
 {
     int                 timed;
@@ -690,9 +759,8 @@ phr_scrape_keep_answer(phr_scrape_pass_t *pass)
 
     memcpy(pass->body, pass->p.body, (size_t) (pass->p.end - pass->p.body));
 
-    phr_free(s->body);
-    phr_free(s->lines);
     phr_free(s->tracked);
+    phr_scrape_answer_free(s);
 
     s->body = pass->body;
     s->lines = pass->lines;
@@ -711,7 +779,19 @@ phr_scrape_keep_answer(phr_scrape_pass_t *pass)
     if (pass->moved) {
         s->nquiet = 0;
 
-    } else if (++s->nquiet == PHR_SCRAPE_QUIET) {
+    } else if (++s->nquiet >= s->quiet) {
         phr_scrape_sleep(s);
     }
+}
+
+
+void
+phr_scrape_answer_free(phr_scrape_t *s)
+{
+    phr_free(s->body);
+    phr_free(s->lines);
+
+    s->body = NULL;
+    s->lines = NULL;
+    s->nlines = 0;
 }

@@ -13,6 +13,7 @@
 #define PHR_APPEND_IMPL_H_INCLUDED
 
 
+#include "core/buf.h"
 #include "core/map.h"
 #include "ingest/append.h"
 
@@ -72,6 +73,16 @@ typedef struct {
 } phr_scrape_slot_t;
 
 
+/* what is kept of a target at rest, see append_rest.c */
+typedef struct {
+    phr_buf_t   lines;
+    phr_buf_t   meta;           /* see append_meta.c */
+    size_t      nlines;
+    size_t      ntracked;
+    uint32_t    nscrapes;       /* since it went to rest */
+} phr_scrape_rest_t;
+
+
 struct phr_scrape_s {
     phr_scrape_options_t   o;
     phr_arena_t           *conf;        /* what o points to */
@@ -83,11 +94,13 @@ struct phr_scrape_s {
     unsigned               has_source:1;
     unsigned               has_timed_source:1;
     unsigned               sid_stale:1;     /* an id changed */
-    unsigned               asleep:1;        /* maps were given back */
+    unsigned               asleep:1;        /* at rest */
     unsigned               recalled:1;      /* what is in the store */
 
     uint32_t               iter;        /* number of this scrape */
-    uint32_t               nquiet;      /* scrapes that asked no map */
+    uint32_t               nquiet;      /* scrapes that were as predicted */
+    uint32_t               quiet;       /* as many, and it goes to rest */
+    phr_scrape_rest_t      rest;
 
     phr_map_t             *text_map;    /* -> index in texts, plus 1 */
     phr_array_t            texts;
@@ -101,7 +114,8 @@ struct phr_scrape_s {
     phr_scrape_line_t     *lines;
     size_t                 nlines;
 
-    uint32_t              *tracked;     /* slots marked when they vanish */
+    uint32_t              *tracked;     /* slots marked when they vanish; */
+                                        /* NULL at rest: 0, 1, 2 ... */
     size_t                 ntracked;
 
     uint32_t               report[PHR_SCRAPE_NREPORT];  /* slots, or NONE */
@@ -173,12 +187,30 @@ int phr_scrape_recall(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
 int phr_scrape_forgotten(phr_scrape_t *s, phr_appender_t *app,
     phr_err_t *err);
 
+/* decides whether the sample of a line is taken, and counts it */
+void phr_scrape_stage(phr_scrape_pass_t *pass, phr_scrape_line_t *line);
+
+/* frees what is kept of the last good answer, but for tracked[] */
+void phr_scrape_answer_free(phr_scrape_t *s);
+
 /*
- * Gives back the memory of the maps, half of what a target takes: while all
- * lines are as predicted nobody asks them.  They are made anew, from the
- * last good answer, when somebody does.
+ * Puts a target whose last good answer was as predicted to rest: most of its
+ * memory is given back.  It stays awake if it can not rest, or if there is
+ * no memory for it.
  */
 void phr_scrape_sleep(phr_scrape_t *s);
+
+/* the opposite; PHR_OK or, the target still being at rest, PHR_ENOMEM */
+int phr_scrape_wake(phr_scrape_t *s);
+
+/* as phr_scrape_wake(), but nothing is made anew */
+void phr_scrape_rest_free(phr_scrape_t *s);
+
+/*
+ * Reads the body of a target at rest.  PHR_NOTFOUND if it is not as
+ * predicted: then the pass has to begin anew with the target awake.
+ */
+int phr_scrape_rest_read(phr_scrape_pass_t *pass, phr_err_t *err);
 
 /* forgets texts and slots that nothing refers to */
 int phr_scrape_purge(phr_scrape_t *s);
@@ -196,6 +228,13 @@ int phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
 /* takes over what a metadata line says; *meta may become NULL */
 int phr_scrape_meta_set(phr_scrape_t *s, phr_expo_t *p,
     phr_scrape_meta_t **meta);
+
+/*
+ * Metadata of a target at rest.  pack() gives PHR_NOTFOUND if some is not of
+ * this scrape: it is to be forgotten some day.  unpack() says that all is.
+ */
+int phr_scrape_meta_pack(phr_scrape_t *s, phr_buf_t *b);
+int phr_scrape_meta_unpack(phr_scrape_t *s, const phr_buf_t *b);
 
 /* forgets metadata that no scrape had for long */
 void phr_scrape_meta_purge(phr_scrape_t *s);

@@ -2,12 +2,18 @@
  * Copyright (C) The Pharos Authors
  *
  * Type, help and unit of the metrics of one target.  They are kept in
- * memory only: the next scrape brings them again.
+ * memory only: the next scrape brings them again.  Of a target at rest they
+ * are one piece:
+ *
+ *     +------+----------+----------+----------+------+------+------+
+ *     | type | varint n | varint h | varint u | name | help | unit |  ...
+ *     +------+----------+----------+----------+------+------+------+
  */
 
 #include "ingest/append_impl.h"
 
 #include "core/alloc.h"
+#include "core/bytes.h"
 
 
 /* scrapes after which the metadata of a metric that vanished is forgotten */
@@ -17,6 +23,8 @@
 static phr_scrape_meta_t *phr_scrape_meta_create(phr_str_t name);
 static void phr_scrape_meta_destroy(phr_scrape_meta_t *m);
 static int phr_scrape_meta_copy(phr_str_t *to, phr_str_t s);
+static int phr_scrape_meta_packed(const phr_buf_t *b, size_t *pos,
+    phr_metadata_t *md);
 
 
 int
@@ -114,9 +122,106 @@ phr_scrape_meta_clear(phr_scrape_t *s)
     pos = 0;
 
     while (phr_map_next(s->meta_map, &pos, &key, &value)) {
-        phr_map_delete(s->meta_map, key);
         phr_scrape_meta_destroy(value);
     }
+
+    phr_map_clear(s->meta_map);
+}
+
+
+int
+phr_scrape_meta_pack(phr_scrape_t *s, phr_buf_t *b)
+{
+    void               *value;
+    size_t              pos;
+    phr_metadata_t     *md;
+    phr_scrape_meta_t  *m;
+
+    pos = 0;
+
+    while (phr_map_next(s->meta_map, &pos, NULL, &value)) {
+        m = value;
+        md = &m->md;
+
+        if (m->iter != s->iter) {
+            return PHR_NOTFOUND;
+        }
+
+        phr_buf_putc(b, (char) md->type);
+        phr_buf_uvarint(b, md->metric.len);
+        phr_buf_uvarint(b, md->help.len);
+        phr_buf_uvarint(b, md->unit.len);
+        phr_buf_str(b, md->metric);
+        phr_buf_str(b, md->help);
+        phr_buf_str(b, md->unit);
+    }
+
+    return b->failed;
+}
+
+
+int
+phr_scrape_meta_unpack(phr_scrape_t *s, const phr_buf_t *b)
+{
+    size_t              pos;
+    phr_metadata_t      md;
+    phr_scrape_meta_t  *m;
+
+    pos = 0;
+
+    while (phr_scrape_meta_packed(b, &pos, &md)) {
+
+        m = phr_scrape_meta_create(md.metric);
+        if (m == NULL) {
+            return PHR_ENOMEM;
+        }
+
+        if (phr_scrape_meta_copy(&m->md.help, md.help) != PHR_OK
+            || phr_scrape_meta_copy(&m->md.unit, md.unit) != PHR_OK
+            || phr_map_set(s->meta_map, md.metric, m) != PHR_OK)
+        {
+            phr_scrape_meta_destroy(m);
+            return PHR_ENOMEM;
+        }
+
+        m->md.type = md.type;
+        m->iter = s->iter;
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_scrape_meta_packed(const phr_buf_t *b, size_t *pos, phr_metadata_t *md)
+{
+    uint64_t        name, help, unit;
+    const char     *text;
+    const uint8_t  *p, *end;
+
+    if (*pos >= b->len) {
+        return 0;
+    }
+
+    p = (const uint8_t *) b->data + *pos;
+    end = (const uint8_t *) b->data + b->len;
+    md->type = (phr_metric_type_e) *p++;
+
+    if (phr_get_uvarint(&p, end, &name) != PHR_OK
+        || phr_get_uvarint(&p, end, &help) != PHR_OK
+        || phr_get_uvarint(&p, end, &unit) != PHR_OK)
+    {
+        return 0;
+    }
+
+    text = (const char *) p;
+    md->metric = phr_str_from(text, name);
+    md->help = phr_str_from(text + name, help);
+    md->unit = phr_str_from(text + name + help, unit);
+
+    *pos = (size_t) (text - b->data) + name + help + unit;
+
+    return 1;
 }
 
 
@@ -125,6 +230,10 @@ phr_scrape_metadata(const phr_scrape_t *s, size_t *pos, phr_metadata_t *md)
 {
     void       *value;
     phr_str_t   key;
+
+    if (s->asleep) {
+        return phr_scrape_meta_packed(&s->rest.meta, pos, md);
+    }
 
     if (!phr_map_next(s->meta_map, pos, &key, &value)) {
         return 0;
@@ -140,7 +249,18 @@ int
 phr_scrape_metadata_of(const phr_scrape_t *s, phr_str_t metric,
     phr_metadata_t *md)
 {
+    size_t              pos;
+    phr_metadata_t      found;
     phr_scrape_meta_t  *m;
+
+    pos = 0;
+
+    while (s->asleep && phr_scrape_meta_packed(&s->rest.meta, &pos, &found)) {
+        if (phr_str_eq(found.metric, metric)) {
+            *md = found;
+            return PHR_OK;
+        }
+    }
 
     m = phr_map_get(s->meta_map, metric);
     if (m == NULL) {

@@ -29,7 +29,6 @@ static int phr_scrape_check(phr_scrape_t *s, phr_labels_t ls,
     phr_err_t *err);
 static int phr_scrape_report_labels(phr_scrape_t *s, unsigned i,
     phr_labels_t *out);
-static void phr_scrape_wake(phr_scrape_t *s);
 static int phr_scrape_sid_index(phr_scrape_t *s);
 static void phr_scrape_sid_fill(phr_scrape_t *s);
 static void phr_scrape_sid_put(phr_scrape_t *s, uint32_t slot);
@@ -58,10 +57,6 @@ uint32_t
 phr_scrape_text_find(phr_scrape_t *s, phr_str_t metric)
 {
     uintptr_t  i;
-
-    if (s->asleep) {
-        phr_scrape_wake(s);
-    }
 
     i = (uintptr_t) phr_map_get(s->text_map, metric);
 
@@ -252,9 +247,9 @@ phr_scrape_clear(phr_scrape_t *s)
 
     phr_map_destroy(s->text_map);
     phr_free(s->sid_map);
-    phr_free(s->body);
-    phr_free(s->lines);
     phr_free(s->tracked);
+    phr_scrape_answer_free(s);
+    phr_scrape_rest_free(s);
 
     phr_array_free(&s->texts);
     phr_array_free(&s->slots);
@@ -264,70 +259,16 @@ phr_scrape_clear(phr_scrape_t *s)
     s->text_map = NULL;
     s->sid_map = NULL;
     s->sid_size = 0;
-    s->body = NULL;
-    s->lines = NULL;
-    s->nlines = 0;
     s->tracked = NULL;
     s->ntracked = 0;
     s->recalled = 0;
     s->has_source = 0;
     s->has_timed_source = 0;
-    s->asleep = 0;
     s->nquiet = 0;
+    s->quiet = 1;
 
     for (i = 0; i < PHR_SCRAPE_NREPORT; i++) {
         s->report[i] = PHR_SCRAPE_NONE;
-    }
-}
-
-
-void
-phr_scrape_sleep(phr_scrape_t *s)
-{
-    phr_map_t  *map;
-
-    map = phr_map_create();
-    if (map == NULL) {
-        return;
-    }
-
-    phr_map_destroy(s->text_map);
-    phr_free(s->sid_map);
-
-    s->text_map = map;
-    s->sid_map = NULL;
-    s->sid_size = 0;
-    s->asleep = 1;
-}
-
-
-/*
- * Series that vanished before are not known any more: if they come back, the
- * store tells their ids.  The same is true of all if memory is short.
- */
-
-static void
-phr_scrape_wake(phr_scrape_t *s)
-{
-    size_t              i;
-    phr_scrape_line_t  *line;
-
-    s->asleep = 0;
-
-    for (i = 0; i < s->nlines; i++) {
-        line = &s->lines[i];
-
-        if (line->kind != PHR_LINE_SAMPLE || line->text == PHR_SCRAPE_NONE) {
-            continue;
-        }
-
-        if (phr_map_set(s->text_map,
-                        phr_str_from(s->body + line->off, line->metric_len),
-                        (void *) ((uintptr_t) line->text + 1))
-            != PHR_OK)
-        {
-            return;
-        }
     }
 }
 
@@ -405,7 +346,6 @@ phr_scrape_purge(phr_scrape_t *s)
     phr_free(to);
 
     s->text_map = map;
-    s->asleep = 0;
     s->texts = texts;
     s->slots = slots;
 

@@ -276,6 +276,7 @@ phr_scrape_add_stale(phr_scrape_pass_t *pass, phr_scrape_out_t *row)
 {
     double              stale;
     size_t              i;
+    uint32_t            at;
     phr_scrape_t       *s;
     phr_scrape_slot_t  *slot;
 
@@ -283,11 +284,12 @@ phr_scrape_add_stale(phr_scrape_pass_t *pass, phr_scrape_out_t *row)
     stale = phr_double_from_bits(PHR_STALE_NAN_BITS);
 
     for (i = 0; i < s->ntracked; i++) {
-        slot = phr_array_get(&s->slots, phr_scrape_slot_t, s->tracked[i]);
+        at = s->tracked != NULL ? s->tracked[i] : (uint32_t) i;
+        slot = phr_array_get(&s->slots, phr_scrape_slot_t, at);
 
         if (slot->seen != s->iter) {
             slot->seen = s->iter;
-            phr_scrape_out_add(row, s, s->tracked[i], stale, pass->t_ms,
+            phr_scrape_out_add(row, s, at, stale, pass->t_ms,
                                PHR_SCRAPE_NONE);
             pass->report->nstale++;
         }

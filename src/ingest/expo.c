@@ -99,6 +99,23 @@ int
 phr_expo_next_like(phr_expo_t *p, const char *metric, size_t len,
     phr_err_t *err)
 {
+    int  rc;
+
+    rc = PHR_NOTFOUND;
+
+    if ((size_t) (p->end - p->pos) > len
+        && memcmp(p->pos, metric, len) == 0)
+    {
+        rc = phr_expo_next_known(p, len, err);
+    }
+
+    return rc == PHR_NOTFOUND ? phr_expo_next(p, err) : rc;
+}
+
+
+int
+phr_expo_next_known(phr_expo_t *p, size_t len, phr_err_t *err)
+{
     const char  *s;
 
     /*
@@ -106,23 +123,17 @@ phr_expo_next_like(phr_expo_t *p, const char *metric, size_t len,
      * stand between name and brace: then the line is another series.
      */
 
-    if ((size_t) (p->end - p->pos) <= len
-        || memcmp(p->pos, metric, len) != 0)
-    {
-        return phr_expo_next(p, err);
-    }
-
     s = p->pos + len;
 
     if (p->format == PHR_EXPO_OPENMETRICS) {
         if (*s != ' ') {
-            return phr_expo_next(p, err);
+            return PHR_NOTFOUND;
         }
 
-    } else if (metric[len - 1] != '}') {
+    } else if (s[-1] != '}') {
 
         if (*s != ' ' && *s != '\t') {
-            return phr_expo_next(p, err);
+            return PHR_NOTFOUND;
         }
 
         while (s < p->end && (*s == ' ' || *s == '\t')) {
@@ -130,7 +141,7 @@ phr_expo_next_like(phr_expo_t *p, const char *metric, size_t len,
         }
 
         if (s < p->end && *s == '{') {
-            return phr_expo_next(p, err);
+            return PHR_NOTFOUND;
         }
     }
 

@@ -110,6 +110,13 @@ int phr_expo_next_like(phr_expo_t *p, const char *metric, size_t len,
     phr_err_t *err);
 
 /*
+ * The same for a caller who has compared: the line begins with len bytes of
+ * such a metric part, and the body is longer.  PHR_NOTFOUND, with nothing
+ * done, if what follows makes it another series.
+ */
+int phr_expo_next_known(phr_expo_t *p, size_t len, phr_err_t *err);
+
+/*
  * Parses a metric part alone, one that was valid as part of a sample, so
  * that its labels can be asked for again.
  */
