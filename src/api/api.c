@@ -8,7 +8,6 @@
 #include "api/api.h"
 
 #include "api/call.h"
-#include "core/pack.h"
 #include "core/utf8.h"
 
 
@@ -19,9 +18,6 @@
 #define PHR_METHODS  0x0f
 
 #define PHR_DATA     0x10   /* the body is no form, whatever its type says */
-
-/* answers shorter than this are sent as they are */
-#define PHR_GZIP_MIN  1024
 
 
 /*
@@ -41,9 +37,9 @@ static int phr_route_match(const char *pattern, phr_str_t path,
     phr_str_t *segment);
 static unsigned phr_route_method(phr_str_t method);
 static int phr_api_call(phr_call_t *c, phr_err_t *err);
+static void phr_api_broken(phr_api_response_t *res, int rc,
+    const phr_err_t *err);
 static int phr_api_not_allowed(phr_call_t *c, const phr_route_t *route);
-static void phr_api_compress(phr_call_t *c);
-static int phr_api_accepts_gzip(phr_str_t accept_encoding);
 
 
 static const phr_route_t  phr_routes[] = {
@@ -82,7 +78,7 @@ static const phr_route_t  phr_routes[] = {
       phr_api_active_queries },
     { "/api/v1/status/top_queries", PHR_GET, PHR_API_READ,
       phr_api_top_queries },
-    { "/federate", PHR_GET, PHR_API_QUERY, phr_api_federate },
+    { "/federate", PHR_GET, PHR_API_STREAM, phr_api_federate },
     { "/-/healthy", PHR_GET, PHR_API_READ, phr_api_healthy },
     { "/-/ready", PHR_GET, PHR_API_READ, phr_api_ready },
 
@@ -103,7 +99,7 @@ static const phr_route_t  phr_routes[] = {
     { "/api/v1/import", PHR_POST|PHR_DATA, PHR_API_IMPORT, phr_api_import },
     { "/api/v1/import/prometheus", PHR_POST|PHR_DATA, PHR_API_IMPORT,
       phr_api_import_prometheus },
-    { "/api/v1/export", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_export },
+    { "/api/v1/export", PHR_GET|PHR_POST, PHR_API_STREAM, phr_api_export },
 
     /* Grafana, and its two JSON data sources */
 
@@ -208,6 +204,7 @@ phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
     phr_call_t  c;
 
     memset(res, 0, sizeof(phr_api_response_t));
+    res->length = -1;
     phr_buf_init(&res->body, 0);
     phr_err_init(&err);
 
@@ -227,6 +224,12 @@ phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
         rc = phr_api_call(&c, &err);
     }
 
+    if (res->streamed) {
+        rc = phr_call_stream_end(&c, rc, &err);
+        phr_api_broken(res, rc, &err);
+        return;
+    }
+
     if (rc == PHR_OK && res->body.failed) {
         rc = phr_err_set(&err, res->body.failed,
                          "the answer is larger than the memory of a query");
@@ -240,7 +243,25 @@ phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
         return;
     }
 
-    phr_api_compress(&c);
+    phr_call_compress(&c);
+}
+
+
+/* what was sent already cannot be taken back: the carrier breaks it off */
+
+static void
+phr_api_broken(phr_api_response_t *res, int rc, const phr_err_t *err)
+{
+    if (rc == PHR_OK) {
+        return;
+    }
+
+    res->broken = rc;
+    res->reason = phr_arena_str(res->arena, phr_str_from_c(err->text));
+
+    if (res->reason.data == NULL) {
+        res->reason = phr_str_of("no memory");
+    }
 }
 
 
@@ -376,76 +397,6 @@ phr_api_not_allowed(phr_call_t *c, const phr_route_t *route)
 
     return phr_call_text(c, 405, "text/plain; charset=utf-8",
                          phr_str_of("method not allowed\n"));
-}
-
-
-static void
-phr_api_compress(phr_call_t *c)
-{
-    phr_buf_t  packed;
-
-    if (c->res->body.len < PHR_GZIP_MIN
-        || !phr_api_accepts_gzip(c->req->accept_encoding))
-    {
-        return;
-    }
-
-    phr_buf_init(&packed, 0);
-
-    if (phr_pack(PHR_PACK_GZIP, phr_buf_view(&c->res->body), &packed, NULL)
-        != PHR_OK)
-    {
-        phr_buf_free(&packed);
-        return;
-    }
-
-    phr_buf_free(&c->res->body);
-    c->res->body = packed;
-
-    phr_call_header(c, "Content-Encoding", phr_str_of("gzip"));
-    phr_call_header(c, "Vary", phr_str_of("Accept-Encoding"));
-}
-
-
-/* a list of codings, each perhaps with ";q=0" */
-
-static int
-phr_api_accepts_gzip(phr_str_t s)
-{
-    const char  *p, *end, *comma, *q;
-
-    end = s.data + s.len;
-
-    for (p = s.data; p < end; p = comma + 1) {
-
-        comma = memchr(p, ',', end - p);
-        if (comma == NULL) {
-            comma = end;
-        }
-
-        while (p < comma && *p == ' ') {
-            p++;
-        }
-
-        if (comma - p < 4 || memcmp(p, "gzip", 4) != 0) {
-            continue;
-        }
-
-        q = memchr(p, '=', comma - p);
-        if (q == NULL) {
-            return 1;
-        }
-
-        for (q++; q < comma; q++) {
-            if (*q >= '1' && *q <= '9') {
-                return 1;
-            }
-        }
-
-        return 0;
-    }
-
-    return 0;
 }
 
 

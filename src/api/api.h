@@ -31,25 +31,6 @@ typedef struct phr_api_s  phr_api_t;
 
 
 typedef struct {
-    phr_str_t            method;
-    phr_str_t            path;              /* decoded, without prefix */
-    phr_str_t            raw_path;          /* the same, as sent */
-    phr_str_t            args;              /* as sent, "" if none */
-    phr_str_t            content_type;
-    phr_str_t            content_encoding;
-    phr_str_t            accept;
-    phr_str_t            accept_encoding;
-    phr_str_t            if_none_match;
-    phr_str_t            body;
-    phr_str_t            push_id;           /* same on a retry, "" if none */
-    phr_str_t            prefix;            /* "/pharos", "" at the root */
-    phr_str_t            user;              /* of basic auth, "" if none */
-    int64_t              now_ms;
-    const volatile int  *stop;              /* see phr_query_t */
-} phr_api_request_t;
-
-
-typedef struct {
     phr_str_t  name;
     phr_str_t  value;
 } phr_api_header_t;
@@ -65,15 +46,47 @@ typedef struct {
     size_t             nheaders;
     phr_arena_t       *arena;
     unsigned           durable:1;       /* acknowledge after the commit only */
+    unsigned           streamed:1;      /* the body went by send() */
+    int64_t            length;          /* of such a body, -1: not known */
+    int                broken;          /* the rest of it is missing, and */
+    phr_str_t          reason;
     int64_t            samples_read;    /* of a query, for statistics */
 } phr_api_response_t;
 
+
+typedef struct {
+    phr_str_t            method;
+    phr_str_t            path;              /* decoded, without prefix */
+    phr_str_t            raw_path;          /* the same, as sent */
+    phr_str_t            args;              /* as sent, "" if none */
+    phr_str_t            content_type;
+    phr_str_t            content_encoding;
+    phr_str_t            accept;
+    phr_str_t            accept_encoding;
+    phr_str_t            if_none_match;
+    phr_str_t            body;
+    phr_str_t            push_id;           /* same on a retry, "" if none */
+    phr_str_t            prefix;            /* "/pharos", "" at the root */
+    phr_str_t            user;              /* of basic auth, "" if none */
+    int64_t              now_ms;
+    const volatile int  *stop;              /* see phr_query_t */
+
+    /*
+     * Takes a piece of the body while the rest is being made, after status
+     * and headers, and waits as long as the client needs.  NULL: answers are
+     * made as a whole.  PHR_OK, PHR_ECANCELED, PHR_ETIMEOUT, PHR_ENOMEM.
+     */
+    int                (*send)(void *data, const phr_api_response_t *res,
+                               phr_str_t piece);
+    void                *send_data;
+} phr_api_request_t;
 
 typedef enum {
     PHR_API_QUERY = 0,      /* may take long: query threads */
     PHR_API_READ,           /* short: the reader thread */
     PHR_API_WRITER,         /* the writer thread */
     PHR_API_IMPORT,         /* long, and waits for the writer thread */
+    PHR_API_STREAM          /* long, and waits for its client */
 } phr_api_thread_e;
 
 phr_api_thread_e phr_api_thread(phr_str_t method, phr_str_t path);

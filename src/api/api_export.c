@@ -39,7 +39,8 @@ typedef struct {
 
 static int phr_export_params(phr_export_t *ex, phr_err_t *err);
 static int phr_export_list(phr_export_t *ex, size_t list, phr_err_t *err);
-static int phr_export_series(phr_export_t *ex, const phr_series_t *s);
+static int phr_export_series(phr_export_t *ex, const phr_series_t *s,
+    phr_err_t *err);
 static int phr_export_wants(const phr_export_t *ex, const phr_series_t *s,
     size_t i);
 static void phr_export_line(phr_export_t *ex, const phr_series_t *s,
@@ -138,7 +139,7 @@ phr_export_list(phr_export_t *ex, size_t list, phr_err_t *err)
     int                        rc;
     size_t                     i;
     phr_series_t               s;
-    phr_arena_mark_t           mark;
+    phr_arena_mark_t           mark, labels;
     phr_series_set_t          *set;
     const phr_matcher_list_t  *m;
 
@@ -150,6 +151,8 @@ phr_export_list(phr_export_t *ex, size_t list, phr_err_t *err)
     rc = ex->querier->ops->select(ex->querier, m->m, m->n, ex->start_ms,
                                   ex->end_ms, &hints, ex->c->arena, &set,
                                   err);
+
+    labels = phr_arena_mark(ex->c->arena);
 
     while (rc == PHR_OK) {
 
@@ -171,8 +174,10 @@ phr_export_list(phr_export_t *ex, size_t list, phr_err_t *err)
         }
 
         if (i == list) {
-            rc = phr_export_series(ex, &s);
+            rc = phr_export_series(ex, &s, err);
         }
+
+        phr_arena_release(ex->c->arena, labels);
     }
 
     phr_arena_release(ex->c->arena, mark);
@@ -182,14 +187,16 @@ phr_export_list(phr_export_t *ex, size_t list, phr_err_t *err)
 
 
 static int
-phr_export_series(phr_export_t *ex, const phr_series_t *s)
+phr_export_series(phr_export_t *ex, const phr_series_t *s, phr_err_t *err)
 {
+    int     rc;
     size_t  i, from, n;
 
+    rc = PHR_OK;
     from = 0;
     n = 0;
 
-    for (i = 0; i < s->n; i++) {
+    for (i = 0; i < s->n && rc == PHR_OK; i++) {
 
         n += phr_export_wants(ex, s, i);
 
@@ -197,16 +204,19 @@ phr_export_series(phr_export_t *ex, const phr_series_t *s)
             phr_export_line(ex, s, from, i + 1);
             from = i + 1;
             n = 0;
+
+            rc = phr_call_stream(ex->c, err);
         }
     }
 
-    if (n > 0) {
+    if (n > 0 && rc == PHR_OK) {
         phr_export_line(ex, s, from, s->n);
+        rc = phr_call_stream(ex->c, err);
     }
 
     ex->c->res->samples_read += (int64_t) s->n;
 
-    return ex->out->failed;
+    return rc == PHR_OK ? ex->out->failed : rc;
 }
 
 

@@ -211,6 +211,11 @@ phr_federate_write(phr_call_t *c, phr_federated_list_t *list, phr_err_t *err)
         }
 
         phr_expo_series(&w, ls, f->v, 1, f->t_ms);
+
+        rc = phr_call_stream(c, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
     }
 
     phr_expo_end(&w);

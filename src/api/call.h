@@ -11,6 +11,7 @@
 
 #include "api/api.h"
 #include "core/matcher.h"
+#include "core/packing.h"
 #include "promql/promql.h"
 
 
@@ -33,6 +34,9 @@ typedef struct {
     size_t                    nwarnings;
     phr_str_t                *infos;
     size_t                    ninfos;
+
+    phr_packing_t            *packing;      /* of a stream; NULL: as it is */
+    phr_buf_t                 packed;
 } phr_call_t;
 
 /* PHR_OK with the response filled, or a failure described in err */
@@ -112,6 +116,22 @@ void phr_call_header(phr_call_t *c, const char *name, phr_str_t value);
 
 /* "a":"b" members of an object */
 void phr_call_labels(phr_call_t *c, phr_labels_t ls);
+
+
+/* stream.c */
+
+/*
+ * Between two parts of a long answer: sends what there is, if it is enough.
+ * Status, headers and type must be set by then, and after the first part is
+ * sent an error breaks the answer off.
+ */
+int phr_call_stream(phr_call_t *c, phr_err_t *err);
+
+/* for api.c: the end of a stream, which came to rc */
+int phr_call_stream_end(phr_call_t *c, int rc, phr_err_t *err);
+
+/* for api.c: a whole answer, if the client takes it compressed */
+void phr_call_compress(phr_call_t *c);
 
 
 /* 0 where there is no clock */

@@ -58,7 +58,9 @@ typedef struct {
 struct phr_series_set_s {
     /*
      * PHR_OK and the next series, PHR_DONE, or a failure.  The columns are
-     * valid until the next call; the labels until the querier is closed.
+     * valid until the next call; the labels until the querier is closed,
+     * or until the arena of select() is released to where it was before this
+     * call: nothing else that is needed later is taken from it.
      */
     int   (*next)(phr_series_set_t *set, phr_series_t *series,
                   phr_err_t *err);

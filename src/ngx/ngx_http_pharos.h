@@ -113,6 +113,7 @@ typedef struct {
     ngx_msec_t                 durability;   /* 0: pushes wait for the disk */
 
     ngx_msec_t                 query_timeout;
+    ngx_msec_t                 stream_timeout;
     ngx_uint_t                 query_concurrency;
     ngx_uint_t                 query_queue;
     ngx_uint_t                 query_max_samples;
@@ -274,6 +275,12 @@ ngx_int_t ngx_http_pharos_relay_init_upstream(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
 ngx_int_t ngx_http_pharos_relay_conf(ngx_conf_t *cf,
     ngx_http_pharos_main_conf_t *pmcf, ngx_http_upstream_srv_conf_t *us);
+
+/* ngx_http_pharos_relay_request.c, in workers; upstream's create_request */
+ngx_int_t ngx_http_pharos_relay_create_request(ngx_http_request_t *r);
+
+/* true if the request changes something */
+ngx_uint_t ngx_http_pharos_relay_write(ngx_http_request_t *r);
 
 
 /* ngx_http_pharos_serve.c: the handler of the helper's own server; loop */

@@ -449,6 +449,7 @@ ngx_http_pharos_conf_text(ngx_conf_t *cf, ngx_http_pharos_main_conf_t *pmcf,
         "    max_ranges 0;\n"
         "    sendfile off;\n"
         "    etag off;\n"
+        "    chunked_transfer_encoding on;\n"
         "    %s\n"
         "    access_log off;\n"
         "    add_header X-Pharos-Helper on;\n"

@@ -20,6 +20,7 @@
 #include "core/number.h"
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_parts.h"
+#include "ngx/ngx_http_pharos_stream.h"
 #include "ngx/ngx_http_pharos_task.h"
 #include "store/aside.h"
 
@@ -181,6 +182,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     writer.finish = ngx_http_pharos_engine_finish;
 
     if (ngx_http_pharos_task_start(pmcf, &writer, NULL, cycle) != NGX_OK
+        || ngx_http_pharos_streams_open(cycle->log) != NGX_OK
         || ngx_http_pharos_outbound_start(cycle->log) != NGX_OK)
     {
         return NGX_ERROR;
@@ -570,6 +572,7 @@ ngx_http_pharos_engine_stop(ngx_msec_t ms)
         return NGX_ERROR;
     }
 
+    ngx_http_pharos_streams_close();
     engine.opened = 0;
 
     ngx_http_pharos_notify_free();
@@ -707,7 +710,7 @@ ngx_http_pharos_engine_pools(phr_buf_t *out)
 
     /* ORDER ngx_http_pharos_pool_e */
     static const char  *pools[NGX_HTTP_PHAROS_POOLS] = {
-        "query", "read", "write", "rules", "import"
+        "query", "read", "write", "rules", "import", "stream"
     };
 
     static const struct {

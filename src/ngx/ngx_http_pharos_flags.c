@@ -56,6 +56,7 @@ static const struct {
     ngx_http_pharos_flag("pharos_retention", SEC, retention),
     ngx_http_pharos_flag("pharos_retention_for", NAME, retention_for),
     ngx_http_pharos_flag("pharos_retention_size", OFF, retention_size),
+    ngx_http_pharos_flag("pharos_stream_timeout", MSEC, stream_timeout),
     ngx_http_pharos_flag("pharos_write_queue", NUM, write_queue),
 };
 

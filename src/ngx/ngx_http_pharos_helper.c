@@ -510,7 +510,9 @@ ngx_http_pharos_helper_drain(void)
     helper.drain_until_ms = ngx_http_pharos_zone_clock_ms()
                             + (ccf->shutdown_timeout
                                ? ccf->shutdown_timeout
-                               : helper.pmcf->query_timeout + 5000);
+                               : ngx_max(helper.pmcf->query_timeout,
+                                         helper.pmcf->stream_timeout)
+                                 + 5000);
 
     ngx_http_pharos_engine_drain();
 

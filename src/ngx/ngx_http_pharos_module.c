@@ -105,6 +105,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       offsetof(ngx_http_pharos_main_conf_t, query_timeout),
       NULL },
 
+    { ngx_string("pharos_stream_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, stream_timeout),
+      NULL },
+
     { ngx_string("pharos_query_concurrency"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_pharos_conf_count,
@@ -393,6 +400,7 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
     pmcf->max_series = NGX_CONF_UNSET_UINT;
 
     pmcf->query_timeout = NGX_CONF_UNSET_MSEC;
+    pmcf->stream_timeout = NGX_CONF_UNSET_MSEC;
     pmcf->query_concurrency = NGX_CONF_UNSET_UINT;
     pmcf->query_queue = NGX_CONF_UNSET_UINT;
     pmcf->query_max_samples = NGX_CONF_UNSET_UINT;
@@ -419,6 +427,7 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(pmcf->max_series, 1000000);
 
     ngx_conf_init_msec_value(pmcf->query_timeout, 120000);
+    ngx_conf_init_msec_value(pmcf->stream_timeout, 1800000);
     ngx_conf_init_uint_value(pmcf->query_concurrency, 20);
     ngx_conf_init_uint_value(pmcf->query_queue, 512);
     ngx_conf_init_uint_value(pmcf->query_max_samples, 50000000);

@@ -11,8 +11,8 @@
  * it has seen.  The peer is one fixed address; nginx's round robin would
  * mark it as failed.
  *
- * The helper is asked in HTTP/1.0 with keepalive: an answer has either a
- * length or ends with its connection, never chunks.
+ * An answer has a length, or comes in chunks while it is being made: one
+ * that ends before the last chunk is broken off, and so is the client's.
  */
 
 #include <ngx_config.h>
@@ -25,24 +25,23 @@
 #define NGX_HTTP_PHAROS_BUFFER_SIZE   (64 * 1024)
 #define NGX_HTTP_PHAROS_CONNECT_MS    60000
 
+#if (nginx_version >= 1027002)
+#define ngx_http_pharos_parse_chunked(r, b, ctx)                              \
+    ngx_http_parse_chunked(r, b, ctx, 0)
+#else
+#define ngx_http_pharos_parse_chunked  ngx_http_parse_chunked
+#endif
+
 
 typedef struct {
-    ngx_http_status_t  status;
-    unsigned           head:1;
-    unsigned           empty:1;     /* no body follows the header */
+    ngx_http_status_t   status;
+    ngx_http_chunked_t  chunked;
+    unsigned            head:1;
+    unsigned            empty:1;    /* no body follows the header */
 } ngx_http_pharos_relay_ctx_t;
 
 
 static ngx_int_t ngx_http_pharos_relay_unavailable(ngx_http_request_t *r);
-static ngx_int_t ngx_http_pharos_relay_create_request(ngx_http_request_t *r);
-static ngx_int_t ngx_http_pharos_relay_target(ngx_http_request_t *r,
-    ngx_str_t *target);
-static ngx_uint_t ngx_http_pharos_relay_passed(ngx_table_elt_t *h);
-static size_t ngx_http_pharos_relay_headers(ngx_http_request_t *r,
-    u_char *p);
-static ngx_int_t ngx_http_pharos_relay_own(ngx_http_request_t *r,
-    ngx_str_t *own);
-static ngx_uint_t ngx_http_pharos_relay_write(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pharos_relay_reinit_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pharos_relay_status_line(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pharos_relay_process_header(ngx_http_request_t *r);
@@ -52,6 +51,9 @@ static void ngx_http_pharos_relay_finalize_request(ngx_http_request_t *r,
     ngx_int_t rc);
 static ngx_int_t ngx_http_pharos_relay_filter_init(void *data);
 static ngx_int_t ngx_http_pharos_relay_filter(void *data, ssize_t bytes);
+static ngx_int_t ngx_http_pharos_relay_chunks(void *data, ssize_t bytes);
+static ngx_buf_t *ngx_http_pharos_relay_piece(ngx_http_request_t *r,
+    u_char *pos, off_t size);
 static ngx_int_t ngx_http_pharos_relay_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 static ngx_int_t ngx_http_pharos_relay_get_peer(ngx_peer_connection_t *pc,
@@ -70,33 +72,6 @@ static ngx_str_t  ngx_http_pharos_relay_hidden[] = {
     ngx_string("X-Accel-Limit-Rate"),
     ngx_string("X-Accel-Buffering"),
     ngx_string("X-Accel-Charset"),
-    ngx_null_string
-};
-
-
-/*
- * What a client says to the worker, not to the helper: hop by hop, secrets,
- * and all that the worker says itself ("x-pharos-" anything besides).
- */
-static ngx_str_t  ngx_http_pharos_relay_dropped[] = {
-    ngx_string("connection"),
-    ngx_string("keep-alive"),
-    ngx_string("proxy-connection"),
-    ngx_string("te"),
-    ngx_string("trailer"),
-    ngx_string("transfer-encoding"),
-    ngx_string("upgrade"),
-    ngx_string("expect"),
-    ngx_string("host"),
-    ngx_string("content-length"),
-    ngx_string("range"),
-    ngx_string("if-range"),
-    ngx_string("authorization"),
-    ngx_string("proxy-authorization"),
-    ngx_string("cookie"),
-    ngx_string("x-real-ip"),
-    ngx_string("x-forwarded-prefix"),
-    ngx_string("x-forwarded-proto"),
     ngx_null_string
 };
 
@@ -269,321 +244,6 @@ ngx_http_pharos_relay_unavailable(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_pharos_relay_create_request(ngx_http_request_t *r)
-{
-    size_t                len;
-    ngx_buf_t            *b;
-    ngx_str_t             target, own;
-    ngx_chain_t          *cl, *body;
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-
-    if (ngx_http_pharos_relay_target(r, &target) != NGX_OK
-        || ngx_http_pharos_relay_own(r, &own) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    len = r->method_name.len + 1 + target.len
-          + sizeof(" HTTP/1.0" CRLF) - 1
-          + ngx_http_pharos_relay_headers(r, NULL)
-          + own.len
-          + sizeof(CRLF) - 1;
-
-    b = ngx_create_temp_buf(r->pool, len);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    cl = ngx_alloc_chain_link(r->pool);
-    if (cl == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->last = ngx_copy(b->last, r->method_name.data, r->method_name.len);
-    *b->last++ = ' ';
-    b->last = ngx_copy(b->last, target.data, target.len);
-    b->last = ngx_cpymem(b->last, " HTTP/1.0" CRLF,
-                         sizeof(" HTTP/1.0" CRLF) - 1);
-    b->last += ngx_http_pharos_relay_headers(r, b->last);
-    b->last = ngx_copy(b->last, own.data, own.len);
-    *b->last++ = CR;
-    *b->last++ = LF;
-
-    u->uri = target;
-
-    body = u->request_bufs;
-    u->request_bufs = cl;
-    cl->buf = b;
-
-    /* the body's buffers are kept as they are for another try */
-
-    while (body) {
-        b = ngx_alloc_buf(r->pool);
-        if (b == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(b, body->buf, sizeof(ngx_buf_t));
-
-        cl->next = ngx_alloc_chain_link(r->pool);
-        if (cl->next == NULL) {
-            return NGX_ERROR;
-        }
-
-        cl = cl->next;
-        cl->buf = b;
-
-        body = body->next;
-    }
-
-    b->flush = 1;
-    cl->next = NULL;
-
-    return NGX_OK;
-}
-
-
-/*
- * The path as the client sent it, less the prefix: decoding it and encoding
- * it again would lose the difference between "/" and "%2F".  A path that
- * was rewritten, or hides the prefix behind an encoding, is made anew.
- */
-
-static ngx_int_t
-ngx_http_pharos_relay_target(ngx_http_request_t *r, ngx_str_t *target)
-{
-    u_char                      *p;
-    size_t                       len, escape;
-    ngx_str_t                   *prefix, path;
-    ngx_http_pharos_loc_conf_t  *plcf;
-
-    plcf = ngx_http_get_module_loc_conf(r, ngx_http_pharos_module);
-    prefix = &plcf->prefix;
-
-    if (r->valid_unparsed_uri
-        && r == r->main
-        && r->unparsed_uri.len > prefix->len
-        && (prefix->len == 0
-            || ngx_strncmp(r->unparsed_uri.data, prefix->data, prefix->len)
-               == 0)
-        && r->unparsed_uri.data[prefix->len] == '/')
-    {
-        target->data = r->unparsed_uri.data + prefix->len;
-        target->len = r->unparsed_uri.len - prefix->len;
-
-        return NGX_OK;
-    }
-
-    path = r->uri;
-
-    if (path.len >= prefix->len
-        && ngx_strncmp(path.data, prefix->data, prefix->len) == 0)
-    {
-        path.data += prefix->len;
-        path.len -= prefix->len;
-    }
-
-    escape = 2 * ngx_escape_uri(NULL, path.data, path.len, NGX_ESCAPE_URI);
-
-    len = 1 + path.len + escape + 1 + r->args.len;
-
-    target->data = ngx_pnalloc(r->pool, len);
-    if (target->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = target->data;
-
-    if (path.len == 0 || path.data[0] != '/') {
-        *p++ = '/';
-    }
-
-    if (escape) {
-        p = (u_char *) ngx_escape_uri(p, path.data, path.len, NGX_ESCAPE_URI);
-    } else {
-        p = ngx_copy(p, path.data, path.len);
-    }
-
-    if (r->args.len) {
-        *p++ = '?';
-        p = ngx_copy(p, r->args.data, r->args.len);
-    }
-
-    target->len = p - target->data;
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_pharos_relay_passed(ngx_table_elt_t *h)
-{
-    ngx_str_t  *name;
-
-    if (h->hash == 0
-        || (h->key.len > 9 && ngx_strncmp(h->lowcase_key, "x-pharos-", 9) == 0))
-    {
-        return 0;
-    }
-
-    for (name = ngx_http_pharos_relay_dropped; name->len; name++) {
-        if (h->key.len == name->len
-            && ngx_strncmp(h->lowcase_key, name->data, name->len) == 0)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-/* the client's headers: their length, and written if p is given */
-
-static size_t
-ngx_http_pharos_relay_headers(ngx_http_request_t *r, u_char *p)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = 0;
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (!ngx_http_pharos_relay_passed(&h[i])) {
-            continue;
-        }
-
-        len += h[i].key.len + 2 + h[i].value.len + 2;
-
-        if (p) {
-            p = ngx_copy(p, h[i].key.data, h[i].key.len);
-            *p++ = ':';
-            *p++ = ' ';
-            p = ngx_copy(p, h[i].value.data, h[i].value.len);
-            *p++ = CR;
-            *p++ = LF;
-        }
-    }
-
-    return len;
-}
-
-
-/* what the worker says of the request */
-
-static ngx_int_t
-ngx_http_pharos_relay_own(ngx_http_request_t *r, ngx_str_t *own)
-{
-    u_char                      *p, *end;
-    size_t                       len;
-    ngx_str_t                    host, proto;
-    ngx_time_t                  *tp;
-    ngx_http_pharos_loc_conf_t  *plcf;
-
-    static ngx_uint_t  counter;
-
-    plcf = ngx_http_get_module_loc_conf(r, ngx_http_pharos_module);
-
-    if (r->headers_in.host) {
-        host = r->headers_in.host->value;
-    } else {
-        host = r->headers_in.server;
-    }
-
-    if (host.len == 0) {
-        ngx_str_set(&host, "pharos");
-    }
-
-    ngx_str_set(&proto, "http");
-
-#if (NGX_HTTP_SSL)
-    if (r->connection->ssl) {
-        ngx_str_set(&proto, "https");
-    }
-#endif
-
-    len = sizeof("Host: " CRLF "Connection: keep-alive" CRLF
-                 "Content-Length: " CRLF "X-Real-IP: " CRLF
-                 "X-Forwarded-Proto: " CRLF "X-Forwarded-Prefix: " CRLF
-                 "X-Pharos-User: " CRLF "X-Pharos-Push: ----" CRLF)
-          + host.len + proto.len + r->connection->addr_text.len
-          + plcf->prefix.len + r->headers_in.user.len
-          + NGX_OFF_T_LEN + 5 * NGX_INT64_LEN;
-
-    own->data = ngx_pnalloc(r->pool, len);
-    if (own->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = own->data;
-    end = p + len;
-
-    p = ngx_slprintf(p, end,
-                     "Host: %V" CRLF "Connection: keep-alive" CRLF
-                     "X-Real-IP: %V" CRLF "X-Forwarded-Proto: %V" CRLF,
-                     &host, &r->connection->addr_text, &proto);
-
-    if (r->headers_in.content_length_n > 0
-        || (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT)))
-    {
-        p = ngx_slprintf(p, end, "Content-Length: %O" CRLF,
-                         ngx_max(r->headers_in.content_length_n, 0));
-    }
-
-    if (plcf->prefix.len) {
-        p = ngx_slprintf(p, end, "X-Forwarded-Prefix: %V" CRLF,
-                         &plcf->prefix);
-    }
-
-    /* a name is worth something only if its password was checked */
-
-    if (plcf->password
-        && r->headers_in.user.len
-        && r->headers_in.user.data)
-    {
-        p = ngx_slprintf(p, end, "X-Pharos-User: %V" CRLF,
-                         &r->headers_in.user);
-    }
-
-    if (ngx_http_pharos_relay_write(r)) {
-        tp = ngx_timeofday();
-
-        p = ngx_slprintf(p, end, "X-Pharos-Push: %xT-%xi-%P-%xi-%xD" CRLF,
-                         tp->sec, tp->msec, ngx_pid, ++counter,
-                         (uint32_t) ngx_random());
-    }
-
-    own->len = p - own->data;
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_pharos_relay_write(ngx_http_request_t *r)
-{
-    return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS)) == 0;
-}
-
-
-static ngx_int_t
 ngx_http_pharos_relay_reinit_request(ngx_http_request_t *r)
 {
     ngx_http_pharos_relay_ctx_t  *ctx;
@@ -594,6 +254,8 @@ ngx_http_pharos_relay_reinit_request(ngx_http_request_t *r)
     ctx->status.count = 0;
     ctx->status.start = NULL;
     ctx->status.end = NULL;
+
+    ngx_memzero(&ctx->chunked, sizeof(ngx_http_chunked_t));
 
     r->upstream->process_header = ngx_http_pharos_relay_status_line;
     r->state = 0;
@@ -694,6 +356,10 @@ ngx_http_pharos_relay_process_header(ngx_http_request_t *r)
         u->keepalive = !u->headers_in.connection_close;
     }
 
+    if (u->headers_in.chunked) {
+        u->headers_in.content_length_n = -1;
+    }
+
     return NGX_OK;
 }
 
@@ -769,6 +435,14 @@ ngx_http_pharos_relay_filter_init(void *data)
     u = r->upstream;
     ctx = ngx_http_get_module_ctx(r, ngx_http_pharos_module);
 
+    if (u->headers_in.chunked && !ctx->empty) {
+        /* until the last chunk: an end of the connection is no end of it */
+        u->input_filter = ngx_http_pharos_relay_chunks;
+        u->length = 1;
+
+        return NGX_OK;
+    }
+
     /* -1: until the helper closes */
 
     u->length = ctx->empty ? 0 : u->headers_in.content_length_n;
@@ -782,7 +456,6 @@ ngx_http_pharos_relay_filter(void *data, ssize_t bytes)
 {
     ngx_http_request_t   *r = data;
     ngx_buf_t            *b;
-    ngx_chain_t          *cl, **ll;
     ngx_http_upstream_t  *u;
 
     u = r->upstream;
@@ -792,23 +465,12 @@ ngx_http_pharos_relay_filter(void *data, ssize_t bytes)
         return NGX_OK;
     }
 
-    for (ll = &u->out_bufs; *ll; ll = &(*ll)->next) { /* void */ }
-
-    cl = ngx_chain_get_free_buf(r->pool, &u->free_bufs);
-    if (cl == NULL) {
+    b = ngx_http_pharos_relay_piece(r, u->buffer.last, bytes);
+    if (b == NULL) {
         return NGX_ERROR;
     }
 
-    *ll = cl;
-
-    b = &u->buffer;
-
-    cl->buf->flush = 1;
-    cl->buf->memory = 1;
-    cl->buf->pos = b->last;
-    b->last += bytes;
-    cl->buf->last = b->last;
-    cl->buf->tag = u->output.tag;
+    u->buffer.last = b->last;
 
     if (u->length == -1) {
         return NGX_OK;
@@ -818,7 +480,7 @@ ngx_http_pharos_relay_filter(void *data, ssize_t bytes)
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "the monitoring process sent more than it said");
 
-        cl->buf->last = cl->buf->pos + u->length;
+        b->last = b->pos + u->length;
         u->length = 0;
 
         return NGX_OK;
@@ -831,6 +493,88 @@ ngx_http_pharos_relay_filter(void *data, ssize_t bytes)
     }
 
     return NGX_OK;
+}
+
+
+/* the same of an answer in chunks */
+
+static ngx_int_t
+ngx_http_pharos_relay_chunks(void *data, ssize_t bytes)
+{
+    ngx_http_request_t           *r = data;
+    off_t                         size;
+    ngx_int_t                     rc;
+    ngx_buf_t                    *in;
+    ngx_http_upstream_t          *u;
+    ngx_http_pharos_relay_ctx_t  *ctx;
+
+    u = r->upstream;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_pharos_module);
+
+    in = &u->buffer;
+    in->pos = in->last;
+    in->last += bytes;
+
+    for ( ;; ) {
+        rc = ngx_http_pharos_parse_chunked(r, in, &ctx->chunked);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        size = ngx_min(ctx->chunked.size, in->last - in->pos);
+
+        if (ngx_http_pharos_relay_piece(r, in->pos, size) == NULL) {
+            return NGX_ERROR;
+        }
+
+        in->pos += size;
+        ctx->chunked.size -= size;
+    }
+
+    if (rc == NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_DONE) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the monitoring process sent an invalid chunk");
+        return NGX_ERROR;
+    }
+
+    u->length = 0;
+    u->keepalive = !u->headers_in.connection_close;
+
+    return NGX_OK;
+}
+
+
+/* some bytes of the buffer, to be sent; NULL: no memory */
+
+static ngx_buf_t *
+ngx_http_pharos_relay_piece(ngx_http_request_t *r, u_char *pos, off_t size)
+{
+    ngx_chain_t          *cl, **ll;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    for (ll = &u->out_bufs; *ll; ll = &(*ll)->next) { /* void */ }
+
+    cl = ngx_chain_get_free_buf(r->pool, &u->free_bufs);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    *ll = cl;
+
+    cl->buf->flush = 1;
+    cl->buf->memory = 1;
+    cl->buf->pos = pos;
+    cl->buf->last = pos + size;
+    cl->buf->tag = u->output.tag;
+
+    return cl->buf;
 }
 
 

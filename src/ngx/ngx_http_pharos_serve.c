@@ -13,6 +13,7 @@
 
 #include "core/bytes.h"
 #include "ngx/ngx_http_pharos_parts.h"
+#include "ngx/ngx_http_pharos_stream.h"
 
 
 #define NGX_HTTP_PHAROS_RETRY_AFTER  "1"
@@ -26,6 +27,7 @@ typedef struct {
 
     phr_api_request_t        req;
     phr_api_response_t       res;
+    ngx_http_pharos_stream_t  stream;   /* of the pool of that name */
 
     char                    *strings;   /* all of req, but a body in a file */
     char                    *body;
@@ -78,7 +80,8 @@ static const ngx_http_pharos_pool_e  ngx_http_pharos_serve_pools[] = {
     NGX_HTTP_PHAROS_POOL_QUERY,
     NGX_HTTP_PHAROS_POOL_READ,
     NGX_HTTP_PHAROS_POOL_WRITE,
-    NGX_HTTP_PHAROS_POOL_IMPORT
+    NGX_HTTP_PHAROS_POOL_IMPORT,
+    NGX_HTTP_PHAROS_POOL_STREAM
 };
 
 /* what has begun to write goes on without its client, and without a clock */
@@ -96,6 +99,8 @@ static ngx_int_t ngx_http_pharos_serve_copy(ngx_http_request_t *r,
     ngx_http_pharos_call_t *call);
 static uint64_t ngx_http_pharos_serve_hash(const phr_api_request_t *req);
 static void ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call);
+static ngx_int_t ngx_http_pharos_serve_stream(ngx_http_pharos_call_t *call);
+static void ngx_http_pharos_serve_begun(ngx_http_pharos_stream_t *s);
 static void ngx_http_pharos_serve_reload(ngx_http_pharos_call_t *call);
 static void ngx_http_pharos_serve_reloaded(void *data, const phr_err_t *err);
 static void ngx_http_pharos_serve_refuse(ngx_http_pharos_call_t *call,
@@ -107,6 +112,8 @@ static void ngx_http_pharos_serve_done(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_serve_answer(ngx_http_pharos_call_t *call);
 static ngx_int_t ngx_http_pharos_serve_send(ngx_http_request_t *r,
     phr_api_response_t *res);
+static ngx_int_t ngx_http_pharos_serve_head(ngx_http_request_t *r,
+    const phr_api_response_t *res);
 static ngx_int_t ngx_http_pharos_serve_header(ngx_http_request_t *r,
     phr_str_t name, phr_str_t value);
 static void ngx_http_pharos_serve_cleanup(void *data);
@@ -440,6 +447,14 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
     pool = ngx_http_pharos_serve_pools[phr_api_thread(call->req.method,
                                                       call->req.path)];
 
+    if (pool == NGX_HTTP_PHAROS_POOL_STREAM
+        && r->method != NGX_HTTP_HEAD
+        && ngx_http_pharos_serve_stream(call) != NGX_OK)
+    {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
     rc = ngx_http_pharos_task_post(pool, &call->task);
 
     if (rc == NGX_DECLINED) {
@@ -473,6 +488,40 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
         call->timer.log = r->connection->log;
 
         ngx_add_timer(&call->timer, (ngx_msec_t) ms);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_pharos_serve_stream(ngx_http_pharos_call_t *call)
+{
+    call->stream.r = call->r;
+    call->stream.stop = &call->task.stop;
+    call->stream.res = &call->res;
+    call->stream.header = ngx_http_pharos_serve_head;
+    call->stream.begun = ngx_http_pharos_serve_begun;
+
+    call->req.send = ngx_http_pharos_stream_send;
+    call->req.send_data = &call->stream;
+
+    return ngx_http_pharos_stream_init(&call->stream);
+}
+
+
+/* until the first byte it was a query, from now on it may take longer */
+
+static void
+ngx_http_pharos_serve_begun(ngx_http_pharos_stream_t *s)
+{
+    ngx_http_pharos_call_t  *call;
+
+    call = (ngx_http_pharos_call_t *)
+               ((u_char *) s - offsetof(ngx_http_pharos_call_t, stream));
+
+    if (call->timer.timer_set) {
+        ngx_del_timer(&call->timer);
+        ngx_add_timer(&call->timer,
+                      ngx_http_pharos_helper_conf()->stream_timeout);
     }
 }
 
@@ -564,6 +613,15 @@ ngx_http_pharos_serve_done(ngx_http_pharos_task_t *t)
         return;
     }
 
+    if (call->res.streamed) {
+        c = call->r->connection;
+
+        ngx_http_pharos_stream_end(&call->stream);
+        ngx_http_run_posted_requests(c);
+
+        return;
+    }
+
     if (t->rc < 0 && call->res.status == 0) {
         /* never ran */
 
@@ -603,7 +661,6 @@ ngx_http_pharos_serve_answer(ngx_http_pharos_call_t *call)
 static ngx_int_t
 ngx_http_pharos_serve_send(ngx_http_request_t *r, phr_api_response_t *res)
 {
-    size_t        i;
     ngx_int_t     rc;
     ngx_buf_t    *b;
     ngx_chain_t   out;
@@ -613,8 +670,48 @@ ngx_http_pharos_serve_send(ngx_http_request_t *r, phr_api_response_t *res)
         phr_api_refuse(res, PHR_ENOMEM, "no memory for the answer");
     }
 
+    if (res->body.len == 0) {
+        r->header_only = 1;
+    }
+
+    res->length = res->body.len;
+
+    rc = ngx_http_pharos_serve_head(r, res);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->start = (u_char *) res->body.data;
+    b->pos = b->start;
+    b->last = b->start + res->body.len;
+    b->end = b->last;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+/* of a whole answer, or of one that comes in pieces */
+
+static ngx_int_t
+ngx_http_pharos_serve_head(ngx_http_request_t *r,
+    const phr_api_response_t *res)
+{
+    size_t  i;
+
     r->headers_out.status = res->status;
-    r->headers_out.content_length_n = res->body.len;
+    r->headers_out.content_length_n = res->length;
 
     r->headers_out.content_type.data = (u_char *) res->content_type.data;
     r->headers_out.content_type.len = res->content_type.len;
@@ -640,33 +737,7 @@ ngx_http_pharos_serve_send(ngx_http_request_t *r, phr_api_response_t *res)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (res->body.len == 0) {
-        r->header_only = 1;
-    }
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->start = (u_char *) res->body.data;
-    b->pos = b->start;
-    b->last = b->start + res->body.len;
-    b->end = b->last;
-    b->memory = 1;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_send_header(r);
 }
 
 
@@ -712,6 +783,7 @@ ngx_http_pharos_serve_cleanup(void *data)
     ngx_http_pharos_call_t  *call = data;
 
     call->r = NULL;
+    ngx_http_pharos_stream_gone(&call->stream);
 
     if (call->posted) {
         /* a write goes on: the client may have left just too early */
@@ -734,6 +806,7 @@ ngx_http_pharos_serve_cleanup(void *data)
 static void
 ngx_http_pharos_serve_free(ngx_http_pharos_call_t *call)
 {
+    ngx_http_pharos_stream_free(&call->stream);
     phr_api_response_free(&call->res);
 
     if (call->fd != NGX_INVALID_FILE) {

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Task: threads of the helper and the way to them and back.  Three pools:
- * queries, short reads, and one writer.  The writer takes all that waits,
+ * Task: threads of the helper and the way to them and back.  Of the pools
+ * one is special, the writer.  The writer takes all that waits,
  * runs it, commits once, and only then tells the loop: a hundred pushes
  * share one fsync.  nginx's own thread pools would start threads in every
  * worker, and ngx_notify() has room for one handler only.
@@ -23,6 +23,9 @@
 #define NGX_HTTP_PHAROS_MAX_THREADS 64
 #define NGX_HTTP_PHAROS_READ_QUEUE  1024
 #define NGX_HTTP_PHAROS_RULES_QUEUE 4096
+
+/* long answers at once: most of them wait for their clients */
+#define NGX_HTTP_PHAROS_STREAMS     4
 
 /* tasks of one commit: bounds what a failed one takes with it */
 #define NGX_HTTP_PHAROS_BATCH       256
@@ -124,6 +127,10 @@ ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
                                      cycle->log)
            != NGX_OK
         || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_IMPORT, 1,
+                                     pmcf->query_queue, cycle->log)
+           != NGX_OK
+        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_STREAM,
+                                     NGX_HTTP_PHAROS_STREAMS,
                                      pmcf->query_queue, cycle->log)
            != NGX_OK)
     {
@@ -364,7 +371,8 @@ ngx_http_pharos_task_thread(void *data)
     ngx_http_pharos_watch_thread();
 
     if (p->pool == NGX_HTTP_PHAROS_POOL_QUERY
-        || p->pool == NGX_HTTP_PHAROS_POOL_IMPORT)
+        || p->pool == NGX_HTTP_PHAROS_POOL_IMPORT
+        || p->pool == NGX_HTTP_PHAROS_POOL_STREAM)
     {
         phr_yield_background();
     }

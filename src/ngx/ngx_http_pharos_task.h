@@ -23,6 +23,8 @@ typedef enum {
     NGX_HTTP_PHAROS_POOL_WRITE,         /* all that touches ingest, in order */
     NGX_HTTP_PHAROS_POOL_RULES,         /* alerts wait for nobody's query */
     NGX_HTTP_PHAROS_POOL_IMPORT,        /* parses, and waits for the writer */
+    NGX_HTTP_PHAROS_POOL_STREAM,        /* makes long answers, and waits for
+                                           who reads them */
     NGX_HTTP_PHAROS_POOLS
 } ngx_http_pharos_pool_e;
 

@@ -1,10 +1,10 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Tests of core/pack.c.
+ * Tests of core/pack.c and core/packing.c.
  */
 
-#include "core/pack.h"
+#include "core/packing.h"
 
 #include "tap.h"
 
@@ -65,6 +65,58 @@ format(phr_pack_format_e f, const char *name)
 }
 
 
+/* piece by piece, as an answer is sent while it is made */
+
+static void
+pieces(phr_pack_format_e f, const char *name)
+{
+    int             rc;
+    size_t          i, n, longest;
+    phr_buf_t       packed, back;
+    phr_err_t       err;
+    phr_packing_t  *p;
+
+    phr_buf_init(&packed, 0);
+    phr_buf_init(&back, 0);
+
+    p = phr_packing_create(f);
+    longest = 0;
+
+    for (i = 0, rc = PHR_OK; i < SIZE && rc == PHR_OK; i += n) {
+        n = phr_min(1 + i % 7919, SIZE - i);
+        longest = phr_max(longest, n);
+        rc = phr_packing_write(p, phr_str_from(text + i, n), 0, &packed,
+                               &err);
+    }
+
+    is_int(rc, PHR_OK, "%s in pieces of up to %zu bytes", name, longest);
+    is_int(phr_packing_write(p, phr_str_of(""), 1, &packed, &err), PHR_OK,
+           "and their end");
+    phr_packing_destroy(p);
+
+    ok(packed.len < SIZE / 2, "are smaller");
+    is_int(phr_unpack(f, phr_buf_view(&packed), 0, &back, &err), PHR_OK,
+           "unpack");
+    ok(back.len == SIZE && memcmp(back.data, text, SIZE) == 0,
+       "to the same");
+
+    phr_buf_reset(&packed);
+    phr_buf_reset(&back);
+
+    p = phr_packing_create(f);
+    is_int(phr_packing_write(p, phr_str_of(""), 1, &packed, &err), PHR_OK,
+           "an end alone");
+    phr_packing_destroy(p);
+
+    is_int(phr_unpack(f, phr_buf_view(&packed), 0, &back, &err), PHR_OK,
+           "unpacks");
+    is_int(back.len, 0, "to nothing");
+
+    phr_buf_free(&packed);
+    phr_buf_free(&back);
+}
+
+
 int
 main(void)
 {
@@ -78,6 +130,8 @@ main(void)
     format(PHR_PACK_SNAPPY, "snappy");
     format(PHR_PACK_ZSTD, "zstd");
     format(PHR_PACK_GZIP, "gzip");
+    pieces(PHR_PACK_ZSTD, "zstd");
+    pieces(PHR_PACK_GZIP, "gzip");
 
     phr_buf_init(&two, 0);
     phr_buf_init(&back, 0);
