@@ -206,7 +206,7 @@ static int
 phr_alive_rows(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
 {
     int                  rc;
-    phr_str_t            k, v, body;
+    phr_str_t            k, v;
     phr_head_t           h;
     phr_array_t          layouts;
     phr_cursor_t        *cursor;
@@ -221,13 +221,8 @@ phr_alive_rows(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
     rc = phr_cursor_first(cursor, &k, &v, err);
 
     while (rc == PHR_OK) {
-        rc = phr_record_check(PHR_DB_HEAD, k, v, &body, err);
+        rc = phr_head_read(k, v, &h, err);
         if (rc != PHR_OK) {
-            break;
-        }
-
-        if (phr_head_decode(k, body, &h) != PHR_OK) {
-            rc = phr_err_set(err, PHR_ECORRUPT, "damaged head of a layout");
             break;
         }
 
@@ -608,39 +603,22 @@ phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err)
 {
     int                rc;
     size_t             i, n;
-    uint8_t            key[PHR_KEY_LOOSE];
-    phr_str_t          k, v, body;
     phr_loose_t        s[PHR_LOOSE_MAX];
     phr_cursor_t      *cursor;
-    phr_loose_head_t   h;
+    phr_loose_walk_t   w;
 
     rc = phr_cursor_open(a->txn, PHR_DB_LOOSE, &cursor, err);
     if (rc != PHR_OK) {
         return rc;
     }
 
-    phr_put_be32(key, group);
-    phr_put_be64(key + 4, 0);
+    rc = phr_loose_first(&w, cursor, group, err);
 
-    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
-
-    while (rc == PHR_OK && k.len == PHR_KEY_LOOSE
-           && memcmp(k.data, key, 4) == 0)
-    {
-        rc = phr_record_check(PHR_DB_LOOSE, k, v, &body, err);
-        if (rc != PHR_OK) {
-            break;
-        }
-
+    while (rc == PHR_OK) {
         n = 0;
 
-        if (phr_loose_head(body, &h) != PHR_OK
-            || (h.max_ms >= a->min_ms && h.min_ms <= a->max_ms
-                && phr_loose_decode(group, body, s, &n) != PHR_OK))
-        {
-            rc = phr_err_set(err, PHR_ECORRUPT, "damaged samples of group %u",
-                             group);
-            break;
+        if (w.head.max_ms >= a->min_ms && w.head.min_ms <= a->max_ms) {
+            rc = phr_loose_samples(&w, s, &n, err);
         }
 
         for (i = 0; i < n && rc == PHR_OK; i++) {
@@ -653,7 +631,7 @@ phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err)
             break;
         }
 
-        rc = phr_cursor_next(cursor, &k, &v, err);
+        rc = phr_loose_next(&w, err);
     }
 
     phr_cursor_close(cursor);

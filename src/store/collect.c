@@ -31,6 +31,8 @@ static int phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
 static int phr_reader_gather(phr_reader_t *r, phr_err_t *err);
 static int phr_reader_loose_group(phr_reader_t *r, phr_cursor_t *cursor,
     size_t from, size_t to, phr_err_t *err);
+static int phr_reader_loose_take(phr_reader_t *r, const phr_loose_walk_t *w,
+    size_t place, size_t to, phr_err_t *err);
 static size_t phr_reader_find(const phr_reader_t *r, phr_sid_t sid);
 
 
@@ -212,7 +214,7 @@ phr_reader_heads(phr_reader_t *r, phr_err_t *err)
     int            rc, any;
     size_t         i;
     uint32_t       source;
-    phr_str_t      k, v, body;
+    phr_str_t      k, v;
     phr_head_t     h;
     phr_cursor_t  *cursor;
 
@@ -228,14 +230,8 @@ phr_reader_heads(phr_reader_t *r, phr_err_t *err)
     r->units.nelts = 0;
 
     while (rc == PHR_OK) {
-        rc = phr_record_check(PHR_DB_HEAD, k, v, &body, err);
+        rc = phr_head_read(k, v, &h, err);
         if (rc != PHR_OK) {
-            break;
-        }
-
-        rc = phr_head_decode(k, body, &h);
-        if (rc != PHR_OK) {
-            rc = phr_err_set(err, rc, "damaged head of a layout");
             break;
         }
 
@@ -612,72 +608,73 @@ phr_reader_loose_group(phr_reader_t *r, phr_cursor_t *cursor, size_t from,
     size_t to, phr_err_t *err)
 {
     int                rc;
-    size_t             i, n, place;
-    uint8_t            key[PHR_KEY_LOOSE];
-    uint32_t           group;
-    phr_str_t          k, v, body;
-    phr_loose_t        s[PHR_LOOSE_MAX], *out;
-    phr_loose_head_t   h;
+    size_t             place;
+    phr_sid_t          base;
+    phr_loose_walk_t   w;
 
-    group = phr_group_of(r->sid[from]);
-    phr_put_be32(key, group);
-    phr_put_be64(key + 4, 0);
+    base = phr_group_of(r->sid[from]) << PHR_GROUP_SHIFT;
 
-    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+    rc = phr_loose_first(&w, cursor, phr_group_of(r->sid[from]), err);
 
-    while (rc == PHR_OK && k.len == PHR_KEY_LOOSE
-           && memcmp(k.data, key, 4) == 0)
-    {
-        rc = phr_record_check(PHR_DB_LOOSE, k, v, &body, err);
-        if (rc != PHR_OK) {
-            return rc;
-        }
+    while (rc == PHR_OK) {
+        place = phr_reader_find(r, base + w.head.first);
 
-        if (phr_loose_head(body, &h) != PHR_OK) {
-            return phr_err_set(err, PHR_ECORRUPT, "damaged samples of group "
-                               "%u", group);
-        }
-
-        place = phr_reader_find(r, (group << PHR_GROUP_SHIFT) + h.first);
-
-        if (h.max_ms >= r->min_ms && h.min_ms <= r->max_ms && place < to
-            && r->sid[place] <= (group << PHR_GROUP_SHIFT) + h.last)
+        if (w.head.max_ms >= r->min_ms && w.head.min_ms <= r->max_ms
+            && place < to && r->sid[place] <= base + w.head.last)
         {
-            if (phr_loose_decode(group, body, s, &n) != PHR_OK) {
-                return phr_err_set(err, PHR_ECORRUPT, "damaged samples of "
-                                   "group %u", group);
-            }
-
-            for (i = 0; i < n; i++) {
-
-                while (place < to && r->sid[place] < s[i].sid) {
-                    place++;
-                }
-
-                if (place == to) {
-                    break;
-                }
-
-                if (r->sid[place] != s[i].sid || s[i].t_ms < r->min_ms
-                    || s[i].t_ms > r->max_ms)
-                {
-                    continue;
-                }
-
-                out = phr_array_push(&r->loose);
-                if (out == NULL) {
-                    return phr_err_set(err, PHR_ENOMEM, "no memory");
-                }
-
-                *out = s[i];
-                out->at = (uint32_t) r->loose.nelts;
+            rc = phr_reader_loose_take(r, &w, place, to, err);
+            if (rc != PHR_OK) {
+                break;
             }
         }
 
-        rc = phr_cursor_next(cursor, &k, &v, err);
+        rc = phr_loose_next(&w, err);
     }
 
     return rc < 0 ? rc : PHR_OK;
+}
+
+
+/* those of a record that are wanted; the first series is at place or later */
+static int
+phr_reader_loose_take(phr_reader_t *r, const phr_loose_walk_t *w,
+    size_t place, size_t to, phr_err_t *err)
+{
+    int           rc;
+    size_t        i, n;
+    phr_loose_t   s[PHR_LOOSE_MAX], *out;
+
+    rc = phr_loose_samples(w, s, &n, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        while (place < to && r->sid[place] < s[i].sid) {
+            place++;
+        }
+
+        if (place == to) {
+            break;
+        }
+
+        if (r->sid[place] != s[i].sid || s[i].t_ms < r->min_ms
+            || s[i].t_ms > r->max_ms)
+        {
+            continue;
+        }
+
+        out = phr_array_push(&r->loose);
+        if (out == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "no memory");
+        }
+
+        *out = s[i];
+        out->at = (uint32_t) r->loose.nelts;
+    }
+
+    return PHR_OK;
 }
 
 

@@ -21,6 +21,8 @@
 #define PHR_LOOSE_SAMPLE_MAX   20
 
 
+static int phr_loose_record(phr_loose_walk_t *w, phr_str_t k, phr_str_t v,
+    phr_err_t *err);
 static int phr_loose_merge(phr_loose_t *s, size_t n);
 static size_t phr_loose_run(const phr_loose_t *s, size_t i, size_t n);
 static inline int phr_loose_less(const phr_loose_t *a, const phr_loose_t *b);
@@ -289,39 +291,99 @@ phr_loose_decode(uint32_t group, phr_str_t body, phr_loose_t *s, size_t *n)
 
 
 int
+phr_loose_first(phr_loose_walk_t *w, phr_cursor_t *cursor, uint32_t group,
+    phr_err_t *err)
+{
+    int        rc;
+    uint8_t    key[PHR_KEY_LOOSE];
+    phr_str_t  k, v;
+
+    w->cursor = cursor;
+    w->group = group;
+
+    phr_put_be32(key, group);
+    phr_put_be64(key + 4, 0);
+
+    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+
+    return rc == PHR_OK ? phr_loose_record(w, k, v, err) : rc;
+}
+
+
+int
+phr_loose_next(phr_loose_walk_t *w, phr_err_t *err)
+{
+    int        rc;
+    phr_str_t  k, v;
+
+    rc = phr_cursor_next(w->cursor, &k, &v, err);
+
+    return rc == PHR_OK ? phr_loose_record(w, k, v, err) : rc;
+}
+
+
+static int
+phr_loose_record(phr_loose_walk_t *w, phr_str_t k, phr_str_t v,
+    phr_err_t *err)
+{
+    int  rc;
+
+    if (k.len != PHR_KEY_LOOSE
+        || phr_get_be32((const uint8_t *) k.data) != w->group)
+    {
+        return PHR_NOTFOUND;
+    }
+
+    rc = phr_record_check(PHR_DB_LOOSE, k, v, &w->body, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    if (phr_loose_head(w->body, &w->head) != PHR_OK) {
+        return phr_err_set(err, PHR_ECORRUPT, "damaged samples of group %u",
+                           w->group);
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_loose_samples(const phr_loose_walk_t *w, phr_loose_t *s, size_t *n,
+    phr_err_t *err)
+{
+    if (phr_loose_decode(w->group, w->body, s, n) != PHR_OK) {
+        return phr_err_set(err, PHR_ECORRUPT, "damaged samples of group %u",
+                           w->group);
+    }
+
+    return PHR_OK;
+}
+
+
+int
 phr_loose_load(phr_store_t *st, uint32_t group, phr_group_t *g,
     phr_err_t *err)
 {
-    int            rc;
-    size_t         i, n;
-    uint8_t        key[PHR_KEY_LOOSE];
-    int64_t       *last;
-    phr_str_t      k, v, body;
-    phr_loose_t    s[PHR_LOOSE_MAX];
-    phr_cursor_t  *cursor;
+    int                rc;
+    size_t             i, n;
+    int64_t           *last;
+    phr_loose_t        s[PHR_LOOSE_MAX];
+    phr_cursor_t      *cursor;
+    phr_loose_walk_t   w;
 
     rc = phr_cursor_open(st->txn, PHR_DB_LOOSE, &cursor, err);
     if (rc != PHR_OK) {
         return rc;
     }
 
-    phr_put_be32(key, group);
-    phr_put_be64(key + 4, 0);
     g->nloose = 0;
 
-    rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+    rc = phr_loose_first(&w, cursor, group, err);
 
-    while (rc == PHR_OK && k.len == PHR_KEY_LOOSE
-           && memcmp(k.data, key, 4) == 0)
-    {
-        rc = phr_record_check(PHR_DB_LOOSE, k, v, &body, err);
+    while (rc == PHR_OK) {
+        rc = phr_loose_samples(&w, s, &n, err);
         if (rc != PHR_OK) {
-            break;
-        }
-
-        rc = phr_loose_decode(group, body, s, &n);
-        if (rc != PHR_OK) {
-            rc = phr_err_set(err, rc, "damaged samples of group %u", group);
             break;
         }
 
@@ -335,7 +397,7 @@ phr_loose_load(phr_store_t *st, uint32_t group, phr_group_t *g,
 
         g->nloose += (uint32_t) n;
 
-        rc = phr_cursor_next(cursor, &k, &v, err);
+        rc = phr_loose_next(&w, err);
     }
 
     g->loose_ms = st->now_ms;

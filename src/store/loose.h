@@ -39,6 +39,27 @@ int phr_loose_head(phr_str_t body, phr_loose_head_t *h);
 int phr_loose_decode(uint32_t group, phr_str_t body, phr_loose_t *s,
     size_t *n);
 
+/*
+ * The records of a group, one after another; head and body are those of the
+ * record, valid as long as the transaction.  The cursor is the caller's, of
+ * PHR_DB_LOOSE.
+ */
+typedef struct {
+    phr_cursor_t      *cursor;
+    uint32_t           group;
+    phr_loose_head_t   head;
+    phr_str_t          body;
+} phr_loose_walk_t;
+
+/* PHR_OK at a record, PHR_NOTFOUND after the last, or a failure */
+int phr_loose_first(phr_loose_walk_t *w, phr_cursor_t *cursor,
+    uint32_t group, phr_err_t *err);
+int phr_loose_next(phr_loose_walk_t *w, phr_err_t *err);
+
+/* the samples of the record, see phr_loose_decode() */
+int phr_loose_samples(const phr_loose_walk_t *w, phr_loose_t *s, size_t *n,
+    phr_err_t *err);
+
 /* newest times and number of the loose samples of a group */
 int phr_loose_load(phr_store_t *st, uint32_t group, phr_group_t *g,
     phr_err_t *err);

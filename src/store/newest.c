@@ -92,20 +92,10 @@ phr_newest_row(phr_store_t *st, phr_source_t *src, const phr_layout_t *l,
     uint8_t         key[PHR_KEY_ROW];
     phr_str_t       body;
     phr_sid_t      *sid;
-    phr_head_t      h;
     phr_row_key_t   rk;
     const uint8_t  *v;
 
-    sid = phr_arena_alloc(st->scratch, l->n * sizeof(phr_sid_t));
-    if (sid == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory");
-    }
-
-    h.source = src->id;
-    h.id = l->id;
-    h.n = l->n;
-
-    rc = phr_layout_read(st->txn, &h, sid, err);
+    rc = phr_layout_sids(st, src, l, &sid, err);
     if (rc != PHR_OK) {
         return rc;
     }

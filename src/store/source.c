@@ -63,6 +63,25 @@ phr_head_decode(phr_str_t key, phr_str_t body, phr_head_t *h)
 
 
 int
+phr_head_read(phr_str_t key, phr_str_t value, phr_head_t *h, phr_err_t *err)
+{
+    int        rc;
+    phr_str_t  body;
+
+    rc = phr_record_check(PHR_DB_HEAD, key, value, &body, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    if (phr_head_decode(key, body, h) != PHR_OK) {
+        return phr_err_set(err, PHR_ECORRUPT, "damaged head of a layout");
+    }
+
+    return PHR_OK;
+}
+
+
+int
 phr_layout_read(phr_txn_t *txn, const phr_head_t *h, phr_sid_t *sid,
     phr_err_t *err)
 {
@@ -102,6 +121,25 @@ phr_layout_read(phr_txn_t *txn, const phr_head_t *h, phr_sid_t *sid,
     }
 
     return PHR_OK;
+}
+
+
+int
+phr_layout_sids(phr_store_t *st, const phr_source_t *src,
+    const phr_layout_t *l, phr_sid_t **sid, phr_err_t *err)
+{
+    phr_head_t  h;
+
+    *sid = phr_arena_alloc(st->scratch, l->n * sizeof(phr_sid_t));
+    if (*sid == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    h.source = src->id;
+    h.id = l->id;
+    h.n = l->n;
+
+    return phr_layout_read(st->txn, &h, *sid, err);
 }
 
 
@@ -457,7 +495,7 @@ static int
 phr_warm_heads(phr_store_t *st, phr_err_t *err)
 {
     int             rc;
-    phr_str_t       k, v, body;
+    phr_str_t       k, v;
     phr_head_t      h;
     phr_source_t   *src;
     phr_layout_t   *l, **slot;
@@ -471,14 +509,8 @@ phr_warm_heads(phr_store_t *st, phr_err_t *err)
     rc = phr_cursor_first(cursor, &k, &v, err);
 
     while (rc == PHR_OK) {
-        rc = phr_record_check(PHR_DB_HEAD, k, v, &body, err);
+        rc = phr_head_read(k, v, &h, err);
         if (rc != PHR_OK) {
-            break;
-        }
-
-        rc = phr_head_decode(k, body, &h);
-        if (rc != PHR_OK) {
-            rc = phr_err_set(err, rc, "damaged head of a layout");
             break;
         }
 
@@ -587,7 +619,6 @@ phr_warm_times(phr_store_t *st, phr_source_t *src, phr_err_t *err)
     size_t         i, k;
     int64_t       *last;
     phr_sid_t     *sid;
-    phr_head_t     h;
     phr_group_t   *g;
     phr_layout_t  *l;
 
@@ -606,16 +637,7 @@ phr_warm_times(phr_store_t *st, phr_source_t *src, phr_err_t *err)
 
         phr_arena_reset(st->scratch);
 
-        sid = phr_arena_alloc(st->scratch, l->n * sizeof(phr_sid_t));
-        if (sid == NULL) {
-            return phr_err_set(err, PHR_ENOMEM, "no memory");
-        }
-
-        h.source = src->id;
-        h.id = l->id;
-        h.n = l->n;
-
-        rc = phr_layout_read(st->txn, &h, sid, err);
+        rc = phr_layout_sids(st, src, l, &sid, err);
 
         for (k = 0; k < l->n && rc == PHR_OK; k++) {
             rc = phr_group_get(st, phr_group_of(sid[k]), &g, err);

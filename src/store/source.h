@@ -23,9 +23,17 @@ typedef struct {
 
 int phr_head_decode(phr_str_t key, phr_str_t body, phr_head_t *h);
 
+/* the same of a record that is checked first, with the error described */
+int phr_head_read(phr_str_t key, phr_str_t value, phr_head_t *h,
+    phr_err_t *err);
+
 /* its series ids into sid[h->n] */
 int phr_layout_read(phr_txn_t *txn, const phr_head_t *h, phr_sid_t *sid,
     phr_err_t *err);
+
+/* those of a layout of a loaded source, in the store's scratch arena */
+int phr_layout_sids(phr_store_t *st, const phr_source_t *src,
+    const phr_layout_t *l, phr_sid_t **sid, phr_err_t *err);
 
 
 /*
