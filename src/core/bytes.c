@@ -118,6 +118,35 @@ phr_get_uvarint(const uint8_t **p, const uint8_t *end, uint64_t *v)
 }
 
 
+void
+phr_buf_put_str(phr_buf_t *b, phr_str_t s)
+{
+    phr_buf_uvarint(b, s.len);
+    phr_buf_str(b, s);
+}
+
+
+int
+phr_get_str(const uint8_t **p, const uint8_t *end, phr_str_t *s)
+{
+    uint64_t        len;
+    const uint8_t  *q;
+
+    q = *p;
+
+    if (phr_get_uvarint(&q, end, &len) != PHR_OK
+        || len > (uint64_t) (end - q))
+    {
+        return PHR_ECORRUPT;
+    }
+
+    *s = phr_str_from((const char *) q, (size_t) len);
+    *p = q + len;
+
+    return PHR_OK;
+}
+
+
 uint32_t
 phr_crc32c(uint32_t crc, const void *data, size_t len)
 {

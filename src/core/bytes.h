@@ -28,6 +28,10 @@ void phr_buf_uvarint(phr_buf_t *b, uint64_t v);
 /* PHR_OK, or PHR_ECORRUPT with *p unchanged if cut short or too long */
 int phr_get_uvarint(const uint8_t **p, const uint8_t *end, uint64_t *v);
 
+/* a string after its length, both ways; what is got points into the bytes */
+void phr_buf_put_str(phr_buf_t *b, phr_str_t s);
+int phr_get_str(const uint8_t **p, const uint8_t *end, phr_str_t *s);
+
 static inline uint64_t
 phr_zigzag(int64_t v)
 {

@@ -29,14 +29,13 @@ typedef struct {
 } phr_labels_hasher_t;
 
 
+static phr_str_t phr_labels_place_str(char **p, phr_str_t s);
 static void phr_labels_hash_bytes(phr_labels_hasher_t *h, phr_str_t s);
 static void phr_labels_hash_label(phr_labels_hasher_t *h,
     const phr_label_t *l);
 static int phr_labels_listed(const phr_str_t *names, size_t n, phr_str_t s);
 static size_t phr_labels_next_ignoring(phr_labels_t ls, size_t i,
     const phr_str_t *names, size_t n);
-static int phr_labels_decode_str(const uint8_t **p, const uint8_t *end,
-    phr_str_t *s);
 static void phr_labels_format_one(phr_buf_t *b, const phr_label_t *l);
 static int phr_name_valid(phr_str_t s, int colon);
 static phr_label_t *phr_labels_builder_find(const phr_labels_builder_t *b,
@@ -96,9 +95,7 @@ phr_labels_cmp(phr_labels_t a, phr_labels_t b)
 int
 phr_labels_copy(phr_arena_t *a, phr_labels_t ls, phr_labels_t *out)
 {
-    char         *p;
-    size_t        i, size;
-    phr_label_t  *l;
+    void  *bytes;
 
     out->l = phr_labels_none;
     out->n = 0;
@@ -107,7 +104,22 @@ phr_labels_copy(phr_arena_t *a, phr_labels_t ls, phr_labels_t *out)
         return PHR_OK;
     }
 
-    /* one piece: the array, then all bytes */
+    bytes = phr_arena_alloc(a, phr_labels_bytes(ls));
+    if (bytes == NULL) {
+        out->l = NULL;
+        return phr_arena_rc(a);
+    }
+
+    *out = phr_labels_place(bytes, ls);
+
+    return PHR_OK;
+}
+
+
+size_t
+phr_labels_bytes(phr_labels_t ls)
+{
+    size_t  i, size;
 
     size = ls.n * sizeof(phr_label_t);
 
@@ -115,28 +127,47 @@ phr_labels_copy(phr_arena_t *a, phr_labels_t ls, phr_labels_t *out)
         size += ls.l[i].name.len + ls.l[i].value.len;
     }
 
-    l = phr_arena_alloc(a, size);
-    if (l == NULL) {
-        out->l = NULL;
-        return phr_arena_rc(a);
-    }
+    return size;
+}
 
+
+/* the array, then the bytes of all */
+phr_labels_t
+phr_labels_place(void *bytes, phr_labels_t ls)
+{
+    char          *p;
+    size_t         i;
+    phr_label_t   *l;
+    phr_labels_t   out;
+
+    l = bytes;
     p = (char *) &l[ls.n];
 
     for (i = 0; i < ls.n; i++) {
-        l[i].name = phr_str_from(p, ls.l[i].name.len);
-        memcpy(p, ls.l[i].name.data, ls.l[i].name.len);
-        p += ls.l[i].name.len;
-
-        l[i].value = phr_str_from(p, ls.l[i].value.len);
-        memcpy(p, ls.l[i].value.data, ls.l[i].value.len);
-        p += ls.l[i].value.len;
+        l[i].name = phr_labels_place_str(&p, ls.l[i].name);
+        l[i].value = phr_labels_place_str(&p, ls.l[i].value);
     }
 
-    out->l = l;
-    out->n = ls.n;
+    out.l = l;
+    out.n = ls.n;
 
-    return PHR_OK;
+    return out;
+}
+
+
+static phr_str_t
+phr_labels_place_str(char **p, phr_str_t s)
+{
+    phr_str_t  out;
+
+    out = phr_str_from(*p, s.len);
+
+    if (s.len != 0) {
+        memcpy(*p, s.data, s.len);
+        *p += s.len;
+    }
+
+    return out;
 }
 
 
@@ -311,8 +342,8 @@ phr_labels_decode(phr_arena_t *a, const uint8_t *p, size_t len,
             nalloc *= 2;
         }
 
-        if (phr_labels_decode_str(&p, end, &l[n].name) != PHR_OK
-            || phr_labels_decode_str(&p, end, &l[n].value) != PHR_OK
+        if (phr_get_str(&p, end, &l[n].name) != PHR_OK
+            || phr_get_str(&p, end, &l[n].value) != PHR_OK
             || l[n].value.len == 0
             || (n > 0 && phr_str_cmp(l[n - 1].name, l[n].name) >= 0))
         {
@@ -601,24 +632,6 @@ phr_labels_next_ignoring(phr_labels_t ls, size_t i, const phr_str_t *names,
     }
 
     return i;
-}
-
-
-static int
-phr_labels_decode_str(const uint8_t **p, const uint8_t *end, phr_str_t *s)
-{
-    uint64_t  len;
-
-    if (phr_get_uvarint(p, end, &len) != PHR_OK
-        || len > (uint64_t) (end - *p))
-    {
-        return PHR_ECORRUPT;
-    }
-
-    *s = phr_str_from((const char *) *p, (size_t) len);
-    *p += len;
-
-    return PHR_OK;
 }
 
 

@@ -40,6 +40,10 @@ int phr_labels_cmp(phr_labels_t a, phr_labels_t b);
 /* a deep copy; l is NULL only if memory is gone (n is 0 then, too) */
 int phr_labels_copy(phr_arena_t *a, phr_labels_t ls, phr_labels_t *out);
 
+/* the same into bytes of the caller's, as many as phr_labels_bytes() says */
+size_t phr_labels_bytes(phr_labels_t ls);
+phr_labels_t phr_labels_place(void *bytes, phr_labels_t ls);
+
 /* xxHash64 of the canonical encoding: stable for ever, kept in the store */
 uint64_t phr_labels_hash(phr_labels_t ls);
 

@@ -32,8 +32,6 @@ static int phr_record_read_alert(phr_arena_t *a, phr_str_t value,
     phr_notice_alert_t *alert);
 static int phr_record_get_log(phr_dispatch_t *d, phr_str_t value,
     int64_t now_ms);
-static int phr_record_get_str(const uint8_t **p, const uint8_t *end,
-    phr_str_t *s);
 static int phr_record_get_list(const uint8_t **p, const uint8_t *end,
     uint64_t **list, size_t *n);
 static int phr_log_copy(uint64_t **to, const uint64_t *from, size_t n);
@@ -403,9 +401,9 @@ phr_record_read_alert(phr_arena_t *a, phr_str_t value,
     if (phr_get_uvarint(&p, end, &v[0]) != PHR_OK
         || phr_get_uvarint(&p, end, &v[1]) != PHR_OK
         || phr_get_uvarint(&p, end, &v[2]) != PHR_OK
-        || phr_record_get_str(&p, end, &alert->generator_url) != PHR_OK
-        || phr_record_get_str(&p, end, &labels) != PHR_OK
-        || phr_record_get_str(&p, end, &annotations) != PHR_OK)
+        || phr_get_str(&p, end, &alert->generator_url) != PHR_OK
+        || phr_get_str(&p, end, &labels) != PHR_OK
+        || phr_get_str(&p, end, &annotations) != PHR_OK)
     {
         return PHR_ECORRUPT;
     }
@@ -441,7 +439,7 @@ phr_record_get_log(phr_dispatch_t *d, phr_str_t value, int64_t now_ms)
     firing = NULL;
     resolved = NULL;
 
-    if (phr_record_get_str(&p, end, &key) != PHR_OK
+    if (phr_get_str(&p, end, &key) != PHR_OK
         || phr_get_uvarint(&p, end, &v[0]) != PHR_OK
         || phr_get_uvarint(&p, end, &v[1]) != PHR_OK
         || phr_get_uvarint(&p, end, &v[2]) != PHR_OK
@@ -486,24 +484,6 @@ phr_record_get_log(phr_dispatch_t *d, phr_str_t value, int64_t now_ms)
     phr_free(resolved);
 
     return rc;
-}
-
-
-static int
-phr_record_get_str(const uint8_t **p, const uint8_t *end, phr_str_t *s)
-{
-    uint64_t  len;
-
-    if (phr_get_uvarint(p, end, &len) != PHR_OK
-        || len > (uint64_t) (end - *p))
-    {
-        return PHR_ECORRUPT;
-    }
-
-    *s = phr_str_from((const char *) *p, (size_t) len);
-    *p += len;
-
-    return PHR_OK;
 }
 
 

@@ -46,9 +46,6 @@ static int phr_silence_same_matchers(const phr_matchers_t *a,
 static void phr_silence_encode(phr_buf_t *b, const phr_silence_t *s);
 static int phr_silence_decode(phr_arena_t *a, phr_str_t value,
     phr_silence_t *s, phr_err_t *err);
-static void phr_silence_put_str(phr_buf_t *b, phr_str_t s);
-static int phr_silence_get_str(const uint8_t **p, const uint8_t *end,
-    phr_str_t *s);
 
 
 phr_silences_t *
@@ -614,14 +611,14 @@ phr_silence_encode(phr_buf_t *b, const phr_silence_t *s)
     phr_buf_uvarint(b, phr_zigzag(s->starts_ms));
     phr_buf_uvarint(b, phr_zigzag(s->ends_ms));
     phr_buf_uvarint(b, phr_zigzag(s->updated_ms));
-    phr_silence_put_str(b, s->created_by);
-    phr_silence_put_str(b, s->comment);
+    phr_buf_put_str(b, s->created_by);
+    phr_buf_put_str(b, s->comment);
     phr_buf_uvarint(b, s->matchers.n);
 
     for (i = 0; i < s->matchers.n; i++) {
         phr_buf_uvarint(b, s->matchers.m[i].op);
-        phr_silence_put_str(b, s->matchers.m[i].name);
-        phr_silence_put_str(b, s->matchers.m[i].value);
+        phr_buf_put_str(b, s->matchers.m[i].name);
+        phr_buf_put_str(b, s->matchers.m[i].value);
     }
 }
 
@@ -642,8 +639,8 @@ phr_silence_decode(phr_arena_t *a, phr_str_t value, phr_silence_t *s,
         || phr_get_uvarint(&p, end, &v[0]) != PHR_OK
         || phr_get_uvarint(&p, end, &v[1]) != PHR_OK
         || phr_get_uvarint(&p, end, &v[2]) != PHR_OK
-        || phr_silence_get_str(&p, end, &s->created_by) != PHR_OK
-        || phr_silence_get_str(&p, end, &s->comment) != PHR_OK
+        || phr_get_str(&p, end, &s->created_by) != PHR_OK
+        || phr_get_str(&p, end, &s->comment) != PHR_OK
         || phr_get_uvarint(&p, end, &n) != PHR_OK || n > value.len)
     {
         return phr_err_set(err, PHR_ECORRUPT, "silence %s: malformed", s->id);
@@ -662,8 +659,8 @@ phr_silence_decode(phr_arena_t *a, phr_str_t value, phr_silence_t *s,
 
     for (i = 0; i < n; i++) {
         if (phr_get_uvarint(&p, end, &op) != PHR_OK || op > PHR_MATCH_NRE
-            || phr_silence_get_str(&p, end, &s->matchers.m[i].name) != PHR_OK
-            || phr_silence_get_str(&p, end, &s->matchers.m[i].value)
+            || phr_get_str(&p, end, &s->matchers.m[i].name) != PHR_OK
+            || phr_get_str(&p, end, &s->matchers.m[i].value)
                != PHR_OK)
         {
             return phr_err_set(err, PHR_ECORRUPT, "silence %s: malformed",
@@ -672,32 +669,6 @@ phr_silence_decode(phr_arena_t *a, phr_str_t value, phr_silence_t *s,
 
         s->matchers.m[i].op = (phr_match_e) op;
     }
-
-    return PHR_OK;
-}
-
-
-static void
-phr_silence_put_str(phr_buf_t *b, phr_str_t s)
-{
-    phr_buf_uvarint(b, s.len);
-    phr_buf_str(b, s);
-}
-
-
-static int
-phr_silence_get_str(const uint8_t **p, const uint8_t *end, phr_str_t *s)
-{
-    uint64_t  len;
-
-    if (phr_get_uvarint(p, end, &len) != PHR_OK
-        || len > (uint64_t) (end - *p))
-    {
-        return PHR_ECORRUPT;
-    }
-
-    *s = phr_str_from((const char *) *p, (size_t) len);
-    *p += len;
 
     return PHR_OK;
 }

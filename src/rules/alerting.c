@@ -209,9 +209,7 @@ phr_alert_tell(phr_alert_t *alert, int64_t t_ms, int64_t interval_ms,
 int
 phr_rule_labels_dup(phr_labels_t ls, phr_labels_t *out)
 {
-    char         *p;
-    size_t        i, size;
-    phr_label_t  *l;
+    void  *bytes;
 
     out->l = NULL;
     out->n = 0;
@@ -220,35 +218,12 @@ phr_rule_labels_dup(phr_labels_t ls, phr_labels_t *out)
         return PHR_OK;
     }
 
-    size = ls.n * sizeof(phr_label_t);
-
-    for (i = 0; i < ls.n; i++) {
-        size += ls.l[i].name.len + ls.l[i].value.len;
-    }
-
-    l = phr_malloc(size);
-    if (l == NULL) {
+    bytes = phr_malloc(phr_labels_bytes(ls));
+    if (bytes == NULL) {
         return PHR_ENOMEM;
     }
 
-    p = (char *) &l[ls.n];
-
-    for (i = 0; i < ls.n; i++) {
-        l[i].name = phr_str_from(p, ls.l[i].name.len);
-        memcpy(p, ls.l[i].name.data, ls.l[i].name.len);
-        p += ls.l[i].name.len;
-
-        l[i].value = phr_str_from(p, ls.l[i].value.len);
-
-        if (ls.l[i].value.len > 0) {
-            memcpy(p, ls.l[i].value.data, ls.l[i].value.len);
-        }
-
-        p += ls.l[i].value.len;
-    }
-
-    out->l = l;
-    out->n = ls.n;
+    *out = phr_labels_place(bytes, ls);
 
     return PHR_OK;
 }
