@@ -35,10 +35,13 @@ static int phr_boards_query(phr_call_t *c, phr_boards_query_t *q,
 static int64_t phr_boards_number(phr_call_t *c, const char *name,
     int64_t otherwise, int64_t max);
 static int phr_boards_on_page(phr_boards_query_t *q);
-static int phr_boards_listed(phr_call_t *c, const char *param, phr_str_t s);
 static void phr_boards_hit_folder(phr_call_t *c,
     const phr_board_folder_t *f);
 static void phr_boards_hit(phr_call_t *c, const phr_board_t *b);
+static void phr_boards_hit_begin(phr_call_t *c, int64_t id, phr_str_t uid,
+    phr_str_t title);
+static void phr_boards_hit_kind(phr_call_t *c, const char *type,
+    const phr_str_t *tags, size_t ntags);
 static void phr_boards_url(phr_call_t *c, const char *key,
     const char *place, phr_str_t uid, phr_str_t slug);
 static void phr_boards_folder(phr_call_t *c, const phr_board_t *b);
@@ -84,10 +87,10 @@ phr_api_boards_search(phr_call_t *c, phr_err_t *err)
     while (list != NULL && q.boards && q.left > 0
            && (b = phr_boards_search(list, &q.filter, &pos)) != NULL)
     {
-        if (phr_boards_listed(c, "dashboardUIDs", b->uid)
-            && phr_boards_listed(c, "dashboardUID", b->uid)
-            && phr_boards_listed(c, "folderUIDs", b->folder_uid.len
-                                 ? b->folder_uid : phr_str_of("general"))
+        if (phr_call_listed(c, "dashboardUIDs", b->uid, 1)
+            && phr_call_listed(c, "dashboardUID", b->uid, 1)
+            && phr_call_listed(c, "folderUIDs", b->folder_uid.len
+                               ? b->folder_uid : phr_str_of("general"), 1)
             && phr_boards_on_page(&q))
         {
             phr_boards_hit(c, b);
@@ -203,81 +206,63 @@ phr_boards_on_page(phr_boards_query_t *q)
 }
 
 
-/* 1 if the parameter is absent, or one of its values is s */
-
-static int
-phr_boards_listed(phr_call_t *c, const char *param, phr_str_t s)
-{
-    int        present;
-    size_t     pos;
-    phr_str_t  value;
-
-    present = 0;
-    pos = 0;
-
-    while (phr_call_next_param(c, param, &pos, &value)) {
-        if (phr_str_eq(value, s)) {
-            return 1;
-        }
-        present |= value.len != 0;
-    }
-
-    return !present;
-}
-
-
 static void
 phr_boards_hit_folder(phr_call_t *c, const phr_board_folder_t *f)
 {
-    phr_json_writer_t  *w;
-
-    w = &c->json;
-
-    phr_json_object(w);
-    phr_json_pair_int(w, "id", f->id);
-    phr_json_pair(w, "uid", f->uid);
-    phr_json_pair_int(w, "orgId", 1);
-    phr_json_pair(w, "title", f->title);
+    phr_boards_hit_begin(c, f->id, f->uid, f->title);
     phr_boards_url(c, "url", "/dashboards/f/", f->uid, f->slug);
-    phr_json_pair_c(w, "type", "dash-folder");
-    phr_json_key(w, "tags");
-    phr_json_array(w);
-    phr_json_end_array(w);
-    phr_json_pair_bool(w, "isStarred", 0);
-    phr_json_end_object(w);
+    phr_boards_hit_kind(c, "dash-folder", NULL, 0);
+    phr_json_end_object(&c->json);
 }
 
 
 static void
 phr_boards_hit(phr_call_t *c, const phr_board_t *b)
 {
-    size_t              i;
-    phr_json_writer_t  *w;
-
-    w = &c->json;
-
-    phr_json_object(w);
-    phr_json_pair_int(w, "id", b->id);
-    phr_json_pair(w, "uid", b->uid);
-    phr_json_pair_int(w, "orgId", 1);
-    phr_json_pair(w, "title", b->title);
+    phr_boards_hit_begin(c, b->id, b->uid, b->title);
     phr_boards_url(c, "url", "/d/", b->uid, b->slug);
-    phr_json_pair_c(w, "type", "dash-db");
-    phr_json_key(w, "tags");
-    phr_json_array(w);
-
-    for (i = 0; i < b->ntags; i++) {
-        phr_json_string(w, b->tags[i]);
-    }
-
-    phr_json_end_array(w);
-    phr_json_pair_bool(w, "isStarred", 0);
+    phr_boards_hit_kind(c, "dash-db", b->tags, b->ntags);
 
     if (b->folder.len != 0) {
         phr_boards_folder(c, b);
     }
 
-    phr_json_end_object(w);
+    phr_json_end_object(&c->json);
+}
+
+
+static void
+phr_boards_hit_begin(phr_call_t *c, int64_t id, phr_str_t uid,
+    phr_str_t title)
+{
+    phr_json_writer_t  *w;
+
+    w = &c->json;
+
+    phr_json_object(w);
+    phr_json_pair_int(w, "id", id);
+    phr_json_pair(w, "uid", uid);
+    phr_json_pair_int(w, "orgId", 1);
+    phr_json_pair(w, "title", title);
+}
+
+
+static void
+phr_boards_hit_kind(phr_call_t *c, const char *type, const phr_str_t *tags,
+    size_t ntags)
+{
+    size_t  i;
+
+    phr_json_pair_c(&c->json, "type", type);
+    phr_json_key(&c->json, "tags");
+    phr_json_array(&c->json);
+
+    for (i = 0; i < ntags; i++) {
+        phr_json_string(&c->json, tags[i]);
+    }
+
+    phr_json_end_array(&c->json);
+    phr_json_pair_bool(&c->json, "isStarred", 0);
 }
 
 

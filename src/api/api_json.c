@@ -22,6 +22,9 @@ static int phr_json_values(phr_call_t *c, phr_str_t label,
     phr_err_t *err);
 static int phr_json_label_names(phr_call_t *c, phr_json_names_t *out,
     phr_err_t *err);
+static int phr_json_lookup(phr_call_t *c, const phr_str_t *label,
+    const phr_matcher_t *m, size_t nm, phr_json_names_t *out,
+    phr_err_t *err);
 static int phr_json_keep(phr_call_t *c, phr_json_names_t *out,
     phr_err_t *err);
 static int phr_json_body(phr_call_t *c, phr_json_doc_t **doc,
@@ -413,30 +416,22 @@ static int
 phr_json_values(phr_call_t *c, phr_str_t label, const phr_matcher_t *m,
     size_t nm, phr_json_names_t *out, phr_err_t *err)
 {
-    int             rc, truncated;
-    phr_querier_t  *q;
-
-    rc = c->api->storage->querier(c->api->storage, &q, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    rc = q->ops->label_values(q, label, m, nm, PHR_TIME_MIN, PHR_TIME_MAX,
-                              PHR_JSON_MAX_NAMES, c->arena, &out->s, &out->n,
-                              &truncated, err);
-
-    if (rc == PHR_OK) {
-        rc = phr_json_keep(c, out, err);
-    }
-
-    q->ops->close(q);
-
-    return rc;
+    return phr_json_lookup(c, &label, m, nm, out, err);
 }
 
 
 static int
 phr_json_label_names(phr_call_t *c, phr_json_names_t *out, phr_err_t *err)
+{
+    return phr_json_lookup(c, NULL, NULL, 0, out, err);
+}
+
+
+/* names of labels, or the values of one */
+
+static int
+phr_json_lookup(phr_call_t *c, const phr_str_t *label,
+    const phr_matcher_t *m, size_t nm, phr_json_names_t *out, phr_err_t *err)
 {
     int             rc, truncated;
     phr_querier_t  *q;
@@ -446,9 +441,17 @@ phr_json_label_names(phr_call_t *c, phr_json_names_t *out, phr_err_t *err)
         return rc;
     }
 
-    rc = q->ops->label_names(q, NULL, 0, PHR_TIME_MIN, PHR_TIME_MAX,
-                             PHR_JSON_MAX_NAMES, c->arena, &out->s, &out->n,
-                             &truncated, err);
+    if (label != NULL) {
+        rc = q->ops->label_values(q, *label, m, nm, PHR_TIME_MIN,
+                                  PHR_TIME_MAX, PHR_JSON_MAX_NAMES, c->arena,
+                                  &out->s, &out->n, &truncated, err);
+
+    } else {
+        rc = q->ops->label_names(q, m, nm, PHR_TIME_MIN, PHR_TIME_MAX,
+                                 PHR_JSON_MAX_NAMES, c->arena, &out->s,
+                                 &out->n, &truncated, err);
+    }
+
     if (rc == PHR_OK) {
         rc = phr_json_keep(c, out, err);
     }

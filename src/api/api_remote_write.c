@@ -51,14 +51,7 @@ phr_api_remote_write(phr_call_t *c, phr_err_t *err)
         return phr_err_set(err, PHR_ENOMEM, "out of memory");
     }
 
-    rc = phr_call_text(c, answer.status, "text/plain; charset=utf-8",
-                       phr_str_from_c(answer.text));
-
-    if (answer.text[0] != '\0') {
-        phr_buf_putc(&c->res->body, '\n');
-    }
-
-    return rc;
+    return phr_call_line(c, answer.status, answer.text);
 }
 
 

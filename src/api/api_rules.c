@@ -35,7 +35,6 @@ static void phr_rules_alerts(phr_call_t *c, const phr_alerting_t *a);
 static void phr_rules_alert(phr_call_t *c, const phr_alert_t *a);
 static void phr_rules_time(phr_call_t *c, const char *key, int64_t t_ms);
 static void phr_rules_seconds(phr_call_t *c, const char *key, double s);
-static int phr_rules_listed(phr_call_t *c, const char *param, phr_str_t s);
 
 
 int
@@ -63,8 +62,8 @@ phr_api_rules(phr_call_t *c, phr_err_t *err)
 
         g = phr_rule_groups_at(groups, i);
 
-        if (!phr_rules_listed(c, "rule_group[]", g->name)
-            || !phr_rules_listed(c, "file[]", g->file))
+        if (!phr_call_listed(c, "rule_group[]", g->name, 0)
+            || !phr_call_listed(c, "file[]", g->file, 0))
         {
             continue;
         }
@@ -163,7 +162,7 @@ phr_rules_wanted(phr_call_t *c, const phr_rules_filter_t *f,
 
     name = r->conf->name;
 
-    if (!phr_rules_listed(c, "rule_name[]", name)) {
+    if (!phr_call_listed(c, "rule_name[]", name, 0)) {
         return 0;
     }
 
@@ -292,29 +291,6 @@ phr_rules_seconds(phr_call_t *c, const char *key, double s)
 {
     phr_json_key(&c->json, key);
     phr_json_double(&c->json, s);
-}
-
-
-/* 1 if the parameter is absent, or one of its values is s */
-
-static int
-phr_rules_listed(phr_call_t *c, const char *param, phr_str_t s)
-{
-    int        present;
-    size_t     pos;
-    phr_str_t  value;
-
-    present = 0;
-    pos = 0;
-
-    while (phr_call_next_param(c, param, &pos, &value)) {
-        if (phr_str_eq(value, s)) {
-            return 1;
-        }
-        present = 1;
-    }
-
-    return !present;
 }
 
 

@@ -63,6 +63,13 @@ int phr_call_next_param(const phr_call_t *c, const char *name, size_t *pos,
     phr_str_t *value);
 
 /*
+ * 1 if one of its values is s, or if the parameter is absent.  With skip,
+ * empty values are as good as none.
+ */
+int phr_call_listed(const phr_call_t *c, const char *name, phr_str_t s,
+    int skip);
+
+/*
  * Typed parameters: absent or empty gives otherwise.  The error names the
  * parameter: invalid parameter "start": cannot parse "x" to ...
  */
@@ -111,6 +118,9 @@ int phr_call_status(int code);
 /* a short answer of another type */
 int phr_call_text(phr_call_t *c, int status, const char *content_type,
     phr_str_t text);
+
+/* the same for people: a line, unless there is no text */
+int phr_call_line(phr_call_t *c, int status, const char *text);
 
 void phr_call_header(phr_call_t *c, const char *name, phr_str_t value);
 

@@ -180,6 +180,22 @@ phr_call_text(phr_call_t *c, int status, const char *content_type,
 }
 
 
+int
+phr_call_line(phr_call_t *c, int status, const char *text)
+{
+    int  rc;
+
+    rc = phr_call_text(c, status, "text/plain; charset=utf-8",
+                       phr_str_from_c(text));
+
+    if (text[0] != '\0') {
+        phr_buf_putc(&c->res->body, '\n');
+    }
+
+    return rc;
+}
+
+
 void
 phr_call_header(phr_call_t *c, const char *name, phr_str_t value)
 {

@@ -200,6 +200,28 @@ phr_call_next_param(const phr_call_t *c, const char *name, size_t *pos,
 
 
 int
+phr_call_listed(const phr_call_t *c, const char *name, phr_str_t s, int skip)
+{
+    int        present;
+    size_t     pos;
+    phr_str_t  value;
+
+    present = 0;
+    pos = 0;
+
+    while (phr_call_next_param(c, name, &pos, &value)) {
+        if (phr_str_eq(value, s)) {
+            return 1;
+        }
+
+        present |= value.len != 0 || !skip;
+    }
+
+    return !present;
+}
+
+
+int
 phr_param_time(phr_str_t s, int64_t *t_ms)
 {
     double  v, whole;
