@@ -158,6 +158,39 @@ $(ACCEPT:%=accept-%): accept-%: module $(BUILD)/bench/fill
 	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) \
 	    PHAROS_FILL=$(BUILD_DIR)/bench/fill perl bench/$*.pl
 
+#: make accept-powerloss   what is left when the power fails: POINTS=300 of
+#:                    chance SEED=N in what SECONDS=30 of load wrote
+#: make accept-diskfull    a minute of a full disk: FULL_SECONDS=60
+#: make accept-remote what a prometheus that is restarted writes here, and
+#:                    the import of its blocks: DURATION=600
+export POINTS SECONDS FULL_SECONDS
+
+.PHONY: accept-powerloss accept-diskfull accept-remote
+accept-powerloss: module $(BUILD)/bench/powerloss_record.so \
+        $(BUILD)/bench/powerloss_replay
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) \
+	    PHAROS_POWERLOSS=$(BUILD_DIR)/bench/powerloss \
+	    perl bench/powerloss.pl
+
+accept-diskfull: FULL_SECONDS ?= 60
+accept-diskfull: module
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) FULL_SECONDS=$(FULL_SECONDS) \
+	    prove -v t/store_full.t
+
+accept-remote: module tool
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) perl bench/remote.pl
+
+$(BUILD)/bench/powerloss_record.so: bench/powerloss_record.c \
+        bench/powerloss.h
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(CFLAGS) $(WARN) -shared -fPIC -o $@ $< -ldl
+
+$(BUILD)/bench/powerloss_replay: $(BUILD)/plain/bench/powerloss_replay.o \
+        $(BUILD)/plain/bench/powerloss_disk.o \
+        $(BUILD)/plain/libstore.a $(BUILD)/plain/libcore.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
+
 #: make bench-differ  random queries, answers beside those of prometheus:
 #:                    QUERIES=20000 SEED=N
 export QUERIES

@@ -34,8 +34,11 @@
 #define NGX_HTTP_PHAROS_CHECK_BYTES    (256 * 1024 * 1024)
 #define NGX_HTTP_PHAROS_DEATHS         3
 
-/* a scrape is at most so far behind the disk, if nothing else is said */
-#define NGX_HTTP_PHAROS_BEHIND_MS      1000
+/*
+ * A commit is at most so far behind the disk, if nothing else is said: with
+ * the 200 ms that a scrape may wait for its commit, that is a second.
+ */
+#define NGX_HTTP_PHAROS_BEHIND_MS      800
 
 /* rows are looked through for what is due to be packed or dropped */
 #define NGX_HTTP_PHAROS_SEAL_MS        5000

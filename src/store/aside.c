@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "store/place.h"
 #include "store/tree.h"
 
 
@@ -47,7 +48,7 @@ phr_aside_condemn(const char *path, phr_err_t *err)
 
     (void) close(fd);
 
-    return PHR_OK;
+    return phr_place_sync(path, err);
 }
 
 
@@ -101,6 +102,13 @@ phr_aside_move(const char *path, int64_t now_s, char name[PHR_ASIDE_NAME],
         return phr_aside_failed("rename()", from, err);
     }
 
+    /* a mark that is gone before its file would be no mark */
+
+    rc = phr_place_sync(path, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
     /* the readers of what is no more */
 
     rc = phr_aside_path(from, path, "lock.mdb", err);
@@ -113,7 +121,9 @@ phr_aside_move(const char *path, int64_t now_s, char name[PHR_ASIDE_NAME],
         return phr_aside_failed("unlink()", from, err);
     }
 
-    return rc;
+    /* and one that comes back would condemn the next store */
+
+    return rc == PHR_OK ? phr_place_sync(path, err) : rc;
 }
 
 

@@ -28,6 +28,7 @@
 #include "core/alloc.h"
 #include "core/bytes.h"
 #include "core/yield.h"
+#include "store/place.h"
 
 
 #define PHR_ENV_MAX_READERS   512
@@ -123,6 +124,9 @@ phr_env_open(const char *path, uint64_t map_bytes, int read_only,
     phr_env_check_readers(env);
 
     rc = phr_env_open_dbs(env, read_only, err);
+    if (rc == PHR_OK && !read_only) {
+        rc = phr_place_sync(path, err);
+    }
     if (rc != PHR_OK) {
         goto failed;
     }

@@ -7,7 +7,10 @@
 #include "store/place.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 
 /*
@@ -69,4 +72,30 @@ phr_place_check_type(uint32_t type, const char *path, phr_err_t *err)
     }
 
     return PHR_OK;
+}
+
+
+int
+phr_place_sync(const char *path, phr_err_t *err)
+{
+    int  fd, rc;
+
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    if (fd == -1) {
+        return phr_err_set(err, PHR_EIO, "open() \"%s\" failed: %s", path,
+                           strerror(errno));
+    }
+
+    rc = PHR_OK;
+
+    /* not every filesystem has folders that can be flushed */
+
+    if (fsync(fd) != 0 && errno != EINVAL && errno != EOPNOTSUPP) {
+        rc = phr_err_set(err, PHR_EIO, "fsync() \"%s\" failed: %s", path,
+                         strerror(errno));
+    }
+
+    (void) close(fd);
+
+    return rc;
 }
