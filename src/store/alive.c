@@ -618,7 +618,7 @@ phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err)
         n = 0;
 
         if (w.head.max_ms >= a->min_ms && w.head.min_ms <= a->max_ms) {
-            rc = phr_loose_samples(&w, s, &n, err);
+            rc = phr_loose_samples(&w, NULL, s, &n, err);
         }
 
         for (i = 0; i < n && rc == PHR_OK; i++) {

@@ -19,6 +19,7 @@
 
 #include <stdlib.h>
 
+#include "store/hist_chunk.h"
 #include "store/index.h"
 #include "store/keep.h"
 #include "store/kv.h"
@@ -56,6 +57,11 @@ static int phr_append_sort_out(phr_store_t *st, const phr_batch_t *b,
 static int phr_append_write(phr_store_t *st, phr_source_t *src,
     const phr_batch_t *b, const int8_t *status, int8_t which, size_t n,
     phr_err_t *err);
+static int phr_append_loose(phr_store_t *st, const phr_batch_t *b,
+    const int8_t *status, int8_t which, int hists, size_t n, phr_err_t *err);
+static int phr_append_row(phr_store_t *st, phr_source_t *src,
+    const phr_batch_t *b, const int8_t *status, int8_t which, size_t n,
+    phr_err_t *err);
 static int phr_append_late(phr_store_t *st, const phr_batch_t *b,
     int8_t *status, size_t nlate, size_t *ngood, phr_err_t *err);
 static int phr_append_look_up(phr_store_t *st, const phr_batch_t *b,
@@ -63,6 +69,7 @@ static int phr_append_look_up(phr_store_t *st, const phr_batch_t *b,
 static void phr_append_decide(const phr_store_t *st, const phr_batch_t *b,
     int64_t last, const phr_columns_t *c, const phr_loose_t *s, size_t n,
     int8_t *status);
+static int phr_append_same(const phr_loose_t *a, const phr_loose_t *b);
 static int phr_append_overlaps(const phr_store_t *st, int64_t t_ms);
 static int phr_append_too_late(const phr_store_t *st, int64_t last,
     int64_t t_ms);
@@ -87,6 +94,33 @@ const phr_appender_ops_t  phr_store_appender_ops = {
 };
 
 #define phr_store_of(app)  (((phr_store_appender_t *) (app))->st)
+
+
+/* a stale marker needs no buckets: it is a float */
+static inline const phr_hist_t *
+phr_append_hist(const phr_batch_t *b, size_t i)
+{
+    return b->h == NULL || b->h[i] == NULL || phr_hist_is_stale(b->h[i])
+           ? NULL : b->h[i];
+}
+
+
+static inline double
+phr_append_value(const phr_batch_t *b, size_t i)
+{
+    return b->h == NULL || b->h[i] == NULL ? b->v[i] : b->h[i]->sum;
+}
+
+
+static inline void
+phr_append_take(const phr_batch_t *b, size_t i, phr_loose_t *s)
+{
+    s->sid = b->sid[i];
+    s->at = (uint32_t) i;
+    s->t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
+    s->v = phr_append_value(b, i);
+    s->h = phr_append_hist(b, i);
+}
 
 
 /* a transaction that failed half-way can only be given up */
@@ -334,11 +368,12 @@ static int
 phr_append_sort_out(phr_store_t *st, const phr_batch_t *b, int8_t *status,
     size_t *ngood, size_t *nlate, phr_err_t *err)
 {
-    int           rc;
-    size_t        i;
-    int64_t       t_ms, min_ms, max_ms, floor_ms, *last;
-    uint32_t      number;
-    phr_group_t  *g;
+    int                rc;
+    size_t             i;
+    int64_t            t_ms, min_ms, max_ms, floor_ms, *last;
+    uint32_t           number;
+    phr_group_t       *g;
+    const phr_hist_t  *h;
 
     min_ms = PHR_KEY_TIME_MIN;
     max_ms = PHR_KEY_TIME_MAX;
@@ -357,7 +392,9 @@ phr_append_sort_out(phr_store_t *st, const phr_batch_t *b, int8_t *status,
     for (i = 0; i < b->n; i++) {
         t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
 
-        if (b->h != NULL && b->h[i] != NULL) {
+        h = phr_append_hist(b, i);
+
+        if (h != NULL && !phr_hist_chunk_fits(h)) {
             status[i] = PHR_EINVAL;
             continue;
         }
@@ -416,33 +453,71 @@ static int
 phr_append_write(phr_store_t *st, phr_source_t *src, const phr_batch_t *b,
     const int8_t *status, int8_t which, size_t n, phr_err_t *err)
 {
-    size_t        i, k;
-    double       *v;
-    phr_sid_t    *sid;
-    phr_loose_t  *s;
+    int     rc;
+    size_t  i, nhists;
+
+    if (b->t_each != NULL) {
+        return phr_append_loose(st, b, status, which, 0, n, err);
+    }
+
+    nhists = 0;
+
+    for (i = 0; b->h != NULL && i < b->n; i++) {
+        nhists += (status[i] == which && phr_append_hist(b, i) != NULL);
+    }
+
+    if (nhists > 0) {
+        /* rows have floats only */
+
+        rc = phr_append_loose(st, b, status, which, 1, nhists, err);
+
+        if (rc != PHR_OK || nhists == n) {
+            return rc;
+        }
+    }
+
+    return phr_append_row(st, src, b, status, which, n - nhists, err);
+}
+
+
+/* n samples, or with hists only the histograms, of which there are n */
+static int
+phr_append_loose(phr_store_t *st, const phr_batch_t *b, const int8_t *status,
+    int8_t which, int hists, size_t n, phr_err_t *err)
+{
+    size_t             i, k;
+    phr_loose_t       *s;
+    const phr_hist_t  *h;
+
+    s = phr_arena_alloc(st->scratch, n * sizeof(phr_loose_t));
+    if (s == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
 
     k = 0;
 
-    if (b->t_each != NULL) {
-        s = phr_arena_alloc(st->scratch, n * sizeof(phr_loose_t));
-        if (s == NULL) {
-            return phr_err_set(err, PHR_ENOMEM, "no memory");
-        }
+    for (i = 0; i < b->n; i++) {
+        h = phr_append_hist(b, i);
 
-        for (i = 0; i < b->n; i++) {
-            if (status[i] == which) {
-                s[k].sid = b->sid[i];
-                s[k].t_ms = b->t_each[i];
-                s[k].v = b->v[i];
-                s[k].at = (uint32_t) i;
-                k++;
-            }
+        if (status[i] == which && (h != NULL || !hists)) {
+            phr_append_take(b, i, &s[k++]);
         }
-
-        return phr_loose_append(st, s, n, err);
     }
 
-    if (n == b->n) {
+    return phr_loose_append(st, s, n, err);
+}
+
+
+/* the n floats */
+static int
+phr_append_row(phr_store_t *st, phr_source_t *src, const phr_batch_t *b,
+    const int8_t *status, int8_t which, size_t n, phr_err_t *err)
+{
+    size_t        i, k;
+    double       *v;
+    phr_sid_t    *sid;
+
+    if (n == b->n && b->h == NULL) {
         return phr_row_append(st, src, b->t_ms, b->sid, b->v, n, err);
     }
 
@@ -453,10 +528,12 @@ phr_append_write(phr_store_t *st, phr_source_t *src, const phr_batch_t *b,
         return phr_err_set(err, PHR_ENOMEM, "no memory");
     }
 
+    k = 0;
+
     for (i = 0; i < b->n; i++) {
-        if (status[i] == which) {
+        if (status[i] == which && phr_append_hist(b, i) == NULL) {
             sid[k] = b->sid[i];
-            v[k] = b->v[i];
+            v[k] = phr_append_value(b, i);
             k++;
         }
     }
@@ -483,11 +560,7 @@ phr_append_late(phr_store_t *st, const phr_batch_t *b, int8_t *status,
 
     for (i = 0; i < b->n; i++) {
         if (status[i] == PHR_LATE) {
-            s[k].sid = b->sid[i];
-            s[k].t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
-            s[k].v = b->v[i];
-            s[k].at = (uint32_t) i;
-            k++;
+            phr_append_take(b, i, &s[k++]);
         }
     }
 
@@ -574,13 +647,13 @@ static void
 phr_append_decide(const phr_store_t *st, const phr_batch_t *b, int64_t last,
     const phr_columns_t *c, const phr_loose_t *s, size_t n, int8_t *status)
 {
-    int      rc, taken;
-    double   stored;
-    size_t   i, at;
+    int          rc, taken;
+    size_t       i, at;
+    phr_loose_t  stored;
 
     at = 0;
     taken = 0;
-    stored = 0;
+    memset(&stored, 0, sizeof(stored));
 
     for (i = 0; i < n; i++) {
 
@@ -608,22 +681,36 @@ phr_append_decide(const phr_store_t *st, const phr_batch_t *b, int64_t last,
                 }
             }
 
+            if (taken) {
+                stored.v = c->v[at];
+                stored.h = c->h != NULL ? c->h[at] : NULL;
+            }
+
             if (!taken
                 || (phr_append_overlaps(st, s[i].t_ms)
-                    && phr_double_bits(c->v[at]) != phr_double_bits(s[i].v)))
+                    && !phr_append_same(&stored, &s[i])))
             {
                 taken = 1;
-                stored = s[i].v;
+                stored = s[i];
                 status[s[i].at] = PHR_LATE_GOOD;
                 continue;
             }
-
-            stored = c->v[at];
         }
 
-        status[s[i].at] = phr_double_bits(stored) == phr_double_bits(s[i].v)
-                          ? PHR_OK : PHR_EDUPLICATE;
+        status[s[i].at] = phr_append_same(&stored, &s[i]) ? PHR_OK
+                                                          : PHR_EDUPLICATE;
     }
+}
+
+
+static int
+phr_append_same(const phr_loose_t *a, const phr_loose_t *b)
+{
+    if (a->h == NULL || b->h == NULL) {
+        return a->h == b->h && phr_double_bits(a->v) == phr_double_bits(b->v);
+    }
+
+    return phr_hist_eq(a->h, b->h);
 }
 
 

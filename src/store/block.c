@@ -5,7 +5,7 @@
  *
  * A pack, after the checksum:
  *
- *     version:8 0:8 nchunks:16 ntimes:16 ndata:16     little-endian
+ *     kind:8 0:8 nchunks:16 ntimes:16 ndata:16     little-endian
  *     nchunks words of 32 bits:  sid - first:9  offset:12  times:11
  *     ntimes offsets of 16 bits
  *     data: the chunks, then the columns of times, each opened by a varint,
@@ -20,9 +20,9 @@
 #include "core/alloc.h"
 #include "core/yield.h"
 #include "store/bits.h"
+#include "store/hist_chunk.h"
 
 
-#define PHR_PACK_VERSION    1
 #define PHR_PACK_HEADER     8
 #define PHR_PACK_MAX_TIMES  2047
 #define PHR_PACK_ROOM       (PHR_PACK_MAX - PHR_CRC_SIZE - PHR_PACK_HEADER  \
@@ -34,19 +34,33 @@
 
 
 typedef struct {
-    phr_pack_key_t  key;
-    int64_t         min_ms, max_ms;
-    uint32_t        nsamples;
-    uint16_t        nchunks;
-    uint16_t        ntimes;
-    uint16_t        nvalues;    /* bytes used in values[] and times[] */
-    uint16_t        ntimes_bytes;
-    uint32_t        used;       /* when, for eviction */
-    uint32_t        dir[PHR_PACK_MAX / 4];
-    uint16_t        tdir[PHR_PACK_MAX_TIMES];
-    uint8_t         values[PHR_PACK_MAX];
-    uint8_t         times[PHR_PACK_MAX];
+    phr_pack_key_t   key;
+    phr_pack_kind_e  kind;
+    int64_t          min_ms, max_ms;
+    uint32_t         nsamples;
+    uint16_t         nchunks;
+    uint16_t         ntimes;
+    uint16_t         nvalues;   /* bytes used in values[] and times[] */
+    uint16_t         ntimes_bytes;
+    uint32_t         used;      /* when, for eviction */
+    uint32_t         dir[PHR_PACK_MAX / 4];
+    uint16_t         tdir[PHR_PACK_MAX_TIMES];
+    uint8_t          values[PHR_PACK_MAX];
+    uint8_t          times[PHR_PACK_MAX];
 } phr_open_pack_t;
+
+
+/* a chunk on its way into a pack */
+typedef struct {
+    phr_pack_kind_e  kind;
+    phr_sid_t        sid;
+    size_t           n;
+    int64_t          min_ms, max_ms;
+    const uint8_t   *values;
+    size_t           vlen;
+    const uint8_t   *times;
+    size_t           tlen;
+} phr_new_chunk_t;
 
 
 struct phr_packer_s {
@@ -65,10 +79,17 @@ struct phr_packer_s {
 };
 
 
+static size_t phr_packer_cut(const int64_t *t_ms, size_t n);
 static int phr_packer_chunk(phr_packer_t *p, phr_sid_t sid,
     const int64_t *t_ms, const double *v, size_t n, phr_err_t *err);
-static int phr_packer_pack(phr_packer_t *p, const phr_pack_key_t *key,
-    phr_open_pack_t **o, phr_err_t *err);
+static int phr_packer_hists(phr_packer_t *p, phr_sid_t sid,
+    const int64_t *t_ms, const phr_hist_t *const *h, size_t n, size_t *taken,
+    phr_err_t *err);
+static size_t phr_packer_times(const int64_t *t_ms, size_t n, uint8_t *times);
+static int phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c,
+    phr_err_t *err);
+static int phr_packer_pack(phr_packer_t *p, phr_pack_kind_e kind,
+    const phr_pack_key_t *key, phr_open_pack_t **o, phr_err_t *err);
 static int phr_packer_flush(phr_packer_t *p, phr_open_pack_t *o,
     phr_err_t *err);
 static int phr_packer_key(phr_packer_t *p, phr_open_pack_t *o, uint8_t *key,
@@ -111,19 +132,11 @@ int
 phr_packer_add(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
     const double *v, size_t n, phr_err_t *err)
 {
-    int      rc;
-    size_t   i, k;
-    int64_t  longest;
-
-    longest = phr_window_ms(PHR_NLEVELS - 1);
+    int     rc;
+    size_t  i, k;
 
     for (i = 0; i < n; i += k) {
-
-        k = phr_min(n - i, PHR_CHUNK_MAX_SAMPLES);
-
-        while (k > 1 && t_ms[i + k - 1] - t_ms[i] > longest) {
-            k = (k + 1) / 2;
-        }
+        k = phr_packer_cut(t_ms + i, n - i);
 
         rc = phr_packer_chunk(p, sid, t_ms + i, v + i, k, err);
         if (rc != PHR_OK) {
@@ -135,41 +148,138 @@ phr_packer_add(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
 }
 
 
+/* how many samples a chunk may hold: not too many, nor of too long a time */
+static size_t
+phr_packer_cut(const int64_t *t_ms, size_t n)
+{
+    n = phr_min(n, PHR_CHUNK_MAX_SAMPLES);
+
+    while (n > 1 && t_ms[n - 1] - t_ms[0] > phr_window_ms(PHR_NLEVELS - 1)) {
+        n = (n + 1) / 2;
+    }
+
+    return n;
+}
+
+
 static int
 phr_packer_chunk(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
     const double *v, size_t n, phr_err_t *err)
 {
+    uint8_t          values[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
+    uint8_t          times[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
+    phr_new_chunk_t  c;
+
+    c.kind = PHR_PACK_FLOATS;
+    c.sid = sid;
+    c.n = n;
+    c.min_ms = t_ms[0];
+    c.max_ms = t_ms[n - 1];
+    c.values = values;
+    c.vlen = phr_chunk_encode(v, n, values);
+    c.times = times;
+    c.tlen = phr_packer_times(t_ms, n, times);
+
+    return phr_packer_put(p, &c, err);
+}
+
+
+int
+phr_packer_add_hists(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
+    const phr_hist_t *const *h, size_t n, phr_err_t *err)
+{
+    int     rc;
+    size_t  i, k;
+
+    for (i = 0; i < n; i += k) {
+        k = phr_packer_cut(t_ms + i, n - i);
+
+        rc = phr_packer_hists(p, sid, t_ms + i, h + i, k, &k, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* one chunk of as many as go into one */
+static int
+phr_packer_hists(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
+    const phr_hist_t *const *h, size_t n, size_t *taken, phr_err_t *err)
+{
+    uint8_t          values[PHR_PACK_MAX];
+    uint8_t          times[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
+    phr_new_chunk_t  c;
+
+    c.kind = PHR_PACK_HISTS;
+    c.sid = sid;
+    c.tlen = phr_packer_times(t_ms, n, times);
+
+    /* a word and an offset stand in the directory */
+    c.vlen = phr_hist_chunk_encode(h, n, values, PHR_PACK_ROOM - 6 - c.tlen,
+                                   &c.n);
+
+    if (c.vlen == 0) {
+        return n > 1 ? phr_packer_hists(p, sid, t_ms, h, 1, taken, err)
+               : phr_err_set(err, PHR_EINVAL, "a histogram of series %u is "
+                             "too large", sid);
+    }
+
+    if (c.n < n) {
+        c.tlen = phr_packer_times(t_ms, c.n, times);
+    }
+
+    c.min_ms = t_ms[0];
+    c.max_ms = t_ms[c.n - 1];
+    c.values = values;
+    c.times = times;
+    *taken = c.n;
+
+    return phr_packer_put(p, &c, err);
+}
+
+
+static size_t
+phr_packer_times(const int64_t *t_ms, size_t n, uint8_t *times)
+{
+    size_t  len;
+
+    len = phr_put_uvarint(times, n);
+
+    return len + phr_ints_encode(t_ms, n, times + len);
+}
+
+
+static int
+phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c, phr_err_t *err)
+{
     int               rc, fresh;
-    size_t            vlen, tlen, at, room;
-    uint8_t           values[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
-    uint8_t           times[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
+    size_t            at, room;
     phr_pack_key_t    key;
     phr_open_pack_t  *o;
 
-    vlen = phr_chunk_encode(v, n, values);
-    tlen = phr_put_uvarint(times, n);
-    tlen += phr_ints_encode(t_ms, n, times + tlen);
-
-    phr_pack_key_place(&key, t_ms[0], t_ms[n - 1]);
-    key.first = sid;
+    phr_pack_key_place(&key, c->min_ms, c->max_ms);
+    key.first = c->sid;
 
     for (fresh = 0; /* void */; fresh++) {
-        rc = phr_packer_pack(p, &key, &o, err);
+        rc = phr_packer_pack(p, c->kind, &key, &o, err);
         if (rc != PHR_OK) {
             return rc;
         }
 
-        at = phr_pack_find_times(o, times, tlen);
+        at = phr_pack_find_times(o, c->times, c->tlen);
 
         room = 4u * o->nchunks + 2u * o->ntimes + o->nvalues
-               + o->ntimes_bytes + 4 + vlen
-               + (at == o->ntimes ? 2 + tlen : 0);
+               + o->ntimes_bytes + 4 + c->vlen
+               + (at == o->ntimes ? 2 + c->tlen : 0);
 
         if (room <= PHR_PACK_ROOM && at < PHR_PACK_MAX_TIMES) {
             break;
         }
 
-        /* 256 samples at their worst fill a page, but fit */
+        /* one chunk at its worst fills a page, but fits */
         phr_assert(!fresh);
 
         rc = phr_packer_flush(p, o, err);
@@ -179,35 +289,36 @@ phr_packer_chunk(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
     }
 
     if (at == o->ntimes) {
-        memcpy(o->times + o->ntimes_bytes, times, tlen);
+        memcpy(o->times + o->ntimes_bytes, c->times, c->tlen);
         o->tdir[o->ntimes++] = o->ntimes_bytes;
-        o->ntimes_bytes += (uint16_t) tlen;
+        o->ntimes_bytes += (uint16_t) c->tlen;
     }
 
     if (o->nchunks == 0) {
-        o->key.first = sid;
-        o->min_ms = t_ms[0];
-        o->max_ms = t_ms[n - 1];
+        o->key.first = c->sid;
+        o->min_ms = c->min_ms;
+        o->max_ms = c->max_ms;
     }
 
-    o->dir[o->nchunks++] = (sid - o->key.first) | (uint32_t) o->nvalues << 9
+    o->dir[o->nchunks++] = (c->sid - o->key.first)
+                           | (uint32_t) o->nvalues << 9
                            | (uint32_t) at << 21;
-    memcpy(o->values + o->nvalues, values, vlen);
-    o->nvalues += (uint16_t) vlen;
+    memcpy(o->values + o->nvalues, c->values, c->vlen);
+    o->nvalues += (uint16_t) c->vlen;
 
-    o->key.span = (uint16_t) (sid - o->key.first);
-    o->min_ms = phr_min(o->min_ms, t_ms[0]);
-    o->max_ms = phr_max(o->max_ms, t_ms[n - 1]);
-    o->nsamples += (uint32_t) n;
+    o->key.span = (uint16_t) (c->sid - o->key.first);
+    o->min_ms = phr_min(o->min_ms, c->min_ms);
+    o->max_ms = phr_max(o->max_ms, c->max_ms);
+    o->nsamples += (uint32_t) c->n;
 
     return PHR_OK;
 }
 
 
-/* an open pack of the key's window and group; another one makes room */
+/* an open pack of this kind, window and group; another one makes room */
 static int
-phr_packer_pack(phr_packer_t *p, const phr_pack_key_t *key,
-    phr_open_pack_t **out, phr_err_t *err)
+phr_packer_pack(phr_packer_t *p, phr_pack_kind_e kind,
+    const phr_pack_key_t *key, phr_open_pack_t **out, phr_err_t *err)
 {
     int               rc;
     size_t            i;
@@ -218,8 +329,8 @@ phr_packer_pack(phr_packer_t *p, const phr_pack_key_t *key,
     for (i = 0; i < PHR_PACKER_OPEN; i++) {
         o = &p->open[i];
 
-        if (o->nchunks != 0 && o->key.level == key->level
-            && o->key.window == key->window)
+        if (o->nchunks != 0 && o->kind == kind
+            && o->key.level == key->level && o->key.window == key->window)
         {
             if (phr_group_of(o->key.first) != phr_group_of(key->first)) {
                 rc = phr_packer_flush(p, o, err);
@@ -251,6 +362,7 @@ phr_packer_pack(phr_packer_t *p, const phr_pack_key_t *key,
         }
 
         o->key = *key;
+        o->kind = kind;
     }
 
     o->used = ++p->clock;
@@ -269,7 +381,7 @@ phr_packer_flush(phr_packer_t *p, phr_open_pack_t *o, phr_err_t *err)
 
     q = value + PHR_CRC_SIZE;
 
-    q[0] = PHR_PACK_VERSION;
+    q[0] = (uint8_t) o->kind;
     q[1] = 0;
     phr_put_le16(q + 2, o->nchunks);
     phr_put_le16(q + 4, o->ntimes);
@@ -554,12 +666,13 @@ phr_pack_open(const phr_pack_key_t *key, phr_str_t body, phr_pack_t *p)
     q = (const uint8_t *) body.data;
 
     if (body.len < PHR_PACK_HEADER + PHR_BITS_PAD
-        || q[0] != PHR_PACK_VERSION)
+        || (q[0] != PHR_PACK_FLOATS && q[0] != PHR_PACK_HISTS))
     {
         return PHR_ECORRUPT;
     }
 
     p->key = *key;
+    p->kind = (phr_pack_kind_e) q[0];
     p->nchunks = phr_get_le16(q + 2);
     p->ntimes = phr_get_le16(q + 4);
     p->ndata = phr_get_le16(q + 6);
@@ -648,6 +761,7 @@ phr_pack_chunk(const phr_pack_t *p, size_t i, phr_chunk_ref_t *ref)
     ref->t = t;
     ref->t_len = (uint16_t) (p->data + tend - t);
     ref->n = (uint16_t) n;
+    ref->hists = (p->kind == PHR_PACK_HISTS);
     ref->sid = p->key.first + (word & 0x1ff);
 
     return PHR_OK;
@@ -664,9 +778,23 @@ phr_chunk_ref_times(const phr_chunk_ref_t *ref, int64_t *t_ms)
 int
 phr_chunk_ref_values(const phr_chunk_ref_t *ref, double *v)
 {
+    if (ref->hists) {
+        return PHR_ECORRUPT;
+    }
+
     phr_yield(ref->n);
 
     return phr_chunk_decode(ref->v, ref->v_len, v, ref->n);
+}
+
+
+int
+phr_chunk_ref_hists(const phr_chunk_ref_t *ref, phr_arena_t *arena,
+    const phr_hist_t **h)
+{
+    phr_yield((size_t) ref->n * 16);
+
+    return phr_hist_chunk_decode(ref->v, ref->v_len, ref->n, arena, h);
 }
 
 

@@ -21,6 +21,13 @@
 #define PHR_PACK_MAX  4076
 
 
+/* the first byte of a pack: what its chunks hold */
+typedef enum {
+    PHR_PACK_FLOATS = 1,
+    PHR_PACK_HISTS = 2,         /* chunks of hist_chunk.h */
+} phr_pack_kind_e;
+
+
 typedef struct phr_packer_s  phr_packer_t;
 
 
@@ -50,6 +57,13 @@ void phr_packer_destroy(phr_packer_t *p);       /* p may be NULL */
 int phr_packer_add(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
     const double *v, size_t n, phr_err_t *err);
 
+/*
+ * The same of histograms, for each of which phr_hist_chunk_fits().  A series
+ * may have both, in any order.
+ */
+int phr_packer_add_hists(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
+    const phr_hist_t *const *h, size_t n, phr_err_t *err);
+
 /* writes what is still open, and the records of the windows */
 int phr_packer_finish(phr_packer_t *p, phr_err_t *err);
 
@@ -61,18 +75,20 @@ typedef struct {
     uint16_t        v_len;
     uint16_t        t_len;
     uint16_t        n;
+    uint16_t        hists;      /* values are histograms */
     phr_sid_t       sid;
 } phr_chunk_ref_t;
 
 /* an opened pack; the bytes stay where they are */
 typedef struct {
-    phr_pack_key_t  key;
-    const uint8_t  *dir;        /* one word a chunk */
-    const uint8_t  *tdir;       /* one offset a column of times */
-    const uint8_t  *data;
-    uint16_t        nchunks;
-    uint16_t        ntimes;
-    uint16_t        ndata;
+    phr_pack_key_t   key;
+    phr_pack_kind_e  kind;
+    const uint8_t   *dir;       /* one word a chunk */
+    const uint8_t   *tdir;      /* one offset a column of times */
+    const uint8_t   *data;
+    uint16_t         nchunks;
+    uint16_t         ntimes;
+    uint16_t         ndata;
 } phr_pack_t;
 
 /* body is that of phr_record_check().  PHR_OK or PHR_ECORRUPT. */
@@ -84,7 +100,13 @@ int phr_pack_chunk(const phr_pack_t *p, size_t i, phr_chunk_ref_t *ref);
 phr_sid_t phr_pack_sid(const phr_pack_t *p, size_t i);
 
 int phr_chunk_ref_times(const phr_chunk_ref_t *ref, int64_t *t_ms);
+
+/* values of a chunk of floats; of another one PHR_ECORRUPT */
 int phr_chunk_ref_values(const phr_chunk_ref_t *ref, double *v);
+
+/* of a chunk of histograms, made in the arena; see phr_hist_chunk_decode() */
+int phr_chunk_ref_hists(const phr_chunk_ref_t *ref, phr_arena_t *arena,
+    const phr_hist_t **h);
 
 
 #endif /* PHR_BLOCK_H_INCLUDED */

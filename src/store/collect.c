@@ -644,7 +644,7 @@ phr_reader_loose_take(phr_reader_t *r, const phr_loose_walk_t *w,
     size_t        i, n;
     phr_loose_t   s[PHR_LOOSE_MAX], *out;
 
-    rc = phr_loose_samples(w, s, &n, err);
+    rc = phr_loose_samples(w, r->mem, s, &n, err);
     if (rc != PHR_OK) {
         return rc;
     }

@@ -61,9 +61,10 @@ typedef struct {
 #define PHR_RANK_LOOSE          (UINT64_C(2) << 32)
 
 typedef struct {
-    int64_t   t_ms;
-    double    v;
-    uint64_t  rank;
+    int64_t            t_ms;
+    double             v;
+    const phr_hist_t  *h;
+    uint64_t           rank;
 } phr_reader_sample_t;
 
 
@@ -104,15 +105,22 @@ struct phr_reader_s {
     /* of the series returned last */
     int64_t               *t_ms;
     double                *v;
+    const phr_hist_t     **h;           /* NULL until there is one */
     size_t                 nalloc;
+    size_t                 h_nalloc;
+    size_t                 nhists;      /* of h that is set */
     size_t                 nsamples;
     int                    unsorted;
+    int                    hists;       /* there are some */
+    phr_arena_t           *hmem;        /* they are here; NULL: none yet */
     phr_array_t            times;       /* of phr_reader_times_t */
     phr_array_t            chain;       /* of phr_reader_ref_t * */
     phr_array_t            merge;       /* of phr_reader_sample_t */
     phr_array_t            runs;        /* of phr_reader_run_t */
     int64_t               *merged_t;
     double                *merged_v;
+    const phr_hist_t     **merged_h;
+    size_t                 merged_h_nalloc;
     size_t                 merged_nalloc;
 };
 
@@ -125,6 +133,35 @@ int phr_reader_heads(phr_reader_t *r, phr_err_t *err);
 
 /* copies the loose samples, sorted by series and time */
 int phr_reader_loose(phr_reader_t *r, phr_err_t *err);
+
+
+/* reader_hist.c: histograms of the series that is read */
+
+static inline void
+phr_reader_no_hists(phr_reader_t *r)
+{
+    if (r->hists) {
+        phr_arena_reset(r->hmem);
+        r->hists = 0;
+    }
+}
+
+/*
+ * The histograms of n samples that are to be added next, or with none that
+ * all samples since were floats.
+ */
+int phr_reader_hists(phr_reader_t *r, const phr_hist_t *const *h, size_t n,
+    phr_err_t *err);
+
+/* those of a chunk, and their sums as values; PHR_ECORRUPT is not described */
+int phr_reader_hist_chunk(phr_reader_t *r, const phr_chunk_ref_t *ref,
+    phr_err_t *err);
+
+/* room for as many merged ones as there are samples; PHR_ENOMEM */
+int phr_reader_merge_hists(phr_reader_t *r);
+
+/* each gets what is known of a reset before it */
+int phr_reader_hints(phr_reader_t *r, phr_columns_t *c, phr_err_t *err);
 
 
 #endif /* PHR_COLLECT_H_INCLUDED */

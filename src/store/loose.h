@@ -13,19 +13,21 @@
 
 
 typedef struct {
-    phr_sid_t  sid;
-    uint32_t   at;          /* place in the batch: keeps the order stable */
-    int64_t    t_ms;
-    double     v;
+    phr_sid_t          sid;
+    uint32_t           at;      /* place in the batch: keeps the order stable */
+    int64_t            t_ms;
+    double             v;
+    const phr_hist_t  *h;       /* NULL: a float, else v is its sum */
 } phr_loose_t;
 
-/* sorts by sid and time and writes them */
+/* sorts by sid and time and writes them; histograms must fit a chunk */
 int phr_loose_append(phr_store_t *st, phr_loose_t *s, size_t n,
     phr_err_t *err);
 
 /* a record of loose samples of a group: bounds, then the samples */
 typedef struct {
     uint16_t  n;
+    uint16_t  hists;            /* samples are histograms, not floats */
     uint16_t  first, last;      /* sids, from the start of the group */
     int64_t   min_ms, max_ms;
 } phr_loose_head_t;
@@ -35,9 +37,13 @@ typedef struct {
 
 int phr_loose_head(phr_str_t body, phr_loose_head_t *h);
 
-/* s has room for PHR_LOOSE_MAX; at is not set */
-int phr_loose_decode(uint32_t group, phr_str_t body, phr_loose_t *s,
-    size_t *n);
+/*
+ * s has room for PHR_LOOSE_MAX; at is not set.  Histograms are made in the
+ * arena; if it is NULL, only series and times are read of them.  PHR_OK,
+ * PHR_ECORRUPT, or the arena's failure.
+ */
+int phr_loose_decode(uint32_t group, phr_str_t body, phr_arena_t *arena,
+    phr_loose_t *s, size_t *n);
 
 /*
  * The records of a group, one after another; head and body are those of the
@@ -57,8 +63,8 @@ int phr_loose_first(phr_loose_walk_t *w, phr_cursor_t *cursor,
 int phr_loose_next(phr_loose_walk_t *w, phr_err_t *err);
 
 /* the samples of the record, see phr_loose_decode() */
-int phr_loose_samples(const phr_loose_walk_t *w, phr_loose_t *s, size_t *n,
-    phr_err_t *err);
+int phr_loose_samples(const phr_loose_walk_t *w, phr_arena_t *arena,
+    phr_loose_t *s, size_t *n, phr_err_t *err);
 
 /* newest times and number of the loose samples of a group */
 int phr_loose_load(phr_store_t *st, uint32_t group, phr_group_t *g,

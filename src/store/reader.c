@@ -35,6 +35,8 @@ static int phr_reader_batch(phr_reader_t *r, phr_err_t *err);
 static int phr_sid_place_cmp(const void *a, const void *b);
 static int phr_reader_series(phr_reader_t *r, uint32_t slot,
     phr_columns_t *c, phr_err_t *err);
+static int phr_reader_loose_series(phr_reader_t *r, phr_sid_t sid,
+    phr_err_t *err);
 static int phr_reader_chunks(phr_reader_t *r, uint32_t slot, phr_err_t *err);
 static int phr_reader_chunk(phr_reader_t *r, size_t place,
     const phr_chunk_ref_t *ref, int *shared, phr_err_t *err);
@@ -118,13 +120,16 @@ phr_reader_destroy(phr_reader_t *r)
     phr_array_free(&r->merge);
     phr_array_free(&r->runs);
     phr_arena_destroy(r->mem);
+    phr_arena_destroy(r->hmem);
     phr_free(r->sid);
     phr_free(r->slot);
     phr_free(r->values);
     phr_free(r->t_ms);
     phr_free(r->v);
+    phr_free((void *) r->h);
     phr_free(r->merged_t);
     phr_free(r->merged_v);
+    phr_free((void *) r->merged_h);
     phr_free(r);
 }
 
@@ -232,9 +237,7 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
     phr_err_t *err)
 {
     int                   rc;
-    size_t                i, low, high, mid;
     uint32_t              next;
-    phr_loose_t          *s;
     phr_reader_column_t  *col;
 
     /* the samples of one column of rows are ready as they are */
@@ -245,6 +248,7 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
             c->n = 0;
             c->t_ms = NULL;
             c->v = NULL;
+            c->h = NULL;
             return PHR_OK;
         }
 
@@ -255,6 +259,7 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
             c->n = col->unit->nrows;
             c->t_ms = col->unit->t_ms;
             c->v = r->values + col->unit->at + (size_t) col->col * c->n;
+            c->h = NULL;
             return PHR_OK;
         }
     }
@@ -262,6 +267,7 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
     r->nsamples = 0;
     r->unsorted = 0;
     r->runs.nelts = 0;
+    phr_reader_no_hists(r);
 
     rc = phr_reader_chunks(r, slot, err);
     if (rc != PHR_OK) {
@@ -287,33 +293,16 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
         }
     }
 
-    s = r->loose.elts;
-    low = 0;
-    high = r->loose.nelts;
-
-    while (low < high) {
-        mid = (low + high) / 2;
-
-        if (s[mid].sid < r->sid[slot]) {
-            low = mid + 1;
-
-        } else {
-            high = mid;
-        }
+    rc = phr_reader_loose_series(r, r->sid[slot], err);
+    if (rc != PHR_OK) {
+        return rc;
     }
 
-    for (i = low; i < r->loose.nelts && s[i].sid == r->sid[slot]; i++) {
-        rc = phr_reader_room(r, 1, err);
+    if (r->hists) {
+        rc = phr_reader_hists(r, NULL, 0, err);
         if (rc != PHR_OK) {
             return rc;
         }
-
-        phr_reader_add(r, &s[i].t_ms, &s[i].v, 1);
-    }
-
-    rc = phr_reader_run(r, PHR_RANK_LOOSE, err);
-    if (rc != PHR_OK) {
-        return rc;
     }
 
     if (r->unsorted) {
@@ -325,7 +314,49 @@ phr_reader_series(phr_reader_t *r, uint32_t slot, phr_columns_t *c,
 
     phr_reader_trim(r, c);
 
-    return PHR_OK;
+    return r->hists ? phr_reader_hints(r, c, err) : PHR_OK;
+}
+
+
+static int
+phr_reader_loose_series(phr_reader_t *r, phr_sid_t sid, phr_err_t *err)
+{
+    int           rc;
+    size_t        i, low, high, mid;
+    phr_loose_t  *s;
+
+    s = r->loose.elts;
+    low = 0;
+    high = r->loose.nelts;
+
+    while (low < high) {
+        mid = (low + high) / 2;
+
+        if (s[mid].sid < sid) {
+            low = mid + 1;
+
+        } else {
+            high = mid;
+        }
+    }
+
+    for (i = low; i < r->loose.nelts && s[i].sid == sid; i++) {
+        rc = phr_reader_room(r, 1, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        if (s[i].h != NULL) {
+            rc = phr_reader_hists(r, &s[i].h, 1, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+
+        phr_reader_add(r, &s[i].t_ms, &s[i].v, 1);
+    }
+
+    return phr_reader_run(r, PHR_RANK_LOOSE, err);
 }
 
 
@@ -432,7 +463,13 @@ phr_reader_chunk(phr_reader_t *r, size_t place, const phr_chunk_ref_t *ref,
         times->n = ref->n;
     }
 
-    if (rc == PHR_OK) {
+    if (rc == PHR_OK && ref->hists) {
+        rc = phr_reader_hist_chunk(r, ref, err);
+        if (rc == PHR_ENOMEM || rc == PHR_ELIMIT) {
+            return rc;
+        }
+
+    } else if (rc == PHR_OK) {
         rc = phr_chunk_ref_values(ref, r->v + r->nsamples);
     }
 
@@ -532,6 +569,10 @@ phr_reader_merge(phr_reader_t *r, phr_err_t *err)
 
     n = r->nsamples;
 
+    if (r->hists && phr_reader_merge_hists(r) != PHR_OK) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
     if (r->merged_nalloc < n) {
         t = phr_realloc(r->merged_t, r->nalloc * sizeof(int64_t));
         if (t != NULL) {
@@ -566,6 +607,7 @@ phr_reader_merge(phr_reader_t *r, phr_err_t *err)
 
         s[i].t_ms = r->t_ms[i];
         s[i].v = r->v[i];
+        s[i].h = r->hists ? r->h[i] : NULL;
         s[i].rank = run->rank;
 
         /* loose samples come in the order in which they were written */
@@ -583,6 +625,11 @@ phr_reader_merge(phr_reader_t *r, phr_err_t *err)
 
         r->merged_t[r->nsamples] = s[i].t_ms;
         r->merged_v[r->nsamples] = s[i].v;
+
+        if (r->hists) {
+            r->merged_h[r->nsamples] = s[i].h;
+        }
+
         r->nsamples++;
     }
 
@@ -640,4 +687,9 @@ phr_reader_trim(phr_reader_t *r, phr_columns_t *c)
     c->n = end - low;
     c->t_ms = t + low;
     c->v = (r->unsorted ? r->merged_v : r->v) + low;
+    c->h = NULL;
+
+    if (r->hists) {
+        c->h = (r->unsorted ? r->merged_h : r->h) + low;
+    }
 }

@@ -15,11 +15,13 @@
 
 typedef struct phr_reader_s  phr_reader_t;
 
+/* h is as in phr_series_t, with the hints that storage gives */
 typedef struct {
-    phr_sid_t       sid;
-    const int64_t  *t_ms;
-    const double   *v;
-    size_t          n;
+    phr_sid_t                 sid;
+    const int64_t            *t_ms;
+    const double             *v;
+    const phr_hist_t *const  *h;
+    size_t                    n;
 } phr_columns_t;
 
 

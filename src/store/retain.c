@@ -35,6 +35,15 @@ typedef struct {
 } phr_dropping_t;
 
 
+/* a chunk, decoded: floats or histograms */
+typedef struct {
+    phr_chunk_ref_t    ref;
+    int64_t            t_ms[PHR_CHUNK_MAX_SAMPLES];
+    double             v[PHR_CHUNK_MAX_SAMPLES];
+    const phr_hist_t  *h[PHR_CHUNK_MAX_SAMPLES];
+} phr_retain_chunk_t;
+
+
 static phr_retain_e phr_retain_judge(const phr_retain_t *r,
     const phr_pack_key_t *key);
 static int phr_retain_drop(phr_dropping_t *d, const phr_pack_key_t *key,
@@ -50,6 +59,8 @@ static int phr_retain_floor(phr_store_t *st, phr_sid_t sid,
     int64_t *floor_ms, phr_err_t *err);
 static int phr_retain_rewrite(phr_dropping_t *d, const phr_pack_t *pack,
     const int64_t *floors, phr_err_t *err);
+static int phr_retain_decode(const phr_pack_t *pack, size_t i,
+    phr_arena_t *arena, phr_retain_chunk_t *c);
 
 
 int
@@ -363,41 +374,37 @@ static int
 phr_retain_survey(phr_store_t *st, const phr_pack_t *pack, int64_t *floors,
     int *any, phr_err_t *err)
 {
-    int              rc;
-    double           v[PHR_CHUNK_MAX_SAMPLES];
-    size_t           i;
-    int64_t          t_ms[PHR_CHUNK_MAX_SAMPLES], *floor_ms;
-    phr_sid_t        before;
-    phr_chunk_ref_t  ref;
+    int                 rc;
+    size_t              i;
+    int64_t            *floor_ms;
+    phr_sid_t           before;
+    phr_arena_mark_t    mark;
+    phr_retain_chunk_t  c;
 
     *any = 0;
     before = 0;
 
     for (i = 0; i < pack->nchunks; i++) {
-        rc = phr_pack_chunk(pack, i, &ref);
-        if (rc == PHR_OK) {
-            rc = phr_chunk_ref_times(&ref, t_ms);
-        }
-        if (rc == PHR_OK) {
-            rc = phr_chunk_ref_values(&ref, v);
-        }
+        mark = phr_arena_mark(st->scratch);
+        rc = phr_retain_decode(pack, i, st->scratch, &c);
+        phr_arena_release(st->scratch, mark);
 
         if (rc != PHR_OK) {
             return rc;
         }
 
-        floor_ms = &floors[ref.sid - pack->key.first];
+        floor_ms = &floors[c.ref.sid - pack->key.first];
 
-        if (ref.sid != before) {
-            rc = phr_retain_floor(st, ref.sid, floor_ms, err);
+        if (c.ref.sid != before) {
+            rc = phr_retain_floor(st, c.ref.sid, floor_ms, err);
             if (rc != PHR_OK) {
                 return rc;
             }
 
-            before = ref.sid;
+            before = c.ref.sid;
         }
 
-        *any |= (t_ms[0] < *floor_ms);
+        *any |= (c.t_ms[0] < *floor_ms);
     }
 
     return PHR_OK;
@@ -427,11 +434,11 @@ static int
 phr_retain_rewrite(phr_dropping_t *d, const phr_pack_t *pack,
     const int64_t *floors, phr_err_t *err)
 {
-    int              rc;
-    double           v[PHR_CHUNK_MAX_SAMPLES];
-    size_t           i, k;
-    int64_t          t_ms[PHR_CHUNK_MAX_SAMPLES];
-    phr_chunk_ref_t  ref;
+    int                 rc;
+    size_t              i, k;
+    phr_arena_t        *arena;
+    phr_arena_mark_t    mark;
+    phr_retain_chunk_t  c;
 
     /* a packer takes series in ascending order: each pack needs its own */
 
@@ -448,28 +455,49 @@ phr_retain_rewrite(phr_dropping_t *d, const phr_pack_t *pack,
         }
     }
 
+    arena = d->st->scratch;
     rc = PHR_OK;
 
     for (i = 0; i < pack->nchunks && rc == PHR_OK; i++) {
-        rc = phr_pack_chunk(pack, i, &ref);
-        if (rc == PHR_OK) {
-            rc = phr_chunk_ref_times(&ref, t_ms);
-        }
-        if (rc == PHR_OK) {
-            rc = phr_chunk_ref_values(&ref, v);
-        }
+        mark = phr_arena_mark(arena);
+        rc = phr_retain_decode(pack, i, arena, &c);
 
-        for (k = 0; k < ref.n && rc == PHR_OK
-             && t_ms[k] < floors[ref.sid - pack->key.first]; k++)
+        for (k = 0; rc == PHR_OK && k < c.ref.n
+             && c.t_ms[k] < floors[c.ref.sid - pack->key.first]; k++)
         {
             /* void */
         }
 
-        if (rc == PHR_OK && k < ref.n) {
-            rc = phr_packer_add(d->packer, ref.sid, t_ms + k, v + k,
-                                ref.n - k, err);
+        if (rc == PHR_OK && k < c.ref.n) {
+            rc = c.ref.hists
+                 ? phr_packer_add_hists(d->packer, c.ref.sid, c.t_ms + k,
+                                        c.h + k, c.ref.n - k, err)
+                 : phr_packer_add(d->packer, c.ref.sid, c.t_ms + k, c.v + k,
+                                  c.ref.n - k, err);
         }
+
+        phr_arena_release(arena, mark);
     }
 
     return rc;
+}
+
+
+static int
+phr_retain_decode(const phr_pack_t *pack, size_t i, phr_arena_t *arena,
+    phr_retain_chunk_t *c)
+{
+    int  rc;
+
+    rc = phr_pack_chunk(pack, i, &c->ref);
+    if (rc == PHR_OK) {
+        rc = phr_chunk_ref_times(&c->ref, c->t_ms);
+    }
+
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    return c->ref.hists ? phr_chunk_ref_hists(&c->ref, arena, c->h)
+                        : phr_chunk_ref_values(&c->ref, c->v);
 }

@@ -198,7 +198,8 @@ phr_seal_due_group(phr_store_t *st, uint32_t *number, int64_t now_ms)
 
 int
 phr_seal_add(phr_store_t *st, phr_packer_t *packer, phr_sid_t sid,
-    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err)
+    const int64_t *t_ms, const double *v, const phr_hist_t *const *h,
+    size_t n, phr_err_t *err)
 {
     int      rc;
     size_t   i;
@@ -218,6 +219,11 @@ phr_seal_add(phr_store_t *st, phr_packer_t *packer, phr_sid_t sid,
         }
     }
 
-    return i < n ? phr_packer_add(packer, sid, t_ms + i, v + i, n - i, err)
-                 : PHR_OK;
+    if (i == n) {
+        return PHR_OK;
+    }
+
+    return h != NULL
+           ? phr_packer_add_hists(packer, sid, t_ms + i, h + i, n - i, err)
+           : phr_packer_add(packer, sid, t_ms + i, v + i, n - i, err);
 }

@@ -27,9 +27,13 @@ int phr_seal_rows(phr_store_t *st, phr_source_t *src, phr_err_t *err);
 int phr_seal_loose(phr_store_t *st, uint32_t number, phr_group_t *g,
     phr_err_t *err);
 
-/* gives the packer those samples of a series that are not too old by now */
+/*
+ * Gives the packer those samples of a series that are not too old by now: n
+ * floats, or histograms, if h is not NULL.
+ */
 int phr_seal_add(phr_store_t *st, phr_packer_t *packer, phr_sid_t sid,
-    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err);
+    const int64_t *t_ms, const double *v, const phr_hist_t *const *h,
+    size_t n, phr_err_t *err);
 
 
 #endif /* PHR_SEAL_H_INCLUDED */

@@ -11,8 +11,18 @@
 #include "store/series.h"
 
 
-/* loose samples that one step packs at most */
-#define PHR_SEAL_LOOSE    131072
+/* loose samples that one step packs at most, and bytes of histograms */
+#define PHR_SEAL_LOOSE        131072
+#define PHR_SEAL_LOOSE_BYTES  (32 << 20)
+
+
+/* the samples of one series, each time once */
+typedef struct {
+    int64_t            *t_ms;
+    double             *v;
+    const phr_hist_t  **h;
+    size_t              n;
+} phr_seal_columns_t;
 
 
 static int phr_seal_loose_read(phr_store_t *st, uint32_t number,
@@ -21,6 +31,10 @@ static int phr_seal_loose_delete(phr_store_t *st, uint32_t number,
     uint64_t last, phr_err_t *err);
 static int phr_seal_loose_pack(phr_store_t *st, phr_group_t *g,
     phr_loose_t *s, size_t n, phr_err_t *err);
+static size_t phr_seal_loose_take(phr_seal_columns_t *c,
+    const phr_loose_t *s, size_t n);
+static int phr_seal_loose_series(phr_store_t *st, phr_packer_t *packer,
+    phr_sid_t sid, const phr_seal_columns_t *c, phr_err_t *err);
 
 
 int
@@ -37,6 +51,7 @@ phr_seal_loose(phr_store_t *st, uint32_t number, phr_group_t *g,
     }
 
     phr_array_init(&samples, sizeof(phr_loose_t));
+    phr_arena_reset(st->scratch);
 
     rc = phr_seal_loose_read(st, number, &samples, &last, err);
 
@@ -95,16 +110,19 @@ phr_seal_loose_read(phr_store_t *st, uint32_t number, phr_array_t *samples,
 
     while (rc == PHR_OK && k.len == PHR_KEY_LOOSE
            && memcmp(k.data, key, 4) == 0
-           && samples->nelts < PHR_SEAL_LOOSE)
+           && samples->nelts < PHR_SEAL_LOOSE
+           && phr_arena_used(st->scratch) < PHR_SEAL_LOOSE_BYTES)
     {
         rc = phr_record_check(PHR_DB_LOOSE, k, v, &body, err);
         if (rc != PHR_OK) {
             break;
         }
 
-        rc = phr_loose_decode(number, body, s, &n);
+        rc = phr_loose_decode(number, body, st->scratch, s, &n);
         if (rc != PHR_OK) {
-            rc = phr_err_set(err, rc, "damaged samples of group %u", number);
+            rc = phr_err_set(err, rc, rc == PHR_ECORRUPT
+                             ? "damaged samples of group %u"
+                             : "no memory for samples of group %u", number);
             break;
         }
 
@@ -170,19 +188,17 @@ static int
 phr_seal_loose_pack(phr_store_t *st, phr_group_t *g, phr_loose_t *s,
     size_t n, phr_err_t *err)
 {
-    int            rc;
-    double        *v;
-    size_t         i, k, m;
-    int64_t       *t_ms;
-    phr_packer_t  *packer;
+    int                  rc;
+    size_t               i, k;
+    phr_packer_t        *packer;
+    phr_seal_columns_t   c;
 
-    phr_arena_reset(st->scratch);
-
-    t_ms = phr_arena_alloc(st->scratch, n * sizeof(int64_t));
-    v = phr_arena_alloc(st->scratch, n * sizeof(double));
+    c.t_ms = phr_arena_alloc(st->scratch, n * sizeof(int64_t));
+    c.v = phr_arena_alloc(st->scratch, n * sizeof(double));
+    c.h = phr_arena_alloc(st->scratch, n * sizeof(phr_hist_t *));
     packer = phr_packer_create(st->txn, st->next.seal++);
 
-    if (t_ms == NULL || v == NULL || packer == NULL) {
+    if (c.t_ms == NULL || c.v == NULL || c.h == NULL || packer == NULL) {
         phr_packer_destroy(packer);
         return phr_err_set(err, PHR_ENOMEM, "no memory");
     }
@@ -190,22 +206,11 @@ phr_seal_loose_pack(phr_store_t *st, phr_group_t *g, phr_loose_t *s,
     phr_loose_sort(s, n);
     rc = PHR_OK;
 
-    for (i = 0; i < n && rc == PHR_OK; i = k) {
-        m = 0;
-
-        for (k = i; k < n && s[k].sid == s[i].sid; k++) {
-            if (m > 0 && t_ms[m - 1] == s[k].t_ms) {
-                v[m - 1] = s[k].v;
-                continue;
-            }
-
-            t_ms[m] = s[k].t_ms;
-            v[m] = s[k].v;
-            m++;
-        }
+    for (i = 0; i < n && rc == PHR_OK; i += k) {
+        k = phr_seal_loose_take(&c, s + i, n - i);
 
         if (g->last[s[i].sid % PHR_GROUP_SIZE] != PHR_LAST_NONE) {
-            rc = phr_seal_add(st, packer, s[i].sid, t_ms, v, m, err);
+            rc = phr_seal_loose_series(st, packer, s[i].sid, &c, err);
         }
     }
 
@@ -216,4 +221,54 @@ phr_seal_loose_pack(phr_store_t *st, phr_group_t *g, phr_loose_t *s,
     phr_packer_destroy(packer);
 
     return rc;
+}
+
+
+/* of equal times the last holds; how many samples the first series has */
+static size_t
+phr_seal_loose_take(phr_seal_columns_t *c, const phr_loose_t *s, size_t n)
+{
+    size_t  k, m;
+
+    m = 0;
+
+    for (k = 0; k < n && s[k].sid == s[0].sid; k++) {
+        m -= (m > 0 && c->t_ms[m - 1] == s[k].t_ms);
+
+        c->t_ms[m] = s[k].t_ms;
+        c->v[m] = s[k].v;
+        c->h[m] = s[k].h;
+        m++;
+    }
+
+    c->n = m;
+
+    return k;
+}
+
+
+/* floats and histograms go to chunks of their own */
+static int
+phr_seal_loose_series(phr_store_t *st, phr_packer_t *packer, phr_sid_t sid,
+    const phr_seal_columns_t *c, phr_err_t *err)
+{
+    int     rc;
+    size_t  i, k;
+
+    for (i = 0; i < c->n; i = k) {
+
+        for (k = i + 1; k < c->n && (c->h[k] == NULL) == (c->h[i] == NULL);
+             k++)
+        {
+            /* void */
+        }
+
+        rc = phr_seal_add(st, packer, sid, c->t_ms + i, c->v + i,
+                          c->h[i] != NULL ? c->h + i : NULL, k - i, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
 }

@@ -492,7 +492,7 @@ phr_seal_series(phr_seal_t *s, phr_packer_t *packer,
 
     if (n == 1) {
         return phr_seal_add(s->st, packer, run->sid, u->t_ms,
-                            u->v + run->col * u->nrows, u->nrows, err);
+                            u->v + run->col * u->nrows, NULL, u->nrows, err);
     }
 
     /* times are those of rows, so all units together have no more */
@@ -522,7 +522,7 @@ phr_seal_series(phr_seal_t *s, phr_packer_t *packer,
         }
     }
 
-    return phr_seal_add(s->st, packer, run->sid, t_ms, v, total, err);
+    return phr_seal_add(s->st, packer, run->sid, t_ms, v, NULL, total, err);
 }
 
 

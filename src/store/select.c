@@ -324,7 +324,7 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
 
     series->t_ms = c.t_ms;
     series->v = c.v;
-    series->h = NULL;
+    series->h = c.h;
     series->n = c.n;
 
     return PHR_OK;
@@ -370,6 +370,10 @@ phr_columns_trim(phr_columns_t *c, int64_t min_ms)
     c->t_ms += low;
     c->v += low;
     c->n -= low;
+
+    if (c->h != NULL) {
+        c->h += low;
+    }
 }
 
 

@@ -43,6 +43,7 @@ static int phr_verify_row(phr_verify_t *vf, phr_str_t key, phr_str_t body);
 static int phr_verify_loose(phr_verify_t *vf, phr_str_t key,
     phr_str_t body);
 static int phr_verify_pack(phr_verify_t *vf, phr_str_t key, phr_str_t body);
+static int phr_verify_values(phr_verify_t *vf, const phr_chunk_ref_t *ref);
 static int phr_verify_window(phr_verify_t *vf, phr_str_t key,
     phr_str_t body);
 static int phr_verify_last(phr_verify_t *vf, phr_str_t key, phr_str_t body);
@@ -247,7 +248,7 @@ phr_verify_loose(phr_verify_t *vf, phr_str_t key, phr_str_t body)
 
     if (key.len != PHR_KEY_LOOSE
         || phr_loose_decode(phr_get_be32((const uint8_t *) key.data), body,
-                            s, &n) != PHR_OK)
+                            vf->arena, s, &n) != PHR_OK)
     {
         phr_verify_report(vf, "loose samples: key of %zu, record of %zu "
                           "bytes", key.len, body.len);
@@ -264,7 +265,6 @@ static int
 phr_verify_pack(phr_verify_t *vf, phr_str_t key, phr_str_t body)
 {
     size_t           i, k;
-    double           v[PHR_CHUNK_MAX_SAMPLES];
     int64_t          t[PHR_CHUNK_MAX_SAMPLES];
     phr_pack_t       pack;
     phr_pack_key_t   pk;
@@ -282,7 +282,7 @@ phr_verify_pack(phr_verify_t *vf, phr_str_t key, phr_str_t body)
 
         if (phr_pack_chunk(&pack, i, &ref) != PHR_OK
             || phr_chunk_ref_times(&ref, t) != PHR_OK
-            || phr_chunk_ref_values(&ref, v) != PHR_OK)
+            || phr_verify_values(vf, &ref) != PHR_OK)
         {
             phr_verify_report(vf, "pack of series %u to %u: chunk %zu does "
                               "not decode", pk.first, pk.first + pk.span, i);
@@ -307,6 +307,22 @@ phr_verify_pack(phr_verify_t *vf, phr_str_t key, phr_str_t body)
     }
 
     return PHR_OK;
+}
+
+
+static int
+phr_verify_values(phr_verify_t *vf, const phr_chunk_ref_t *ref)
+{
+    double             v[PHR_CHUNK_MAX_SAMPLES];
+    const phr_hist_t  *h[PHR_CHUNK_MAX_SAMPLES];
+
+    if (!ref->hists) {
+        return phr_chunk_ref_values(ref, v);
+    }
+
+    phr_arena_reset(vf->arena);
+
+    return phr_chunk_ref_hists(ref, vf->arena, h);
 }
 
 

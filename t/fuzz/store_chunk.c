@@ -10,6 +10,7 @@
 
 #include "store/bits.h"
 #include "store/block.h"
+#include "store/hist_chunk.h"
 #include "store/loose.h"
 #include "store/postings.h"
 #include "store/row.h"
@@ -50,6 +51,42 @@ chunk(phr_str_t in, size_t n)
     phr_ints_first(p, in.len, &first);
 
     free(p);
+}
+
+
+/* a chunk of histograms that decodes comes back as it was */
+static void
+hists(phr_str_t in, size_t n)
+{
+    size_t             i, len, taken;
+    uint8_t           *p, out[PHR_PACK_MAX + PHR_BITS_PAD];
+    phr_arena_t       *arena;
+    const phr_hist_t  *h[PHR_CHUNK_MAX_SAMPLES], *w[PHR_CHUNK_MAX_SAMPLES];
+
+    arena = phr_arena_create(0);
+    fuzz_check(arena != NULL);
+    p = padded(in);
+
+    if (phr_hist_chunk_decode(p, in.len, n, arena, h) == PHR_OK) {
+
+        phr_hist_chunk_fits(h[0]);
+        len = phr_hist_chunk_encode(h, n, out, PHR_PACK_MAX, &taken);
+
+        if (len != 0) {
+            fuzz_check(taken >= 1 && taken <= n && len <= PHR_PACK_MAX);
+            memset(out + len, 0xa5, PHR_BITS_PAD);
+            fuzz_check(phr_hist_chunk_decode(out, len, taken, arena, w)
+                       == PHR_OK);
+
+            for (i = 0; i < taken; i++) {
+                fuzz_check(phr_hist_eq(h[i], w[i])
+                           && h[i]->hint == w[i]->hint);
+            }
+        }
+    }
+
+    free(p);
+    phr_arena_destroy(arena);
 }
 
 
@@ -98,8 +135,11 @@ pack(phr_str_t in)
     double           v[PHR_CHUNK_MAX_SAMPLES];
     int64_t          t_ms[PHR_CHUNK_MAX_SAMPLES];
     phr_pack_t       p;
+    phr_arena_t     *arena;
     phr_pack_key_t   key;
     phr_chunk_ref_t  ref;
+
+    const phr_hist_t  *h[PHR_CHUNK_MAX_SAMPLES];
 
     if (in.len < PHR_KEY_PACK
         || !phr_key_pack_get(phr_str_from(in.data, PHR_KEY_PACK), &key))
@@ -110,6 +150,8 @@ pack(phr_str_t in)
     in = fuzz_copy(in.data + PHR_KEY_PACK, in.len - PHR_KEY_PACK);
     phr_pack_key_min(&key);
     phr_pack_key_max(&key);
+    arena = phr_arena_create(0);
+    fuzz_check(arena != NULL);
 
     if (phr_pack_open(&key, in, &p) == PHR_OK) {
 
@@ -120,10 +162,16 @@ pack(phr_str_t in)
                 fuzz_check(ref.n <= PHR_CHUNK_MAX_SAMPLES);
                 phr_chunk_ref_times(&ref, t_ms);
                 phr_chunk_ref_values(&ref, v);
+
+                if (ref.hists) {
+                    phr_arena_reset(arena);
+                    phr_chunk_ref_hists(&ref, arena, h);
+                }
             }
         }
     }
 
+    phr_arena_destroy(arena);
     fuzz_free(in);
 }
 
@@ -170,6 +218,7 @@ record(phr_str_t in)
     size_t             n;
     int64_t            last[PHR_GROUP_SIZE];
     phr_sids_t         ids;
+    phr_arena_t       *arena;
     phr_loose_t        loose[PHR_LOOSE_MAX];
     phr_window_t       w;
     const uint8_t     *v;
@@ -182,12 +231,18 @@ record(phr_str_t in)
         fuzz_check((const char *) v + 8 * n == in.data + in.len);
     }
 
+    arena = phr_arena_create(0);
+    fuzz_check(arena != NULL);
+
     if (phr_loose_head(in, &head) == PHR_OK
-        && phr_loose_decode(3, in, loose, &n) == PHR_OK)
+        && phr_loose_decode(3, in, NULL, loose, &n) == PHR_OK
+        && phr_loose_decode(3, in, arena, loose, &n) == PHR_OK)
     {
         fuzz_check(n == head.n && n <= PHR_LOOSE_MAX);
         phr_loose_sort(loose, n);
     }
+
+    phr_arena_destroy(arena);
 
     memset(&ids, 0, sizeof(ids));
     ids.nalloc = 64;
@@ -214,7 +269,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     in = fuzz_copy(data + 2, size - 2);
 
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
 
     case 0:
         chunk(in, data[1] + 1u);
@@ -230,6 +285,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     case 3:
         key(in);
+        break;
+
+    case 4:
+        hists(in, data[1] + 1u);
         break;
 
     default:

@@ -23,10 +23,21 @@
 #define OOO_MS     (20 * STEP_MS)
 
 
+/* seed: of a histogram, 0 of a float */
 typedef struct {
     uint8_t   is;
+    uint32_t  seed;
     double    v;
 } cell_t;
+
+#define NBUCKETS  40
+
+typedef struct {
+    phr_hist_t       h;
+    phr_hist_span_t  spans[3];
+    double           counts[NBUCKETS];
+    double           bounds[NBUCKETS];
+} hist_t;
 
 typedef struct {
     phr_store_t       *st;
@@ -97,6 +108,83 @@ value(model_t *m)
 }
 
 
+static hist_t  hists[2 * NSERIES];
+
+
+/* the histogram of a seed: few layouts, so that runs of one are met, too */
+static const phr_hist_t *
+hist(uint32_t seed, hist_t *room)
+{
+    uint32_t     i, n, layout, x;
+    phr_hist_t  *h;
+
+    memset(room, 0, sizeof(hist_t));
+    h = &room->h;
+    layout = seed % 64 < 50 ? 0 : seed % 7;
+    x = seed;
+    n = 4 + 5 * layout;
+
+    for (i = 0; i < n; i++) {
+        x = x * 1664525 + 1013904223;
+        room->counts[i] = layout == 3 ? (x >> 8) / 7.0 : x >> 25;
+        room->bounds[i] = i * 0.25;
+        h->count += room->counts[i];
+    }
+
+    room->spans[0].offset = (int32_t) layout - 5;
+    room->spans[0].length = n - 3;
+    room->spans[1].offset = 2;
+    room->spans[1].length = 1;
+    room->spans[2].offset = 1;
+    room->spans[2].length = 2;
+
+    h->schema = (int32_t) layout - 4;
+    h->hint = layout == 2 ? PHR_HIST_GAUGE : PHR_HIST_RESET_UNKNOWN;
+    h->integer = (layout != 3);
+    h->zero_threshold = 0.001;
+    h->sum = x / 3.0;
+    h->positive.spans = room->spans;
+    h->positive.nspans = 2;
+    h->positive.counts = room->counts;
+    h->positive.n = n - 2;
+    h->negative.spans = room->spans + 2;
+    h->negative.nspans = 1;
+    h->negative.counts = room->counts + n - 2;
+    h->negative.n = 2;
+
+    if (layout == 4) {
+        h->schema = PHR_HIST_CUSTOM;
+        h->zero_threshold = 0;
+        h->bounds = room->bounds;
+        h->nbounds = n;
+        h->positive.nspans = 1;
+        h->positive.n = n - 3;
+        h->count -= room->counts[n - 3] + room->counts[n - 2]
+                    + room->counts[n - 1];
+        room->spans[0].offset = 1;
+        memset(&h->negative, 0, sizeof(h->negative));
+    }
+
+    return h;
+}
+
+
+static int
+same(const cell_t *c, uint32_t seed, double v)
+{
+    return c->seed == seed
+           && (seed != 0 || phr_double_bits(c->v) == phr_double_bits(v));
+}
+
+
+/* every fifth series has histograms, and others now and then */
+static uint32_t
+seed_of(model_t *m, int series)
+{
+    return rnd(m, 100) < (series % 5 == 0 ? 95 : 1) ? 1 + rnd(m, 1000000) : 0;
+}
+
+
 static int
 series_id(model_t *m, int i, phr_err_t *err)
 {
@@ -129,15 +217,14 @@ series_id(model_t *m, int i, phr_err_t *err)
 
 /* as append.c decides it, in the plainest way */
 static int
-model_append(model_t *m, int i, int slot, double v)
+model_append(model_t *m, int i, int slot, uint32_t seed, double v)
 {
     cell_t  *c;
 
     c = cell(m, i, slot);
 
     if (c->is) {
-        return phr_double_bits(c->v) == phr_double_bits(v)
-               ? PHR_OK : PHR_EDUPLICATE;
+        return same(c, seed, v) ? PHR_OK : PHR_EDUPLICATE;
     }
 
     if (slot < m->last[i]
@@ -147,6 +234,7 @@ model_append(model_t *m, int i, int slot, double v)
     }
 
     c->is = 1;
+    c->seed = seed;
     c->v = v;
 
     if (slot > m->last[i]) {
@@ -161,14 +249,17 @@ model_append(model_t *m, int i, int slot, double v)
 static int
 batch(model_t *m, int slot)
 {
-    int              i, k, n, from, bad, each, src, idx[NSERIES], seen;
+    int              i, k, n, from, bad, each, src, idx[NSERIES], seen, any;
     int8_t           status[NSERIES], want;
     double           v[NSERIES];
+    cell_t          *c;
     int64_t          t[NSERIES];
+    uint32_t         seeds[NSERIES];
     phr_sid_t        sid[NSERIES];
     phr_err_t        err;
     phr_batch_t      b;
     phr_appender_t  *app;
+    const phr_hist_t  *h[NSERIES];
 
     app = phr_store_appender(m->st);
     phr_err_init(&err);
@@ -176,6 +267,7 @@ batch(model_t *m, int slot)
     src = (int) rnd(m, NSOURCES);
     each = (rnd(m, 4) == 0);
     from = src * (NSERIES / NSOURCES);
+    any = 0;
     n = 0;
 
     for (i = from; i < from + NSERIES / NSOURCES + 20; i++) {
@@ -194,6 +286,7 @@ batch(model_t *m, int slot)
         idx[n] = k;
         sid[n] = m->sid[k];
         v[n] = value(m);
+        seeds[n] = seed_of(m, k);
         t[n] = (int64_t) slot * STEP_MS;
 
         if (each) {
@@ -202,10 +295,15 @@ batch(model_t *m, int slot)
         }
 
         /* said again, or otherwise */
-        if (cell(m, k, (int) (t[n] / STEP_MS))->is && rnd(m, 2)) {
-            v[n] = cell(m, k, (int) (t[n] / STEP_MS))->v;
+        c = cell(m, k, (int) (t[n] / STEP_MS));
+
+        if (c->is && rnd(m, 2)) {
+            v[n] = c->v;
+            seeds[n] = c->seed;
         }
 
+        h[n] = seeds[n] != 0 ? hist(seeds[n], &hists[n]) : NULL;
+        any |= (h[n] != NULL);
         n++;
     }
 
@@ -214,6 +312,7 @@ batch(model_t *m, int slot)
     b.t_ms = (int64_t) slot * STEP_MS;
     b.sid = sid;
     b.v = v;
+    b.h = any ? h : NULL;
     b.t_each = each ? t : NULL;
     b.n = (size_t) n;
     b.status = status;
@@ -226,7 +325,8 @@ batch(model_t *m, int slot)
     bad = 0;
 
     for (i = 0; i < n; i++) {
-        want = (int8_t) model_append(m, idx[i], (int) (t[i] / STEP_MS), v[i]);
+        want = (int8_t) model_append(m, idx[i], (int) (t[i] / STEP_MS),
+                                     seeds[i], v[i]);
 
         if (want != status[i]) {
             printf("# series %d slot %d: status %d, expected %d\n", idx[i],
@@ -257,6 +357,25 @@ series_of(phr_labels_t ls)
 {
     return number_in(phr_labels_get(ls, phr_str_of("__name__")), 7)
            + 50 * number_in(phr_labels_get(ls, phr_str_of("instance")), 1);
+}
+
+
+/* whether sample k of a series is that of a cell */
+static int
+found(const cell_t *c, const phr_series_t *series, size_t k)
+{
+    static hist_t  room;
+
+    if (series->h == NULL || series->h[k] == NULL) {
+        return same(c, 0, series->v[k]);
+    }
+
+    return c->seed != 0
+           && phr_hist_eq(series->h[k], hist(c->seed, &room))
+           && series->h[k]->integer == room.h.integer
+           && series->v[k] == room.h.sum
+           && (series->h[k]->hint == PHR_HIST_GAUGE)
+              == (room.h.hint == PHR_HIST_GAUGE);
 }
 
 
@@ -306,8 +425,7 @@ compare(model_t *m, int from, int to)
             }
 
             if (k < series.n && series.t_ms[k] == (int64_t) slot * STEP_MS
-                && phr_double_bits(series.v[k])
-                   == phr_double_bits(cell(m, s, slot)->v))
+                && found(cell(m, s, slot), &series, k))
             {
                 k++;
                 continue;

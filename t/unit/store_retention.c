@@ -3,7 +3,8 @@
  *
  * Retention beside a model, in simulated time: whatever rules, late and
  * sparse samples, packing and restarts there are, queries show exactly what
- * is not too old, and the file follows.  Then the bound on the size.
+ * is not too old, and the file follows.  Then the bound on the size.  Every
+ * third series has histograms, of which the sum stands for all.
  */
 
 #include <unistd.h>
@@ -138,6 +139,28 @@ remember(int i, int64_t t_ms, double v)
 }
 
 
+static const phr_hist_t *
+histogram(int i, double sum)
+{
+    static double                 counts[NSERIES][2];
+    static phr_hist_t             h[NSERIES];
+    static const phr_hist_span_t  span = { 3, 2 };
+
+    counts[i][0] = 1;
+    counts[i][1] = sum;
+    h[i].schema = 1;
+    h[i].count = sum + 1;
+    h[i].sum = sum;
+    h[i].integer = 1;
+    h[i].positive.spans = &span;
+    h[i].positive.nspans = 1;
+    h[i].positive.counts = counts[i];
+    h[i].positive.n = 2;
+
+    return &h[i];
+}
+
+
 /* what comes in one step: a scrape of some, single samples of others */
 static int
 ingest(int step)
@@ -153,7 +176,8 @@ ingest(int step)
     phr_label_t      l[4];
     phr_appender_t  *app;
 
-    int              series[NSERIES];
+    int                series[NSERIES];
+    const phr_hist_t  *h[NSERIES];
 
     t_ms = START + step * STEP;
     app = phr_store_appender(st);
@@ -179,6 +203,7 @@ ingest(int step)
             rc = app->ops->series(app, labels(i, l, pod), &sid[n], &err);
             series[n] = i;
             v[n] = rnd(1000);
+            h[n] = i % 3 == 0 ? histogram(i, v[n]) : NULL;
             t[n] = late ? t_ms - rnd(20 * 60) * MINUTE
                           - step % 500 * 100 - n - 1 : t_ms;
             n++;
@@ -194,6 +219,7 @@ ingest(int step)
         b.t_each = late ? t : NULL;
         b.sid = sid;
         b.v = v;
+        b.h = h;
         b.n = (size_t) n;
         b.status = status;
 
@@ -278,6 +304,7 @@ differences(int64_t now_ms, int64_t min_ms, int64_t max_ms)
 
         for (k = 0; k < s.n; k++) {
             sum += s.v[k];
+            n += (i % 3 == 0) != (s.h != NULL && s.h[k] != NULL);
         }
 
         if (s.n != expected(i, now_ms, min_ms, max_ms, &expected_sum)

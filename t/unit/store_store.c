@@ -892,49 +892,6 @@ test_newest(void)
 }
 
 
-/* native histograms are refused; the floats beside them are not */
-static void
-test_histograms(void)
-{
-    int                i;
-    int8_t             status[2];
-    size_t             nseries;
-    phr_sid_t          sid[2];
-    phr_hist_t         hist;
-    phr_batch_t        b;
-    phr_appender_t    *app;
-
-    const double       v[2] = { 1, 2 };
-    const phr_hist_t  *h[2] = { &hist, NULL };
-
-    fresh();
-    memset(&hist, 0, sizeof(hist));
-    memset(&b, 0, sizeof(b));
-    app = phr_store_appender(st);
-
-    is_int(app->ops->source(app, phr_str_of("h"), &b.source, &err), PHR_OK,
-           "a source");
-
-    for (i = 0; i < 2; i++) {
-        series(i, &sid[i]);
-    }
-
-    b.t_ms = 1000;
-    b.sid = sid;
-    b.v = v;
-    b.h = h;
-    b.n = 2;
-    b.status = status;
-
-    is_int(app->ops->append(app, &b, &err), PHR_OK, "a batch is taken");
-    is_int(status[0], PHR_EINVAL, "but for its histogram");
-    is_int(status[1], PHR_OK, "and with its float");
-    is_int(phr_store_commit(st, 1000, 1, &err), PHR_OK, "committed");
-    is_int(count(0, 2000, &nseries), 1, "one sample is there");
-    is_int(nseries, 1, "of one series");
-}
-
-
 int
 main(void)
 {
@@ -953,7 +910,6 @@ main(void)
     test_full();
     test_version();
     test_newest();
-    test_histograms();
 
     fresh();
     phr_store_close(st);
