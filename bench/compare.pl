@@ -226,10 +226,10 @@ sub difference {
         my $value = $ours->{$series};
 
         if (!defined $value) {
-            # a series that comes or goes within a scrape is jitter
+            # A series that comes or goes within a scrape is jitter; that it
+            # went is not in the text that the second prometheus was given.
             push @bad, "at $at: we have no {$series}"
-                if defined $same->{$series}
-                   || !grep { !defined $_->{$series} } @near;
+                unless grep { !defined $_->{$series} } $live, @near;
             next;
         }
 
