@@ -15,7 +15,7 @@
 
 
 #define PHR_ARENA_ALIGN      16
-#define PHR_ARENA_BLOCK_MIN  4096
+#define PHR_ARENA_BLOCK_MIN  1024
 #define PHR_ARENA_BLOCK_MAX  (1024 * 1024)
 
 #define phr_arena_round(n)                                                    \

@@ -119,6 +119,8 @@ phr_scrape_sleep(phr_scrape_t *s)
     phr_scrape_meta_clear(s);
     phr_map_clear(s->text_map);
     phr_array_free(&s->texts);
+    phr_expo_free(&s->again);
+    phr_arena_reset(s->tmp);
     phr_free(s->sid_map);
 
     s->sid_map = NULL;

@@ -496,12 +496,13 @@ ngx_http_pharos_engine_idle(void *data)
                                        : NGX_HTTP_PHAROS_RETAIN_MS);
     }
 
-#if defined(__GLIBC__)
     if (clock_ms >= engine.trim_ms) {
         engine.trim_ms = clock_ms + NGX_HTTP_PHAROS_TRIM_MS;
+        phr_store_relax(engine.store);
+#if defined(__GLIBC__)
         (void) malloc_trim(0);
-    }
 #endif
+    }
 
     return PHR_OK;
 }

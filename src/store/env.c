@@ -29,6 +29,7 @@
 #include "core/bytes.h"
 #include "core/yield.h"
 #include "store/place.h"
+#include "store/resident.h"
 
 
 #define PHR_ENV_MAX_READERS   512
@@ -255,6 +256,34 @@ phr_env_sync(phr_env_t *env, phr_err_t *err)
     env->unsynced = 0;
 
     return PHR_OK;
+}
+
+
+void
+phr_env_relax(phr_env_t *env)
+{
+    phr_txn_t       *txn;
+    phr_str_t        v;
+    phr_err_t        err;
+    phr_resident_t   map;
+
+    /* where the map is, LMDB tells by a value alone */
+
+    txn = NULL;
+    v = phr_str_of("");
+    phr_err_init(&err);
+
+    if (phr_txn_begin(env, 0, &txn, &err) != PHR_OK) {
+        return;
+    }
+
+    if (phr_txn_get(txn, PHR_DB_META, "version", 7, &v, &err) == PHR_OK
+        && phr_resident_find(&map, v.data) == PHR_OK)
+    {
+        phr_resident_drop(&map);
+    }
+
+    phr_txn_abort(txn);
 }
 
 

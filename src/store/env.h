@@ -85,6 +85,13 @@ void phr_env_close(phr_env_t *env);             /* env may be NULL */
  */
 int phr_env_sync(phr_env_t *env, phr_err_t *err);
 
+/*
+ * Gives back the pages of the file that were read, as far as they count as
+ * memory of this process; the kernel keeps them as long as it likes.  Any
+ * thread; who reads meanwhile notices nothing.
+ */
+void phr_env_relax(phr_env_t *env);
+
 /* the disk below the environment; PHR_EIO */
 int phr_env_disk(phr_env_t *env, phr_env_disk_t *disk, phr_err_t *err);
 

@@ -28,6 +28,9 @@
 /* entries that are collected before they are written */
 #define PHR_INDEX_FLUSH   400000
 
+/* the memory of so many is kept for the next ones */
+#define PHR_INDEX_KEEP    1000
+
 
 /* a record found or to be made: its key, and where the string goes */
 typedef struct {
@@ -199,6 +202,11 @@ phr_index_flush(phr_store_t *st, int removal, phr_err_t *err)
     }
 
     st->entries.nelts = 0;
+
+    if (n > PHR_INDEX_KEEP) {
+        phr_array_free(&st->entries);
+    }
+
     phr_arena_reset(st->pending);
 
     return rc;

@@ -85,13 +85,13 @@ typedef struct {
 } phr_counters_t;
 
 
-/* hash of a label set -> sid, open addressing; equal hashes may be many */
+/* the hash of a label set that was asked for lately, and its sid */
 typedef struct {
-    uint64_t   *hash;
-    phr_sid_t  *sid;            /* 0: free */
-    size_t      mask;
-    size_t      n;
-} phr_sid_map_t;
+    uint64_t   hash;
+    phr_sid_t  sid;             /* 0: free */
+} phr_known_t;
+
+#define PHR_KNOWN_MAX        16384
 
 
 /* a sid that is to enter or leave the list of a label */
@@ -172,7 +172,7 @@ struct phr_store_s {
     phr_array_t            sources;     /* of phr_source_t *, by id */
     phr_array_t            groups;      /* of phr_group_t *, by number */
     phr_array_t            dirty;       /* of uint32_t, groups */
-    phr_sid_map_t          sids;
+    phr_known_t           *known;       /* by hash; or NULL */
     uint64_t               nseries;
 
     phr_arena_t           *scratch;     /* of one call */

@@ -3,9 +3,9 @@
  *
  * Series: see series.h.
  *
- * A label set is found by its hash: first in a map in memory, which holds
- * what was asked for since the store was opened, then in PHR_DB_HASH.  The
- * hash alone proves nothing, the labels themselves are compared each time.
+ * A label set is found by its hash: first in a small table of what was asked
+ * for last, then in PHR_DB_HASH.  The hash alone proves nothing, the labels
+ * themselves are compared each time.
  */
 
 #include "store/series.h"
@@ -40,9 +40,8 @@ static int phr_series_create(phr_store_t *st, uint64_t hash,
     phr_labels_t ls, phr_str_t enc, phr_sid_t *sid, phr_err_t *err);
 static int phr_series_is(phr_store_t *st, phr_sid_t sid, phr_str_t enc,
     int *is, phr_err_t *err);
-static int phr_sid_map_add(phr_sid_map_t *m, uint64_t hash, phr_sid_t sid);
-static void phr_sid_map_remove(phr_sid_map_t *m, uint64_t hash,
-    phr_sid_t sid);
+static phr_known_t *phr_known_at(phr_store_t *st, uint64_t hash);
+static void phr_known_add(phr_store_t *st, uint64_t hash, phr_sid_t sid);
 static int phr_group_load(phr_store_t *st, uint32_t number, phr_group_t *g,
     phr_err_t *err);
 
@@ -140,32 +139,24 @@ static int
 phr_series_find(phr_store_t *st, uint64_t hash, phr_str_t enc,
     phr_sid_t *sid, phr_err_t *err)
 {
-    int             rc, is;
-    size_t          i;
-    uint8_t         key[PHR_KEY_HASH];
-    phr_sid_t       found;
-    phr_str_t       k, v;
-    phr_cursor_t   *cursor;
-    phr_sid_map_t  *m;
+    int            rc, is;
+    uint8_t        key[PHR_KEY_HASH];
+    phr_sid_t      found;
+    phr_str_t      k, v;
+    phr_known_t   *known;
+    phr_cursor_t  *cursor;
 
-    m = &st->sids;
+    known = st->known != NULL ? phr_known_at(st, hash) : NULL;
 
-    if (m->n > 0) {
-        for (i = hash & m->mask; m->sid[i] != 0; i = (i + 1) & m->mask) {
+    if (known != NULL && known->sid != 0 && known->hash == hash) {
+        rc = phr_series_is(st, known->sid, enc, &is, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
 
-            if (m->hash[i] != hash) {
-                continue;
-            }
-
-            rc = phr_series_is(st, m->sid[i], enc, &is, err);
-            if (rc != PHR_OK) {
-                return rc;
-            }
-
-            if (is) {
-                *sid = m->sid[i];
-                return PHR_OK;
-            }
+        if (is) {
+            *sid = known->sid;
+            return PHR_OK;
         }
     }
 
@@ -191,11 +182,7 @@ phr_series_find(phr_store_t *st, uint64_t hash, phr_str_t enc,
 
         if (is) {
             phr_cursor_close(cursor);
-
-            if (phr_sid_map_add(m, hash, found) != PHR_OK) {
-                return phr_err_set(err, PHR_ENOMEM, "no memory");
-            }
-
+            phr_known_add(st, hash, found);
             *sid = found;
 
             return PHR_OK;
@@ -297,10 +284,7 @@ phr_series_create(phr_store_t *st, uint64_t hash, phr_labels_t ls,
         return rc;
     }
 
-    if (phr_sid_map_add(&st->sids, hash, sid) != PHR_OK) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory");
-    }
-
+    phr_known_add(st, hash, sid);
     st->nseries++;
     *out = sid;
 
@@ -452,7 +436,9 @@ phr_series_remove(phr_store_t *st, phr_sid_t sid, phr_err_t *err)
         return rc;
     }
 
-    phr_sid_map_remove(&st->sids, hash, sid);
+    if (st->known != NULL && phr_known_at(st, hash)->sid == sid) {
+        phr_known_at(st, hash)->sid = 0;
+    }
 
     if (st->nseries > 0) {
         st->nseries--;
@@ -462,95 +448,26 @@ phr_series_remove(phr_store_t *st, phr_sid_t sid, phr_err_t *err)
 }
 
 
-static int
-phr_sid_map_add(phr_sid_map_t *m, uint64_t hash, phr_sid_t sid)
+static phr_known_t *
+phr_known_at(phr_store_t *st, uint64_t hash)
 {
-    size_t          i, k, size;
-    phr_sid_map_t   bigger;
-
-    if (m->sid == NULL || (m->n + 1) * 4 > (m->mask + 1) * 3) {
-        size = m->sid == NULL ? 1024 : (m->mask + 1) * 2;
-
-        bigger.hash = phr_malloc(size * sizeof(uint64_t));
-        bigger.sid = phr_calloc(size, sizeof(phr_sid_t));
-        bigger.mask = size - 1;
-        bigger.n = m->n;
-
-        if (bigger.hash == NULL || bigger.sid == NULL) {
-            phr_sid_map_free(&bigger);
-            return PHR_ENOMEM;
-        }
-
-        for (i = 0; m->sid != NULL && i <= m->mask; i++) {
-            if (m->sid[i] == 0) {
-                continue;
-            }
-
-            for (k = m->hash[i] & bigger.mask; bigger.sid[k] != 0;
-                 k = (k + 1) & bigger.mask)
-            {
-                /* void */
-            }
-
-            bigger.hash[k] = m->hash[i];
-            bigger.sid[k] = m->sid[i];
-        }
-
-        phr_sid_map_free(m);
-        *m = bigger;
-    }
-
-    for (i = hash & m->mask; m->sid[i] != 0; i = (i + 1) & m->mask) {
-        /* void */
-    }
-
-    m->hash[i] = hash;
-    m->sid[i] = sid;
-    m->n++;
-
-    return PHR_OK;
+    return &st->known[hash % PHR_KNOWN_MAX];
 }
 
 
+/* what finds no memory, or is pushed out by another, is in PHR_DB_HASH */
 static void
-phr_sid_map_remove(phr_sid_map_t *m, uint64_t hash, phr_sid_t sid)
+phr_known_add(phr_store_t *st, uint64_t hash, phr_sid_t sid)
 {
-    size_t  i, k, home;
-
-    if (m->n == 0) {
-        return;
-    }
-
-    for (i = hash & m->mask; m->sid[i] != sid; i = (i + 1) & m->mask) {
-        if (m->sid[i] == 0) {
+    if (st->known == NULL) {
+        st->known = phr_calloc(PHR_KNOWN_MAX, sizeof(phr_known_t));
+        if (st->known == NULL) {
             return;
         }
     }
 
-    m->n--;
-
-    /* moves up what a free place would cut off from its home */
-
-    for (k = (i + 1) & m->mask; m->sid[k] != 0; k = (k + 1) & m->mask) {
-        home = m->hash[k] & m->mask;
-
-        if (((k - home) & m->mask) >= ((k - i) & m->mask)) {
-            m->hash[i] = m->hash[k];
-            m->sid[i] = m->sid[k];
-            i = k;
-        }
-    }
-
-    m->sid[i] = 0;
-}
-
-
-void
-phr_sid_map_free(phr_sid_map_t *m)
-{
-    phr_free(m->hash);
-    phr_free(m->sid);
-    memset(m, 0, sizeof(phr_sid_map_t));
+    phr_known_at(st, hash)->hash = hash;
+    phr_known_at(st, hash)->sid = sid;
 }
 
 

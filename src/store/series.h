@@ -33,8 +33,6 @@ int phr_series_labels(phr_txn_t *txn, phr_sid_t sid, phr_arena_t *arena,
  */
 int phr_series_remove(phr_store_t *st, phr_sid_t sid, phr_err_t *err);
 
-void phr_sid_map_free(phr_sid_map_t *m);
-
 
 /*
  * The group of a series, loaded.  *group is NULL if it is beyond all that

@@ -408,7 +408,8 @@ phr_store_forget(phr_store_t *st)
         *slot = NULL;
     }
 
-    phr_sid_map_free(&st->sids);
+    phr_free(st->known);
+    st->known = NULL;
     st->dirty.nelts = 0;
     st->entries.nelts = 0;
     st->warm = 0;
@@ -575,6 +576,13 @@ int
 phr_store_sync(phr_store_t *st, phr_err_t *err)
 {
     return phr_env_sync(st->env, err);
+}
+
+
+void
+phr_store_relax(phr_store_t *st)
+{
+    phr_env_relax(st->env);
 }
 
 

@@ -134,6 +134,12 @@ const char *phr_refused_text(phr_refused_e reason);
 int phr_store_seal(phr_store_t *st, int64_t now_ms, phr_err_t *err);
 int phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err);
 
+/*
+ * Gives back memory that is not needed at the moment; to be called twice a
+ * minute or so.
+ */
+void phr_store_relax(phr_store_t *st);
+
 /* the writer thread: disk or map are full, ingest is refused */
 int phr_store_full(phr_store_t *st);
 
