@@ -43,6 +43,7 @@
 #define PHR_ENOTFOUND    -14    /* the named thing does not exist */
 #define PHR_EUNAVAIL     -15    /* not ready, or shutting down */
 #define PHR_EOLD         -16    /* sample is too late even for out of order */
+#define PHR_ELABELS      -17    /* labels are more, or longer, than allowed */
 
 
 /* a run of bytes, not terminated, not owned */

@@ -167,7 +167,8 @@ typedef struct {
 
     /*
      * The id of a series, made if it is new; PHR_ELIMIT when the store has
-     * as many series as it may.
+     * as many series as it may, PHR_ELABELS when it takes no such labels,
+     * now or later.  err says which limit; the appender goes on.
      */
     int   (*series)(phr_appender_t *app, phr_labels_t ls, phr_sid_t *sid,
                     phr_err_t *err);

@@ -38,6 +38,7 @@ static int phr_scrape_line(phr_scrape_pass_t *pass, size_t *next,
     phr_scrape_line_t *line, int *fatal, phr_err_t *err);
 static int phr_scrape_parsed(phr_scrape_pass_t *pass, size_t *next,
     phr_scrape_line_t *line, int *fatal, phr_err_t *err);
+static int phr_scrape_over(const phr_scrape_pass_t *pass);
 static int phr_scrape_more_lines(phr_scrape_pass_t *pass);
 static void phr_scrape_keep_answer(phr_scrape_pass_t *pass);
 
@@ -240,12 +241,6 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     pass.t_ms = t_ms;
     pass.report = report;
     pass.max_samples = s->o.limit.samples;
-
-    if (s->o.max_series != 0
-        && (pass.max_samples == 0 || s->o.max_series < pass.max_samples))
-    {
-        pass.max_samples = s->o.max_series;
-    }
 
     rc = phr_scrape_pass(&pass, body, content_type, &fatal, err);
 
@@ -507,9 +502,7 @@ phr_scrape_read(phr_scrape_pass_t *pass, int *fatal, phr_err_t *err)
     *fatal = 0;
 
     if (pass->full) {
-        return phr_err_set(err, PHR_ELIMIT, pass->max_samples
-                           == s->o.limit.samples ? "sample limit exceeded"
-                           : "limit of series per target exceeded");
+        return phr_err_set(err, PHR_ELIMIT, "sample limit exceeded");
     }
 
     if (next != s->nlines || pass->nlines != s->nlines) {
@@ -625,8 +618,9 @@ phr_scrape_parsed(phr_scrape_pass_t *pass, size_t *next,
 
         /* beyond the limit samples are counted, no series are made */
 
-        full = pass->max_samples != 0
-               && pass->nsamples == pass->max_samples;
+        full = (pass->max_samples != 0
+                && pass->nsamples == pass->max_samples)
+               || phr_scrape_over(pass);
 
         rc = phr_scrape_text_add(s, pass->app, &pass->p, full, &text, fatal,
                                  err);
@@ -682,6 +676,16 @@ phr_scrape_stage(phr_scrape_pass_t *pass, phr_scrape_line_t *line)
 
     timed = line->has_t && s->o.honor_timestamps;
 
+    if (phr_scrape_over(pass)) {
+        pass->report->nover_target++;
+
+        if (pass->max_samples != 0 && pass->nsamples == pass->max_samples) {
+            pass->full = 1;
+        }
+
+        return;
+    }
+
     if (line->slot != PHR_SCRAPE_NONE) {
         slot = phr_array_get(&s->slots, phr_scrape_slot_t, line->slot);
 
@@ -704,6 +708,16 @@ phr_scrape_stage(phr_scrape_pass_t *pass, phr_scrape_line_t *line)
 
     pass->nsamples++;
     line->stage = timed ? PHR_STAGE_TIMED : PHR_STAGE_ROW;
+}
+
+
+/* what follows is more than one target may have: it is left out */
+
+static int
+phr_scrape_over(const phr_scrape_pass_t *pass)
+{
+    return pass->s->o.max_series != 0
+           && pass->nsamples >= pass->s->o.max_series;
 }
 
 

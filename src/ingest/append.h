@@ -44,7 +44,7 @@ typedef struct {
     const phr_relabel_confs_t  *metric_relabel;
 
     phr_scrape_limits_t         limit;
-    uint64_t                    max_series; /* 0: no bound; as "samples" */
+    uint64_t                    max_series; /* taken at once; 0: no bound */
     int64_t                     timeout_ms; /* reported, not applied */
 
     unsigned                    honor_labels:1;
@@ -72,7 +72,8 @@ typedef struct {
     uint64_t   nduplicates;         /* refused: twice in the body ... */
     uint64_t   nout_of_order;
     uint64_t   nout_of_bounds;
-    uint64_t   nover_series;        /* ... no room in the store */
+    uint64_t   nover_series;        /* ... the store takes no such series */
+    uint64_t   nover_target;        /* ... more than max_series */
 } phr_scrape_report_t;
 
 

@@ -90,7 +90,7 @@ phr_scrape_text_add(phr_scrape_t *s, phr_appender_t *app, phr_expo_t *p,
 
         rc = app->ops->series(app, ls, &sid, err);
 
-        if (rc == PHR_ELIMIT) {
+        if (rc == PHR_ELIMIT || rc == PHR_ELABELS) {
             return PHR_OK;
         }
 
@@ -174,7 +174,7 @@ phr_scrape_report_slot(phr_scrape_t *s, phr_appender_t *app, unsigned i,
 
     rc = app->ops->series(app, ls, &sid, err);
 
-    if (rc == PHR_ELIMIT) {
+    if (rc == PHR_ELIMIT || rc == PHR_ELABELS) {
         return PHR_NOTFOUND;
     }
 

@@ -492,7 +492,7 @@ phr_scrape_renew(phr_scrape_pass_t *pass, phr_scrape_out_t *out,
                                        err);
         }
 
-        if (rc == PHR_ELIMIT || rc == PHR_NOTFOUND) {
+        if (rc == PHR_ELIMIT || rc == PHR_ELABELS || rc == PHR_NOTFOUND) {
             pass->report->nover_series++;
             continue;
         }

@@ -374,7 +374,7 @@ phr_import_append(phr_import_batch_t *b, phr_appender_t *app,
     for (i = 0; i < b->nruns; i++) {
         rc = app->ops->series(app, b->runs[i].labels, &id, err);
 
-        if (rc == PHR_ELIMIT) {
+        if (rc == PHR_ELIMIT || rc == PHR_ELABELS) {
             b->report.nover_series += b->runs[i].n;
             from += b->runs[i].n;
             continue;

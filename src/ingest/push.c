@@ -208,6 +208,14 @@ phr_push_newest_ms(const phr_push_t *p)
 }
 
 
+void
+phr_push_refusals(const phr_push_t *p, uint64_t *ngroups, uint64_t *nseries)
+{
+    *ngroups = p->nover_groups;
+    *nseries = p->nover_series;
+}
+
+
 size_t
 phr_push_ngroups(const phr_push_t *p)
 {
@@ -488,6 +496,7 @@ phr_push_do(phr_push_t *p, phr_appender_t *app, const phr_push_request_t *r,
     }
 
     if (p->o.max_groups != 0 && p->list.nelts >= p->o.max_groups) {
+        p->nover_groups++;
         phr_err_set(&e, PHR_ELIMIT, "more than %zu push groups",
                     p->o.max_groups);
         return phr_push_refuse(answer, 400, &e);
@@ -542,7 +551,7 @@ phr_push_change(phr_push_t *p, phr_appender_t *app,
 
         rc = phr_push_record_failure(p, app, g, r->now_ms, &e);
 
-        if (rc == PHR_ELIMIT) {
+        if (rc == PHR_ELIMIT || rc == PHR_ELABELS) {
             return PHR_OK;
         }
 
@@ -610,6 +619,8 @@ phr_push_write(phr_push_t *p, phr_appender_t *app,
                          p->o.max_series);
     }
 
+    p->nover_series += rc == PHR_ELIMIT;
+
     if (rc == PHR_OK) {
         rc = phr_push_state_times(&st, &g->state, g->labels, r->now_ms, -1,
                                   r->now_ms);
@@ -634,6 +645,10 @@ phr_push_write(phr_push_t *p, phr_appender_t *app,
         if (rc == PHR_ELIMIT) {
             *g = was;
             err->code = PHR_EUNAVAIL;
+
+        } else if (rc == PHR_ELABELS) {
+            *g = was;
+            rc = PHR_ELIMIT;
 
         } else if (rc == PHR_EINVAL || rc == PHR_EPARSE) {
 

@@ -126,6 +126,10 @@ void phr_push_json(phr_push_t *p, phr_buf_t *out);
  */
 int64_t phr_push_newest_ms(const phr_push_t *p);
 
+/* pushes refused since create: for a new group, for the series of one */
+void phr_push_refusals(const phr_push_t *p, uint64_t *ngroups,
+    uint64_t *nseries);
+
 size_t phr_push_ngroups(const phr_push_t *p);
 size_t phr_push_nseries(const phr_push_t *p);
 

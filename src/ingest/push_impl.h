@@ -117,6 +117,9 @@ struct phr_push_s {
     phr_map_t           *ids;       /* -> phr_push_id_t */
     phr_array_t          ring;      /* phr_push_id_t *, by age, in a ring */
     size_t               ring_next;
+
+    uint64_t             nover_groups;  /* pushes refused for a limit */
+    uint64_t             nover_series;
 };
 
 

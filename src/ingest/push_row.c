@@ -98,7 +98,7 @@ phr_push_apply(phr_push_t *p, phr_appender_t *app, phr_push_group_t *g,
                 row.v[n] = phr_double_from_bits(PHR_STALE_NAN_BITS);
                 row.series[n] = NULL;
 
-            } else if (rc == PHR_ELIMIT) {
+            } else if (rc == PHR_ELIMIT || rc == PHR_ELABELS) {
                 rc = PHR_OK;
             }
         }
@@ -172,9 +172,9 @@ phr_push_repeat(phr_appender_t *app, phr_push_group_t *g, int64_t t_ms,
 
     rc = phr_push_row_all(app, &row, &g->state, err);
 
-    if (rc == PHR_ELIMIT) {
+    if (rc == PHR_ELIMIT || rc == PHR_ELABELS) {
 
-        /* the store is full: what has an id goes on */
+        /* the store takes no more: what has an id goes on */
         rc = PHR_OK;
     }
 
@@ -316,7 +316,7 @@ phr_push_row_all(phr_appender_t *app, phr_push_row_t *row,
             if (rc == PHR_OK) {
                 phr_push_row_add(row, s);
 
-            } else if (rc == PHR_ELIMIT) {
+            } else if (rc == PHR_ELIMIT || rc == PHR_ELABELS) {
                 limit = rc;
 
             } else {
@@ -440,7 +440,7 @@ phr_push_row_again(phr_appender_t *app, phr_push_group_t *g,
 
         rc = phr_push_resolve(app, tmp, s, err);
 
-        if (rc == PHR_ELIMIT) {
+        if (rc == PHR_ELIMIT || rc == PHR_ELABELS) {
             rc = PHR_OK;
             continue;
         }

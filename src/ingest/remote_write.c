@@ -476,6 +476,13 @@ phr_remote_id(phr_remote_write_t *rw, phr_appender_t *app,
 
     rc = app->ops->series(app, ls, &s->sid, err);
 
+    if (rc == PHR_ELABELS) {
+        s->state = PHR_REMOTE_REFUSED;
+        phr_remote_refuse(rw, PHR_REMOTE_WRITE_BAD_SERIES, n, NULL,
+                          PHR_TIME_MIN, err->text);
+        return PHR_OK;
+    }
+
     if (rc == PHR_ELIMIT) {
         s->state = PHR_REMOTE_REFUSED;
         phr_remote_refuse(rw, PHR_REMOTE_WRITE_NO_ROOM, n, s, PHR_TIME_MIN,

@@ -109,7 +109,17 @@ typedef struct {
     ngx_array_t               *retention_rules; /* phr_store_rule_t; or NULL */
     ngx_str_t                  retention_for;   /* the same, as text */
     ngx_msec_t                 out_of_order;
+
+    /* limits; 0: no bound, or that of the store */
     ngx_uint_t                 max_series;
+    ngx_uint_t                 max_labels;
+    off_t                      max_label_name;
+    off_t                      max_label_value;
+    off_t                      max_labels_size;
+    ngx_uint_t                 max_target_series;
+    ngx_uint_t                 max_push_groups;
+    ngx_uint_t                 max_push_series;
+
     ngx_msec_t                 durability;   /* 0: pushes wait for the disk */
 
     ngx_msec_t                 query_timeout;
@@ -170,6 +180,7 @@ char *ngx_http_pharos_conf_internal(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_count(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_pharos_conf_label(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_pharos_conf_durability(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_file(ngx_conf_t *cf, ngx_command_t *cmd,

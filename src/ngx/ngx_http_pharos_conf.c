@@ -13,6 +13,7 @@
 
 #include "ngx/ngx_http_pharos_files.h"
 #include "store/place.h"
+#include "store/store.h"
 
 
 /* no worker has this number: all of them leave the socket alone */
@@ -285,6 +286,22 @@ ngx_http_pharos_conf_durability(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 /* a number of things, with "k", "m" and "g" for thousands and so on */
+
+char *
+ngx_http_pharos_conf_label(ngx_conf_t *cf, void *post, void *data)
+{
+    off_t  *size = data;
+
+    if (*size > PHR_STORE_MAX_LABEL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a label has %d bytes at most",
+                           PHR_STORE_MAX_LABEL);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
 
 char *
 ngx_http_pharos_conf_count(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)

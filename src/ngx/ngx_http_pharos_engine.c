@@ -223,6 +223,10 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
     conf.out_of_order_ms = pmcf->out_of_order;
     conf.future_ms = NGX_HTTP_PHAROS_FUTURE_MS;
     conf.max_series = pmcf->max_series;
+    conf.max_labels = pmcf->max_labels;
+    conf.max_name_bytes = (size_t) pmcf->max_label_name;
+    conf.max_value_bytes = (size_t) pmcf->max_label_value;
+    conf.max_labels_bytes = (size_t) pmcf->max_labels_size;
     conf.log = ngx_http_pharos_log_callback;
     conf.log_data = engine.log;
 
@@ -463,7 +467,7 @@ ngx_http_pharos_engine_idle(void *data)
         rc = phr_store_sync(engine.store, &err);
         (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_SYNC, rc, &err,
                                               "syncing the store");
-        ngx_http_pharos_refused_look(engine.store, clock_ms, engine.log);
+        ngx_http_pharos_refused_look(&engine.api, clock_ms, engine.log);
     }
 
     if (clock_ms >= engine.seal_ms) {

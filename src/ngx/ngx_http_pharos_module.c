@@ -33,6 +33,11 @@ static ngx_conf_num_bounds_t  ngx_http_pharos_nice_bounds = {
 };
 
 
+static ngx_conf_post_t  ngx_http_pharos_label_post = {
+    ngx_http_pharos_conf_label
+};
+
+
 static ngx_command_t  ngx_http_pharos_commands[] = {
 
     { ngx_string("pharos_store"),
@@ -96,6 +101,55 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       ngx_http_pharos_conf_count,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_pharos_main_conf_t, max_series),
+      NULL },
+
+    { ngx_string("pharos_max_labels"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_count,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, max_labels),
+      NULL },
+
+    { ngx_string("pharos_max_label_name"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, max_label_name),
+      &ngx_http_pharos_label_post },
+
+    { ngx_string("pharos_max_label_value"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, max_label_value),
+      &ngx_http_pharos_label_post },
+
+    { ngx_string("pharos_max_labels_size"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, max_labels_size),
+      NULL },
+
+    { ngx_string("pharos_max_target_series"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_count,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, max_target_series),
+      NULL },
+
+    { ngx_string("pharos_max_push_groups"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_count,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, max_push_groups),
+      NULL },
+
+    { ngx_string("pharos_max_push_series"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_count,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, max_push_series),
       NULL },
 
     { ngx_string("pharos_query_timeout"),
@@ -398,6 +452,13 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
     pmcf->out_of_order = NGX_CONF_UNSET_MSEC;
     pmcf->durability = NGX_CONF_UNSET_MSEC;
     pmcf->max_series = NGX_CONF_UNSET_UINT;
+    pmcf->max_labels = NGX_CONF_UNSET_UINT;
+    pmcf->max_label_name = NGX_CONF_UNSET;
+    pmcf->max_label_value = NGX_CONF_UNSET;
+    pmcf->max_labels_size = NGX_CONF_UNSET;
+    pmcf->max_target_series = NGX_CONF_UNSET_UINT;
+    pmcf->max_push_groups = NGX_CONF_UNSET_UINT;
+    pmcf->max_push_series = NGX_CONF_UNSET_UINT;
 
     pmcf->query_timeout = NGX_CONF_UNSET_MSEC;
     pmcf->stream_timeout = NGX_CONF_UNSET_MSEC;
@@ -425,6 +486,13 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(pmcf->out_of_order, 0);
     ngx_conf_init_msec_value(pmcf->durability, 0);
     ngx_conf_init_uint_value(pmcf->max_series, 1000000);
+    ngx_conf_init_uint_value(pmcf->max_labels, 64);
+    ngx_conf_init_value(pmcf->max_label_name, 1024);
+    ngx_conf_init_value(pmcf->max_label_value, 2048);
+    ngx_conf_init_value(pmcf->max_labels_size, 16 * 1024);
+    ngx_conf_init_uint_value(pmcf->max_target_series, 200000);
+    ngx_conf_init_uint_value(pmcf->max_push_groups, 10000);
+    ngx_conf_init_uint_value(pmcf->max_push_series, 10000);
 
     ngx_conf_init_msec_value(pmcf->query_timeout, 120000);
     ngx_conf_init_msec_value(pmcf->stream_timeout, 1800000);

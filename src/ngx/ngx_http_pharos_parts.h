@@ -100,8 +100,20 @@ void ngx_http_pharos_clock_metrics(phr_buf_t *out);         /* any thread */
 
 /* ngx_http_pharos_refused.c */
 
+/* reasons besides those of the store; ORDER REFUSED */
+typedef enum {
+    NGX_HTTP_PHAROS_REFUSED_TARGET = 0,     /* pharos_max_target_series */
+    NGX_HTTP_PHAROS_REFUSED_GROUPS,         /* pharos_max_push_groups */
+    NGX_HTTP_PHAROS_REFUSED_GROUP,          /* pharos_max_push_series */
+    NGX_HTTP_PHAROS_REFUSED_REASONS
+} ngx_http_pharos_refused_e;
+
+/* the writer thread: n samples that did not come as far as the store */
+void ngx_http_pharos_refused_add(ngx_http_pharos_refused_e reason,
+    uint64_t n);
+
 /* says what begins to be refused and what ends; writer thread */
-void ngx_http_pharos_refused_look(phr_store_t *store, int64_t clock_ms,
+void ngx_http_pharos_refused_look(phr_api_t *api, int64_t clock_ms,
     ngx_log_t *log);
 void ngx_http_pharos_refused_metrics(const phr_store_stats_t *st,
     phr_buf_t *out);                                        /* any thread */

@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ingest/push.h"
 #include "ngx/ngx_http_pharos_parts.h"
 
 
@@ -25,22 +26,54 @@ typedef struct {
 } ngx_http_pharos_refused_t;
 
 
-static ngx_http_pharos_refused_t  refused[PHR_REFUSED_REASONS];
+#define NGX_HTTP_PHAROS_REFUSED_ALL                                           \
+    ((ngx_uint_t) PHR_REFUSED_REASONS + NGX_HTTP_PHAROS_REFUSED_REASONS)
+
+
+static const char *ngx_http_pharos_refused_text(ngx_uint_t reason);
+
+
+/* the store's reasons first */
+static ngx_http_pharos_refused_t  refused[NGX_HTTP_PHAROS_REFUSED_ALL];
+
+/* of the others: written by the writer thread, read by any */
+static ngx_atomic_t  refused_count[NGX_HTTP_PHAROS_REFUSED_REASONS];
+
+
+void
+ngx_http_pharos_refused_add(ngx_http_pharos_refused_e reason, uint64_t n)
+{
+    if (n != 0) {
+        (void) ngx_atomic_fetch_add(&refused_count[reason],
+                                    (ngx_atomic_int_t) n);
+    }
+}
 
 
 /* in the writer thread */
 
 void
-ngx_http_pharos_refused_look(phr_store_t *store, int64_t clock_ms,
+ngx_http_pharos_refused_look(phr_api_t *api, int64_t clock_ms,
     ngx_log_t *log)
 {
-    uint64_t                    n[PHR_REFUSED_REASONS];
+    uint64_t                    n[NGX_HTTP_PHAROS_REFUSED_ALL];
+    uint64_t                    ngroups, nseries;
     ngx_uint_t                  i;
     ngx_http_pharos_refused_t  *r;
 
-    phr_store_refused(store, n);
+    phr_store_refused(api->store, n);
 
-    for (i = 0; i < PHR_REFUSED_REASONS; i++) {
+    if (api->push) {
+        phr_push_refusals(api->push, &ngroups, &nseries);
+        refused_count[NGX_HTTP_PHAROS_REFUSED_GROUPS] = ngroups;
+        refused_count[NGX_HTTP_PHAROS_REFUSED_GROUP] = nseries;
+    }
+
+    for (i = 0; i < NGX_HTTP_PHAROS_REFUSED_REASONS; i++) {
+        n[PHR_REFUSED_REASONS + i] = refused_count[i];
+    }
+
+    for (i = 0; i < NGX_HTTP_PHAROS_REFUSED_ALL; i++) {
         r = &refused[i];
 
         if (n[i] > r->n) {
@@ -48,7 +81,8 @@ ngx_http_pharos_refused_look(phr_store_t *store, int64_t clock_ms,
             if (!r->on) {
                 ngx_log_error(NGX_LOG_WARN, log, 0,
                               "samples are refused: %s, %uL of them; what "
-                              "follows is counted", phr_refused_text(i),
+                              "follows is counted",
+                              ngx_http_pharos_refused_text(i),
                               (uint64_t) (n[i] - r->n));
                 r->begin = r->n;
             }
@@ -62,7 +96,7 @@ ngx_http_pharos_refused_look(phr_store_t *store, int64_t clock_ms,
         {
             ngx_log_error(NGX_LOG_NOTICE, log, 0,
                           "samples are no longer refused: %s, it were %uL",
-                          phr_refused_text(i),
+                          ngx_http_pharos_refused_text(i),
                           (uint64_t) (r->n - r->begin));
             r->on = 0;
         }
@@ -79,9 +113,26 @@ ngx_http_pharos_refused_metrics(const phr_store_stats_t *st, phr_buf_t *out)
                    "Samples that were not taken, by reason.\n"
                    "# TYPE pharos_store_samples_refused_total counter\n");
 
-    for (i = 0; i < PHR_REFUSED_REASONS; i++) {
+    for (i = 0; i < NGX_HTTP_PHAROS_REFUSED_ALL; i++) {
         phr_buf_printf(out, "pharos_store_samples_refused_total"
-                       "{reason=\"%s\"} %llu\n", phr_refused_text(i),
-                       (unsigned long long) st->nrefused[i]);
+                       "{reason=\"%s\"} %llu\n",
+                       ngx_http_pharos_refused_text(i),
+                       (unsigned long long)
+                       (i < PHR_REFUSED_REASONS ? st->nrefused[i]
+                        : refused_count[i - PHR_REFUSED_REASONS]));
     }
+}
+
+
+static const char *
+ngx_http_pharos_refused_text(ngx_uint_t reason)
+{
+    /* ORDER REFUSED */
+    static const char *const  text[NGX_HTTP_PHAROS_REFUSED_REASONS] = {
+        "target_series", "push_groups", "push_series"
+    };
+
+    return reason < PHR_REFUSED_REASONS
+           ? phr_refused_text((phr_refused_e) reason)
+           : text[reason - PHR_REFUSED_REASONS];
 }

@@ -48,6 +48,7 @@ struct ngx_http_pharos_target_s {
     phr_target_t                  *target;
     ngx_http_pharos_settings_t    *settings; /* that target->conf is of */
     unsigned                       over:1;
+    unsigned                       limited:1;   /* series are refused */
 
     /* to take the place of target when it is not busy */
     phr_target_t                  *next;

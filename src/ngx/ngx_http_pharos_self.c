@@ -20,15 +20,10 @@
 #define NGX_HTTP_PHAROS_SELF_MS       5000
 #define NGX_HTTP_PHAROS_PUSH_MS       15000
 
-#define NGX_HTTP_PHAROS_PUSH_GROUPS   10000
-#define NGX_HTTP_PHAROS_PUSH_SERIES   10000
 #define NGX_HTTP_PHAROS_PUSH_IDS      4096
 
-/* of a remote write; a sender has 10,000 samples at most, and few labels */
+/* of a remote write; a sender has 10,000 samples at most */
 #define NGX_HTTP_PHAROS_WRITE_SAMPLES 500000
-#define NGX_HTTP_PHAROS_WRITE_LABELS  256
-#define NGX_HTTP_PHAROS_WRITE_NAME    1024
-#define NGX_HTTP_PHAROS_WRITE_VALUE   65536
 
 /* 16 bytes each */
 #define NGX_HTTP_PHAROS_WRITE_CACHED  8000000
@@ -91,6 +86,9 @@ ngx_http_pharos_self_push(phr_api_t *api, phr_err_t *err)
     phr_appender_t      *app;
     phr_push_options_t   options;
 
+    ngx_http_pharos_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_pharos_helper_conf();
     app = phr_store_appender(api->store);
 
     if (api->push) {
@@ -98,8 +96,8 @@ ngx_http_pharos_self_push(phr_api_t *api, phr_err_t *err)
     }
 
     ngx_memzero(&options, sizeof(phr_push_options_t));
-    options.max_groups = NGX_HTTP_PHAROS_PUSH_GROUPS;
-    options.max_series = NGX_HTTP_PHAROS_PUSH_SERIES;
+    options.max_groups = pmcf->max_push_groups;
+    options.max_series = pmcf->max_push_series;
     options.max_body_bytes = api->limits.max_body_bytes;
     options.max_ids = NGX_HTTP_PHAROS_PUSH_IDS;
     options.mode = PHR_PUSH_REPLACE;
@@ -130,9 +128,9 @@ ngx_http_pharos_self_remote_write(phr_api_t *api, phr_err_t *err)
 
     options.max_body_bytes = api->limits.max_body_bytes;
     options.max_samples = NGX_HTTP_PHAROS_WRITE_SAMPLES;
-    options.max_labels = NGX_HTTP_PHAROS_WRITE_LABELS;
-    options.max_name_bytes = NGX_HTTP_PHAROS_WRITE_NAME;
-    options.max_value_bytes = NGX_HTTP_PHAROS_WRITE_VALUE;
+    options.max_labels = 0;         /* the store has its limits */
+    options.max_name_bytes = 0;
+    options.max_value_bytes = 0;
     options.max_cached = NGX_HTTP_PHAROS_WRITE_CACHED;
     options.max_metadata = NGX_HTTP_PHAROS_WRITE_METADATA;
 

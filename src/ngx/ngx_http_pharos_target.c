@@ -37,6 +37,7 @@ static int ngx_http_pharos_target_prepare(ngx_http_pharos_target_t *t,
     phr_err_t *err);
 static void ngx_http_pharos_target_done(ngx_http_pharos_task_t *task);
 static void ngx_http_pharos_target_report(ngx_http_pharos_target_t *t);
+static void ngx_http_pharos_target_refused(ngx_http_pharos_target_t *t);
 static void ngx_http_pharos_target_settle(ngx_http_pharos_target_t *t);
 
 
@@ -352,6 +353,9 @@ ngx_http_pharos_target_run(ngx_http_pharos_task_t *task)
             t->err = err;
         }
 
+        ngx_http_pharos_refused_add(NGX_HTTP_PHAROS_REFUSED_TARGET,
+                                    t->report.nover_target);
+
     } else if (rc == PHR_OK) {
         rc = phr_scrape_failed(t->scrape, app, t->t_ms, t->duration_s,
                                &t->report, &err);
@@ -366,10 +370,14 @@ ngx_http_pharos_target_run(ngx_http_pharos_task_t *task)
 static int
 ngx_http_pharos_target_prepare(ngx_http_pharos_target_t *t, phr_err_t *err)
 {
-    int                   rc;
-    phr_scrape_options_t  options;
+    int                           rc;
+    phr_scrape_options_t          options;
+    ngx_http_pharos_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_pharos_helper_conf();
 
     phr_scrape_options(&options, t->target);
+    options.max_series = pmcf->max_target_series;
 
     if (t->scrape == NULL) {
         t->configure = 0;
@@ -453,6 +461,8 @@ ngx_http_pharos_target_report(ngx_http_pharos_target_t *t)
                       t->err.code == PHR_OK ? NULL : &t->err);
     (void) pthread_mutex_unlock(&scrapes->mutex);
 
+    ngx_http_pharos_target_refused(t);
+
     if (t->target->health == before) {
         return;
     }
@@ -519,4 +529,34 @@ ngx_http_pharos_target_free(ngx_http_pharos_target_t *t)
     }
 
     ngx_free(t);
+}
+
+
+/* says whose series are refused, when it begins and when it ends */
+
+static void
+ngx_http_pharos_target_refused(ngx_http_pharos_target_t *t)
+{
+    uint64_t  n;
+
+    if (!t->report.up) {
+        return;
+    }
+
+    n = t->report.nover_target + t->report.nover_series;
+
+    if (n != 0 && !t->limited) {
+        ngx_log_error(NGX_LOG_WARN, scrapes->log, 0,
+                      "target \"%s\": %uL series are refused: %s",
+                      t->target->url.data, n, t->report.nover_target
+                      ? "more than pharos_max_target_series"
+                      : "the store takes no such series");
+
+    } else if (n == 0 && t->limited) {
+        ngx_log_error(NGX_LOG_NOTICE, scrapes->log, 0,
+                      "target \"%s\": no series are refused any more",
+                      t->target->url.data);
+    }
+
+    t->limited = n != 0;
 }

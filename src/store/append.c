@@ -127,7 +127,9 @@ phr_append_take(const phr_batch_t *b, size_t i, phr_loose_t *s)
 static int
 phr_fail(phr_store_t *st, int rc)
 {
-    if (rc < 0 && rc != PHR_ELIMIT && rc != PHR_ENOTFOUND) {
+    if (rc < 0 && rc != PHR_ELIMIT && rc != PHR_ELABELS
+        && rc != PHR_ENOTFOUND)
+    {
         st->failed = rc;
     }
 

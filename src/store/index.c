@@ -22,9 +22,6 @@
 #define PHR_PAIR_BODY     8
 #define PHR_INDEX_KEY     (4 + PHR_KEY_STR_MAX)
 
-/* a label value of more than this is refused; it must fit a record */
-#define PHR_INDEX_STR     3900
-
 /* entries that are collected before they are written */
 #define PHR_INDEX_FLUSH   400000
 
@@ -100,11 +97,11 @@ phr_index_collect(phr_store_t *st, phr_sid_t sid, phr_labels_t ls,
     len = 0;
 
     for (i = 0; i < ls.n; i++) {
-        if (ls.l[i].name.len > PHR_INDEX_STR
-            || ls.l[i].value.len > PHR_INDEX_STR)
+        if (ls.l[i].name.len > PHR_STORE_MAX_LABEL
+            || ls.l[i].value.len > PHR_STORE_MAX_LABEL)
         {
             return phr_err_set(err, PHR_ELIMIT, "label of more than %d bytes",
-                               PHR_INDEX_STR);
+                               PHR_STORE_MAX_LABEL);
         }
 
         len += ls.l[i].name.len + ls.l[i].value.len;

@@ -17,15 +17,6 @@
 
 
 #define PHR_SERIES_PIECE   (PHR_VALUE_MAX - PHR_CRC_SIZE)
-#define PHR_SERIES_MAX     (1 << 20)    /* bytes of one label set */
-
-/*
- * Of all series that the store may have, the last tenth is for those who
- * have less than a hundredth, so that one whose labels run wild leaves room
- * for the others.
- */
-#define PHR_SERIES_RESERVE 10
-#define PHR_SERIES_MANY    100
 
 /* times in the record of a group: 48 bits, biased; the lowest are special */
 #define PHR_LAST_BYTES     6
@@ -34,8 +25,6 @@
 
 static int phr_series_find(phr_store_t *st, uint64_t hash, phr_str_t enc,
     phr_sid_t *sid, phr_err_t *err);
-static int phr_series_room(phr_store_t *st, phr_labels_t ls,
-    phr_err_t *err);
 static int phr_series_create(phr_store_t *st, uint64_t hash,
     phr_labels_t ls, phr_str_t enc, phr_sid_t *sid, phr_err_t *err);
 static int phr_series_is(phr_store_t *st, phr_sid_t sid, phr_str_t enc,
@@ -63,11 +52,6 @@ phr_series_id(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
 
     enc = phr_buf_view(&st->buf);
 
-    if (enc.len == 0 || enc.len > PHR_SERIES_MAX) {
-        return phr_err_set(err, PHR_ELIMIT, "label set of %zu bytes",
-                           enc.len);
-    }
-
     hash = phr_xxh64(enc.data, enc.len);
 
     rc = phr_series_find(st, hash, enc, sid, err);
@@ -76,62 +60,12 @@ phr_series_id(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
         return rc;
     }
 
-    rc = phr_series_room(st, ls, err);
+    rc = phr_series_allowed(st, ls, err);
     if (rc != PHR_OK) {
         return rc;
     }
 
     return phr_series_create(st, hash, ls, enc, sid, err);
-}
-
-
-/*
- * Whose a series is says its "instance", or its "job".  What the pending
- * transaction adds is not among those that are counted.
- */
-static int
-phr_series_room(phr_store_t *st, phr_labels_t ls, phr_err_t *err)
-{
-    int         rc;
-    uint64_t    max;
-    phr_str_t   name, value;
-    phr_name_t  id;
-    phr_pair_t  pair;
-
-    max = st->conf.max_series;
-
-    if (max == 0 || st->nseries < max - max / PHR_SERIES_RESERVE) {
-        return PHR_OK;
-    }
-
-    if (st->nseries >= max) {
-        return phr_err_set(err, PHR_ELIMIT, "the store has %llu series, "
-                           "as many as it may",
-                           (unsigned long long) st->nseries);
-    }
-
-    name = phr_str_of("instance");
-    value = phr_labels_get(ls, name);
-
-    if (value.len == 0) {
-        name = phr_str_of("job");
-        value = phr_labels_get(ls, name);
-    }
-
-    rc = value.len == 0 ? PHR_NOTFOUND
-                        : phr_name_find(st->txn, name, &id, err);
-    if (rc == PHR_OK) {
-        rc = phr_pair_find(st->txn, id.id, value, &pair, err);
-    }
-
-    if (rc == PHR_OK && pair.nseries >= phr_max(max / PHR_SERIES_MANY, 1)) {
-        return phr_err_set(err, PHR_ELIMIT, "the store has %llu series, "
-                           "%llu of this %s; the rest is for others",
-                           (unsigned long long) st->nseries,
-                           (unsigned long long) pair.nseries, name.data);
-    }
-
-    return rc < 0 ? rc : PHR_OK;
 }
 
 

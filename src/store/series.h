@@ -12,9 +12,21 @@
 #include "store/internal.h"
 
 
-/* the id of a label set, made if it is new */
+/* names and values of one label set, and what its encoding may take */
+#define PHR_SERIES_BYTES   (1 << 19)
+#define PHR_SERIES_MAX     (1 << 20)
+
+
+/*
+ * The id of a label set, made if it is new.  PHR_ELIMIT: there is no room
+ * for it; PHR_ELABELS: the labels are beyond a limit on them.  Both are
+ * counted.
+ */
 int phr_series_id(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
     phr_err_t *err);
+
+/* allow.c: whether a new series may be made; as above */
+int phr_series_allowed(phr_store_t *st, phr_labels_t ls, phr_err_t *err);
 
 /*
  * The canonical encoding of the labels of a series: in the map, or in the

@@ -565,7 +565,8 @@ phr_refused_text(phr_refused_e reason)
     /* ORDER phr_refused_e */
     static const char  *text[PHR_REFUSED_REASONS] = {
         "out_of_order", "too_old", "out_of_bounds", "future", "duplicate",
-        "series_limit"
+        "series_limit", "label_limit", "label_name_length",
+        "label_value_length", "labels_size"
     };
 
     return text[reason];

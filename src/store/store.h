@@ -18,6 +18,10 @@
 typedef struct phr_store_s  phr_store_t;
 
 
+/* bytes of the name or value of a label: it must fit a record */
+#define PHR_STORE_MAX_LABEL  3900
+
+
 /* series that match all n matchers are kept for so long, 0: for ever */
 typedef struct {
     int64_t               keep_ms;
@@ -41,6 +45,13 @@ typedef struct {
     int64_t      out_of_order_ms;       /* late samples taken, 0: none */
     int64_t      future_ms;             /* ahead of now, beyond: refused */
     uint64_t     max_series;            /* 0: no bound */
+
+    /* of a new series, 0: what a record holds */
+    size_t       max_labels;
+    size_t       max_name_bytes;        /* of one label */
+    size_t       max_value_bytes;
+    size_t       max_labels_bytes;      /* names and values together */
+
     unsigned     read_only:1;
 
     /* life-cycle events and damage; level is of syslog(3) */
@@ -57,6 +68,10 @@ typedef enum {
     PHR_REFUSED_FUTURE,         /* PHR_ELIMIT: too far ahead of the clock */
     PHR_REFUSED_DUPLICATE,      /* PHR_EDUPLICATE */
     PHR_REFUSED_SERIES,         /* PHR_ELIMIT of series(): no room for it */
+    PHR_REFUSED_LABELS,         /* PHR_ELABELS of series(): too many, */
+    PHR_REFUSED_NAME,           /* a name too long, */
+    PHR_REFUSED_VALUE,          /* a value, */
+    PHR_REFUSED_LABELS_BYTES,   /* or all of them */
     PHR_REFUSED_REASONS
 } phr_refused_e;
 

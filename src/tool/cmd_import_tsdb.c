@@ -365,7 +365,14 @@ phr_tsdb_series(phr_tsdb_import_t *im, phr_block_files_t *b,
         return PHR_TOOL_OK;
     }
 
-    if (im->app->ops->series(im->app, s->labels, &sid, &err) != PHR_OK) {
+    rc = im->app->ops->series(im->app, s->labels, &sid, &err);
+
+    if (rc == PHR_ELABELS) {
+        phr_tsdb_bad(im, b->path, &err);
+        return PHR_TOOL_OK;
+    }
+
+    if (rc != PHR_OK) {
         return phr_tool_failed(im->command, NULL, &err);
     }
 

@@ -365,8 +365,11 @@ limits(void)
     start();
     opt.max_series = 1;
     begin();
-    body("a 1\nb 2\n", "up 0|", "series per target");
-    is_str(err.text, "limit of series per target exceeded", "in words");
+    body("a 1\nb 2\nc 3\n", "a 1|up 1|", "series per target");
+    is_int(rep.nover_target, 2, "those beyond are counted");
+    body("b 2\na 1\n", "a stale|b 2|up 1|", "the first are taken");
+    body("b 2\n", "b 2|up 1|", "exactly as many");
+    is_int(rep.nover_target, 0, "none is beyond");
     end();
 
     start();

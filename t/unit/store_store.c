@@ -417,7 +417,7 @@ test_late(void)
     is_int(append("b", 2, 2, now, 1), PHR_ELIMIT, "one series too many");
     phr_store_commit(st, now, 1, &err);
 
-    is_str(refused(), "011131", "counted by reason");
+    is_str(refused(), "0111310000", "counted by reason");
     ok(value_at(now - 30000) == 7 && value_at(now - HOUR) == 179
        && value_at(now - HOUR + 1) == 8 && value_at(now - 60000) == 238
        && phr_is_stale(value_at(now - 60001)),
