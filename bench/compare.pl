@@ -70,7 +70,9 @@ pharos_lua         $Test::Pharos::root/lua;
 server { listen 127.0.0.1:%%PORT_0%%; location / { pharos; } }
 END
 
-program('prometheus-node-exporter', "--web.listen-address=127.0.0.1:$exporter");
+# without the file systems that tests beside this one mount for a while
+program('prometheus-node-exporter', "--web.listen-address=127.0.0.1:$exporter",
+        '--collector.filesystem.mount-points-exclude=^/(tmp|dev|proc|sys)($|/)');
 program('prometheus', '--config.file=' . $t->dir . '/prometheus.yml',
         '--storage.tsdb.path=' . $t->dir . '/tsdb',
         "--web.listen-address=127.0.0.1:$theirs");
