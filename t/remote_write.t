@@ -14,6 +14,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Test::Pharos;
 use Test::Pharos::Api;
+use Test::Pharos::Protobuf;
 
 use constant V2 =>
     'application/x-protobuf;proto=io.prometheus.write.v2.Request';
@@ -55,12 +56,12 @@ is(value($t, 'a{x="1"}'), 4, 'and the good one is there');
 ok(!grep({ /remote-write/i } keys %{ $res->{headers} }),
    'version 1 has no counts in headers');
 
-for ([ 'no metric name', message(1, series_v1([ 'x', '1' ], 1, $now)) ],
-     [ 'without a name', message(1, series_v1([ '__name__', 'a', '', 'x' ],
+for ([ 'no metric name', message(1, series([ 'x', '1' ], 1, $now)) ],
+     [ 'without a name', message(1, series([ '__name__', 'a', '', 'x' ],
                                               1, $now)) ],
-     [ 'occurs twice', message(1, series_v1([ '__name__', 'a', 'x', '1', 'x',
+     [ 'occurs twice', message(1, series([ '__name__', 'a', 'x', '1', 'x',
                                               '2' ], 1, $now)) ],
-     [ 'not UTF-8', message(1, series_v1([ '__name__', "\xff" ], 1, $now)) ],
+     [ 'not UTF-8', message(1, series([ '__name__', "\xff" ], 1, $now)) ],
      [ 'malformed', "\x0a\x05\x0a" ],
      [ 'native histograms', message(1, message(1, message(1, '__name__')
                                                   . message(2, 'h'))
@@ -220,30 +221,12 @@ sub send_v1 {
         my ($series, @samples) = @$_;
         my ($name, $labels) = $series =~ /^(\w+)\{(.*)\}$/;
 
-        $body .= message(1, series_v1([ '__name__', $name,
+        $body .= message(1, series([ '__name__', $name,
                                         $labels =~ /(\w+)="(.*?)"/g ],
                                       @samples));
     }
 
     return post(snappy($body));
-}
-
-
-sub series_v1 {
-    my ($labels, @samples) = @_;
-
-    my @l = @$labels;
-    my $s = '';
-
-    while (my ($name, $value) = splice @l, 0, 2) {
-        $s .= message(1, message(1, $name) . message(2, $value));
-    }
-
-    while (my ($v, $at) = splice @samples, 0, 2) {
-        $s .= message(2, sample($v, $at));
-    }
-
-    return $s;
 }
 
 
@@ -253,49 +236,6 @@ sub request_v2 {
     return join('', map { message(4, $_) } @$symbols)
            . message(5, message(1, $refs) . message(2, sample(@$sample))
                         . ($metadata ? message(5, $metadata) : ''));
-}
-
-
-sub sample {
-    my ($v, $at) = @_;
-
-    return "\x09" . pack('d<', $v) . "\x10" . varint($at);
-}
-
-
-sub message {
-    my ($field, $bytes) = @_;
-
-    return varint($field << 3 | 2) . varint(length $bytes) . $bytes;
-}
-
-
-sub varint {
-    my ($v) = @_;
-
-    my $s = '';
-
-    while ($v > 127) {
-        $s .= chr($v & 127 | 128);
-        $v >>= 7;
-    }
-
-    return $s . chr $v;
-}
-
-
-# literals alone
-sub snappy {
-    my ($s) = @_;
-
-    my $out = varint(length $s);
-
-    while (length $s) {
-        my $part = substr $s, 0, 65536, '';
-        $out .= "\xf4" . pack('v', length($part) - 1) . $part;
-    }
-
-    return $out;
 }
 
 

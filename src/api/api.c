@@ -86,6 +86,8 @@ static const phr_route_t  phr_routes[] = {
     { "/-/reload", PHR_POST|PHR_PUT, PHR_API_READ, NULL },
 
     { "/api/v1/write", PHR_POST, PHR_API_WRITER, phr_api_remote_write },
+    { "/api/v1/read", PHR_POST|PHR_DATA, PHR_API_QUERY,
+      phr_api_remote_read },
 
     /* Pushgateway */
 

@@ -164,6 +164,7 @@ int phr_api_label_values(phr_call_t *c, phr_err_t *err);
 int phr_api_series(phr_call_t *c, phr_err_t *err);
 int phr_api_metadata(phr_call_t *c, phr_err_t *err);
 int phr_api_federate(phr_call_t *c, phr_err_t *err);
+int phr_api_remote_read(phr_call_t *c, phr_err_t *err);
 
 int phr_api_targets(phr_call_t *c, phr_err_t *err);
 int phr_api_scrape_pools(phr_call_t *c, phr_err_t *err);

@@ -21,6 +21,7 @@
 static int phr_call_stream_begin(phr_call_t *c, phr_err_t *err);
 static int phr_call_stream_send(phr_call_t *c, int end, phr_err_t *err);
 static int phr_call_accepts(phr_str_t accept_encoding, phr_str_t coding);
+static int phr_call_is_coded(const phr_call_t *c);
 static void phr_call_coding(phr_call_t *c, phr_str_t coding);
 
 
@@ -130,7 +131,7 @@ phr_call_compress(phr_call_t *c)
 {
     phr_buf_t  packed;
 
-    if (c->res->body.len < PHR_GZIP_MIN
+    if (c->res->body.len < PHR_GZIP_MIN || phr_call_is_coded(c)
         || !phr_call_accepts(c->req->accept_encoding, phr_str_of("gzip")))
     {
         return;
@@ -149,6 +150,25 @@ phr_call_compress(phr_call_t *c)
     c->res->body = packed;
 
     phr_call_coding(c, phr_str_of("gzip"));
+}
+
+
+/* whether the endpoint has compressed it already */
+
+static int
+phr_call_is_coded(const phr_call_t *c)
+{
+    size_t  i;
+
+    for (i = 0; i < c->res->nheaders; i++) {
+        if (phr_str_eq(c->res->headers[i].name,
+                       phr_str_of("Content-Encoding")))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -81,6 +81,26 @@ phr_protobuf_bytes(phr_protobuf_t *r, phr_str_t *s)
 }
 
 
+/*
+ * Writing.  Numbers that are 0, which a reader takes for granted, are left
+ * out; see b->failed.
+ */
+void phr_protobuf_put_varint(phr_buf_t *b, unsigned field, uint64_t v);
+void phr_protobuf_put_sint(phr_buf_t *b, unsigned field, int64_t v);
+void phr_protobuf_put_double(phr_buf_t *b, unsigned field, double v);
+void phr_protobuf_put_bytes(phr_buf_t *b, unsigned field, phr_str_t s);
+
+/* eight bytes, little-endian */
+void phr_protobuf_put64(phr_buf_t *b, uint64_t v);
+
+/*
+ * A message within the message: what is appended between begin and end.  Its
+ * length takes five bytes, whatever it is.  begin gives what end needs.
+ */
+size_t phr_protobuf_begin(phr_buf_t *b, unsigned field);
+void phr_protobuf_end(phr_buf_t *b, size_t begun);
+
+
 /* eight bytes, little-endian; there must be so many */
 static inline uint64_t
 phr_protobuf_load64(const uint8_t *p)

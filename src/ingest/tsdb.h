@@ -13,6 +13,7 @@
 
 
 #include "core/array.h"
+#include "core/buf.h"
 #include "core/err.h"
 #include "core/labels.h"
 
@@ -81,6 +82,11 @@ int phr_tsdb_chunk(phr_str_t segment, uint32_t offset, int *encoding,
  */
 int phr_tsdb_xor(phr_str_t data, int64_t *t_ms, double *v, size_t *n,
     phr_err_t *err);
+
+
+/* appends the same chunk of 1 .. PHR_TSDB_MAX_SAMPLES; see out->failed */
+void phr_tsdb_xor_encode(const int64_t *t_ms, const double *v, size_t n,
+    phr_buf_t *out);
 
 
 /* samples of a series that were deleted, both ends within */

@@ -193,6 +193,14 @@ seed('tsdb_block', "\3" . pack('N', 0x0130ba30) . "\1\5\2\x10\0\0\0\0");
 seed('tsdb_block', "\3" . pack('N', 0x85bd40dd) . "\1\0\0\0\5\1hello\0\0\0\0");
 
 
+# remote read: two queries, matchers of all kinds, forms packed and not
+
+seed('remote_read', "\1" . bytes(1, "\x08\xe8\x07\x10\xd0\x0f"
+     . join('', map { bytes(3, "\x08" . chr($_) . bytes(2, 'a')
+                               . bytes(3, 'b.*')) } 0 .. 3))
+     . bytes(1, bytes(4, "\x08\1")) . bytes(2, "\1\0") . "\x10\1");
+
+
 # remote write: labels, or symbols and references, a sample, and what is
 # beside them
 

@@ -306,6 +306,75 @@ xors(void)
 }
 
 
+/* chunks that are written are read again, bit by bit */
+static void
+encodes(void)
+{
+    size_t      i, n, same;
+    double      in[1000], *v;
+    int64_t     at[1000], *t;
+    uint64_t    seed;
+    phr_err_t   err;
+    phr_buf_t   b;
+
+    static const char  known[] = "\0\3\0\0\0\0\0\0\0\0\0\5"
+                                 "\x50\0\0";
+    static const char  two[] = "\0\2\0\0\0\0\0\0\0\0\0\1\xc2\x0c";
+
+    t = malloc(PHR_TSDB_MAX_SAMPLES * sizeof(int64_t));
+    v = malloc(PHR_TSDB_MAX_SAMPLES * sizeof(double));
+    phr_buf_init(&b, 0);
+
+    at[0] = 0;
+    at[1] = 5;
+    at[2] = 8202;
+    in[0] = in[1] = in[2] = 0;
+    phr_tsdb_xor_encode(at, in, 3, &b);
+    ok(b.len == sizeof(known) - 1 && memcmp(b.data, known, b.len) == 0,
+       "times, as Prometheus writes them");
+
+    phr_buf_reset(&b);
+    at[1] = 1;
+    in[1] = 2;
+    phr_tsdb_xor_encode(at, in, 2, &b);
+    ok(b.len == sizeof(two) - 1 && memcmp(b.data, two, b.len) == 0,
+       "values, as Prometheus writes them");
+
+    /* steps and values of all sizes; and NaN with what they carry */
+
+    seed = 1;
+
+    for (i = 0; i < phr_nelems(at); i++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1;
+        at[i] = (i == 0 ? -50 : at[i - 1]) + 1
+                + (int64_t) (seed >> (20 + seed % 44));
+        in[i] = i % 7 == 0 ? phr_double_from_bits(seed)
+                : i % 5 == 0 && i > 0 ? in[i - 1]
+                : i % 3 == 0 ? (double) (int64_t) i : i * 0.1;
+    }
+
+    in[3] = phr_double_from_bits(PHR_STALE_NAN_BITS);
+    in[4] = -0.0;
+
+    phr_buf_reset(&b);
+    phr_tsdb_xor_encode(at, in, phr_nelems(at), &b);
+    is_int(phr_tsdb_xor(phr_buf_view(&b), t, v, &n, &err), PHR_OK,
+           "a long one is read");
+    is_int(n, phr_nelems(at), "all of it");
+
+    for (i = 0, same = 0; i < n; i++) {
+        same += t[i] == at[i]
+                && phr_double_bits(v[i]) == phr_double_bits(in[i]);
+    }
+
+    is_int(same, phr_nelems(at), "bit by bit");
+
+    phr_buf_free(&b);
+    free(t);
+    free(v);
+}
+
+
 static void
 tombstones(void)
 {
@@ -353,6 +422,7 @@ main(void)
     indexes();
     chunks();
     xors();
+    encodes();
     tombstones();
 
     phr_buf_free(&file);
