@@ -103,6 +103,14 @@ static const phr_route_t  phr_routes[] = {
       phr_api_import_prometheus },
     { "/api/v1/export", PHR_GET|PHR_POST, PHR_API_STREAM, phr_api_export },
 
+    /* who may do this needs the location's permission */
+
+    { "/backup", PHR_GET, PHR_API_STREAM, phr_api_backup },
+    { "/api/v1/admin/tsdb/snapshot", PHR_POST|PHR_PUT, PHR_API_STREAM,
+      phr_api_snapshot },
+    { "/api/v1/admin/tsdb/clean_tombstones", PHR_POST|PHR_PUT, PHR_API_READ,
+      phr_api_clean_tombstones },
+
     /* Grafana, and its two JSON data sources */
 
     { "/api/health", PHR_GET, PHR_API_READ, phr_api_grafana_health },

@@ -68,6 +68,7 @@ typedef struct {
     phr_str_t            push_id;           /* same on a retry, "" if none */
     phr_str_t            prefix;            /* "/pharos", "" at the root */
     phr_str_t            user;              /* of basic auth, "" if none */
+    phr_str_t            admin;             /* "" if it may not change all */
     int64_t              now_ms;
     const volatile int  *stop;              /* see phr_query_t */
 
@@ -206,6 +207,8 @@ struct phr_api_s {
     struct phr_query_log_s  *queries;   /* NULL: none is kept */
     /* written in the writer thread, read in any: atomic */
     int64_t                newest_push_ms;
+
+    int                    copying;     /* a backup or snapshot; atomic */
 
     phr_api_limits_t       limits;
     const phr_api_live_t  *live;

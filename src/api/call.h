@@ -83,6 +83,9 @@ int phr_call_limit(const phr_call_t *c, size_t *limit, phr_err_t *err);
 int phr_param_time(phr_str_t s, int64_t *t_ms);
 int phr_param_duration(phr_str_t s, int64_t *ms);
 
+/* 1, 0, or -1 if it is none that Go knows: "t", "True", "0" ... */
+int phr_param_bool(phr_str_t s);
+
 /* all match[] parameters, parsed; free with phr_call_free_matchers() */
 typedef struct {
     phr_matcher_t  *m;
@@ -190,6 +193,10 @@ int phr_api_remote_write(phr_call_t *c, phr_err_t *err);
 int phr_api_import(phr_call_t *c, phr_err_t *err);
 int phr_api_import_prometheus(phr_call_t *c, phr_err_t *err);
 int phr_api_export(phr_call_t *c, phr_err_t *err);
+
+int phr_api_backup(phr_call_t *c, phr_err_t *err);
+int phr_api_snapshot(phr_call_t *c, phr_err_t *err);
+int phr_api_clean_tombstones(phr_call_t *c, phr_err_t *err);
 
 int phr_api_grafana_health(phr_call_t *c, phr_err_t *err);
 int phr_api_json_root(phr_call_t *c, phr_err_t *err);

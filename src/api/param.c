@@ -481,3 +481,23 @@ phr_call_body(phr_call_t *c, phr_buf_t *b, phr_str_t *body, phr_err_t *err)
 
     return rc;
 }
+
+
+int
+phr_param_bool(phr_str_t s)
+{
+    size_t  i;
+
+    static const char *const  names[] = {
+        "0", "1", "f", "t", "F", "T", "false", "true", "False", "True",
+        "FALSE", "TRUE"
+    };
+
+    for (i = 0; i < phr_nelems(names); i++) {
+        if (phr_str_eq(s, phr_str_from_c(names[i]))) {
+            return (int) (i & 1);
+        }
+    }
+
+    return -1;
+}

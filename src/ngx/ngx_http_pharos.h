@@ -153,6 +153,7 @@ typedef struct {
 
 typedef struct {
     ngx_flag_t                 unprotected;
+    ngx_flag_t                 admin;
     unsigned                   relay:1;
     unsigned                   prefix_set:1;
     unsigned                   password:1;   /* every user's is checked */

@@ -61,6 +61,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       offsetof(ngx_http_pharos_loc_conf_t, unprotected),
       NULL },
 
+    { ngx_string("pharos_admin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_pharos_loc_conf_t, admin),
+      NULL },
+
     { ngx_string("pharos_retention"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
@@ -552,6 +559,7 @@ ngx_http_pharos_create_loc_conf(ngx_conf_t *cf)
      */
 
     plcf->unprotected = NGX_CONF_UNSET;
+    plcf->admin = NGX_CONF_UNSET;
 
     return plcf;
 }
@@ -564,6 +572,7 @@ ngx_http_pharos_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_pharos_loc_conf_t  *conf = child;
 
     ngx_conf_merge_value(conf->unprotected, prev->unprotected, 0);
+    ngx_conf_merge_value(conf->admin, prev->admin, 0);
 
     return NGX_CONF_OK;
 }

@@ -303,7 +303,8 @@ ngx_http_pharos_relay_own(ngx_http_request_t *r, ngx_str_t *own)
     len = sizeof("Host: " CRLF "Connection: keep-alive" CRLF
                  "Content-Length: " CRLF "X-Real-IP: " CRLF
                  "X-Forwarded-Proto: " CRLF "X-Forwarded-Prefix: " CRLF
-                 "X-Pharos-User: " CRLF "X-Pharos-Push: ----" CRLF)
+                 "X-Pharos-User: " CRLF "X-Pharos-Admin: on" CRLF
+                 "X-Pharos-Push: ----" CRLF)
           + host.len + proto.len + r->connection->addr_text.len
           + plcf->prefix.len + r->headers_in.user.len
           + NGX_OFF_T_LEN + 5 * NGX_INT64_LEN;
@@ -341,6 +342,10 @@ ngx_http_pharos_relay_own(ngx_http_request_t *r, ngx_str_t *own)
     {
         p = ngx_slprintf(p, end, "X-Pharos-User: %V" CRLF,
                          &r->headers_in.user);
+    }
+
+    if (plcf->admin) {
+        p = ngx_slprintf(p, end, "X-Pharos-Admin: on" CRLF);
     }
 
     if (ngx_http_pharos_relay_write(r)) {

@@ -54,6 +54,7 @@ static const struct {
       offsetof(phr_api_request_t, if_none_match) },
     { ngx_string("x-pharos-push"), offsetof(phr_api_request_t, push_id) },
     { ngx_string("x-pharos-user"), offsetof(phr_api_request_t, user) },
+    { ngx_string("x-pharos-admin"), offsetof(phr_api_request_t, admin) },
     { ngx_string("x-forwarded-prefix"),
       offsetof(phr_api_request_t, prefix) },
 };
@@ -71,6 +72,7 @@ static const size_t  ngx_http_pharos_serve_strings[] = {
     offsetof(phr_api_request_t, if_none_match),
     offsetof(phr_api_request_t, push_id),
     offsetof(phr_api_request_t, user),
+    offsetof(phr_api_request_t, admin),
     offsetof(phr_api_request_t, prefix),
 };
 

@@ -65,6 +65,7 @@ static const char *const  phr_db_names[PHR_DB_MAX] = {
 };
 
 #define PHR_DBI_FIRST  2
+#define PHR_DBI_FREE   0
 
 /* about what a move in a tree takes, see phr_yield() */
 #define PHR_CURSOR_UNITS  64
@@ -236,6 +237,13 @@ phr_env_close(phr_env_t *env)
 
     phr_free(env->path);
     phr_free(env);
+}
+
+
+const char *
+phr_env_path(const phr_env_t *env)
+{
+    return env->path;
 }
 
 
@@ -423,6 +431,73 @@ phr_env_stat(phr_env_t *env, phr_txn_t *txn, phr_env_stat_t *stat,
     stat->map_bytes = info.me_mapsize;
 
     return PHR_OK;
+}
+
+
+int
+phr_env_fd(phr_env_t *env, int *fd, phr_err_t *err)
+{
+    int  rc;
+
+    rc = mdb_env_get_fd(env->mdb, fd);
+
+    return rc == 0 ? PHR_OK : phr_env_error(err, rc, "mdb_env_get_fd()");
+}
+
+
+uint64_t
+phr_txn_id(phr_txn_t *txn)
+{
+    return mdb_txn_id((MDB_txn *) txn);
+}
+
+
+int
+phr_txn_free_pages(phr_txn_t *txn,
+    int (*visit)(void *data, uint64_t id, const char *pages, size_t n),
+    void *data, phr_err_t *err)
+{
+    int          rc, visited;
+    size_t       id, n;
+    MDB_val      k, v;
+    MDB_cursor  *cursor;
+
+    rc = mdb_cursor_open((MDB_txn *) txn, PHR_DBI_FREE, &cursor);
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_cursor_open()");
+    }
+
+    visited = PHR_OK;
+
+    while (visited == PHR_OK
+           && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0)
+    {
+        if (k.mv_size != sizeof(id) || v.mv_size < sizeof(n)) {
+            visited = phr_err_set(err, PHR_ECORRUPT, "damaged list of free "
+                                  "pages");
+            break;
+        }
+
+        memcpy(&id, k.mv_data, sizeof(id));
+        memcpy(&n, v.mv_data, sizeof(n));
+
+        if (n > v.mv_size / sizeof(n) - 1) {
+            visited = phr_err_set(err, PHR_ECORRUPT, "damaged list of free "
+                                  "pages");
+            break;
+        }
+
+        visited = visit(data, id, (const char *) v.mv_data + sizeof(n), n);
+    }
+
+    mdb_cursor_close(cursor);
+
+    if (visited != PHR_OK) {
+        return visited;
+    }
+
+    return rc == MDB_NOTFOUND ? PHR_OK
+                              : phr_env_error(err, rc, "mdb_cursor_get()");
 }
 
 

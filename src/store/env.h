@@ -78,6 +78,7 @@ typedef struct {
 int phr_env_open(const char *path, uint64_t map_bytes, int read_only,
     phr_env_t **env, phr_err_t *err);
 void phr_env_close(phr_env_t *env);             /* env may be NULL */
+const char *phr_env_path(const phr_env_t *env);
 
 /*
  * Makes all that was committed survive a power failure; nothing is done if
@@ -114,6 +115,23 @@ int phr_txn_stat(phr_txn_t *txn, phr_db_e db, phr_db_stat_t *stat,
     phr_err_t *err);
 int phr_env_stat(phr_env_t *env, phr_txn_t *txn, phr_env_stat_t *stat,
     phr_err_t *err);
+
+
+/*
+ * For copies of the file.  fd is the file's, to be read only and never
+ * closed; the number of a transaction is that of the state it sees.
+ */
+int phr_env_fd(phr_env_t *env, int *fd, phr_err_t *err);
+uint64_t phr_txn_id(phr_txn_t *txn);
+
+/*
+ * Visits the lists of pages that are free in what a reader sees, with the
+ * transaction that freed them; pages points at n u64.  A visit that returns
+ * other than PHR_OK ends it, with that.
+ */
+int phr_txn_free_pages(phr_txn_t *txn,
+    int (*visit)(void *data, uint64_t id, const char *pages, size_t n),
+    void *data, phr_err_t *err);
 
 
 /* PHR_OK, PHR_NOTFOUND or a failure; the raw value, checksum included */

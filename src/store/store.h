@@ -182,6 +182,39 @@ typedef struct {
 int phr_store_top(phr_store_t *st, phr_store_top_e kind, phr_arena_t *arena,
     phr_store_top_t *top, size_t *n, phr_err_t *err);
 
+/*
+ * A copy of the store as it is when it is opened, whatever is written
+ * meanwhile: the bytes of a "data.mdb" which, alone in a folder, is the
+ * store.  Pages that hold nothing are zeros.  Until it is closed no space is
+ * used again, so the file grows.  Used in one thread, any.
+ */
+typedef struct phr_store_copy_s  phr_store_copy_t;
+
+#define PHR_STORE_COPY_STEP  65536
+
+int phr_store_copy_open(phr_store_t *st, phr_store_copy_t **copy,
+    phr_err_t *err);
+void phr_store_copy_close(phr_store_copy_t *copy);      /* may be NULL */
+
+/* how many bytes there will be, and how many of them are not free pages */
+uint64_t phr_store_copy_bytes(const phr_store_copy_t *copy);
+uint64_t phr_store_copy_used(const phr_store_copy_t *copy);
+
+/*
+ * The next bytes: *n of them, at most PHR_STORE_COPY_STEP.  PHR_OK, PHR_DONE
+ * at the end, PHR_EIO.
+ */
+int phr_store_copy_read(phr_store_copy_t *copy, char *buf, size_t *n,
+    phr_err_t *err);
+
+/*
+ * Makes such a copy in the folder of the store, as snapshots/<name>/data.mdb,
+ * whole and on the disk or not at all.  stop: see phr_query_t.  PHR_ENOSPC,
+ * PHR_EIO, PHR_EINVAL if there is one of that name, *stop.
+ */
+int phr_store_snapshot(phr_store_t *st, const char *name,
+    const volatile int *stop, phr_err_t *err);
+
 /* reads one small record; any thread.  PHR_NOTFOUND if there is none. */
 int phr_store_get(phr_store_t *st, char space, phr_str_t key, phr_buf_t *out,
     phr_err_t *err);

@@ -23,11 +23,16 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "store/page.h"
+#include "store/tree.h"
+
 
 #define PHR_TOOL_PATH  4096
 
 
 static int phr_tool_lock(const char *command, const char *dir);
+static int phr_tool_pages(const char *path, phr_err_t *err);
+static int phr_tool_short(const char *path, int *is_short, phr_err_t *err);
 static long phr_tool_holder(const struct stat *lock);
 static void phr_tool_give(const char *dir);
 static int phr_tool_path(char *out, const char *dir, const char *name);
@@ -101,6 +106,74 @@ phr_tool_usage(const char *command, const char *fmt, ...)
 }
 
 
+/*
+ * LMDB maps the file, and dies of one that lacks its end: a backup that was
+ * broken off.  A store in use was looked at by nginx before, and changes
+ * under the eye.
+ */
+static int
+phr_tool_pages(const char *path, phr_err_t *err)
+{
+    int   rc, fd, is_short;
+    char  name[PHR_TOOL_PATH];
+
+    if (phr_tool_path(name, path, "lock") != PHR_OK) {
+        return phr_err_set(err, PHR_EINVAL, "the name is too long");
+    }
+
+    fd = open(name, O_RDONLY|O_CLOEXEC);
+    rc = PHR_OK;
+
+    if (fd == -1 || flock(fd, LOCK_SH|LOCK_NB) == 0) {
+        is_short = 0;
+        rc = phr_tool_short(path, &is_short, err);
+
+        if (rc == PHR_OK && is_short) {
+            rc = phr_tree_check(path, UINT64_MAX, NULL, err);
+        }
+    }
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
+
+    return rc;
+}
+
+
+/* something is beyond the end; that may be pages that were never written */
+static int
+phr_tool_short(const char *path, int *is_short, phr_err_t *err)
+{
+    int              rc;
+    char             name[PHR_TOOL_PATH];
+    phr_pages_t      file;
+    phr_page_meta_t  meta[2];
+
+    if (!phr_pages_known()
+        || phr_tool_path(name, path, "data.mdb") != PHR_OK)
+    {
+        return PHR_OK;
+    }
+
+    rc = phr_pages_open(&file, name, err);
+    if (rc == PHR_OK) {
+        rc = phr_pages_meta(&file, 0, &meta[0], err);
+    }
+    if (rc == PHR_OK) {
+        rc = phr_pages_meta(&file, 1, &meta[1], err);
+    }
+    if (rc == PHR_OK) {
+        *is_short = meta[meta[1].txnid > meta[0].txnid].npages
+                    > file.file_bytes / file.page_size;
+    }
+
+    phr_pages_close(&file);
+
+    return rc;
+}
+
+
 int
 phr_tool_open_reader(const char *command, const char *path,
     phr_store_t **st)
@@ -119,6 +192,10 @@ phr_tool_open_reader(const char *command, const char *path,
         return phr_tool_error(command, path, errno == ENOENT
                               ? "there is no store, no data.mdb"
                               : strerror(errno));
+    }
+
+    if (phr_tool_pages(path, &err) != PHR_OK) {
+        return phr_tool_failed(command, path, &err);
     }
 
     memset(&conf, 0, sizeof(phr_store_conf_t));
