@@ -98,6 +98,7 @@ static void ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_engine_begin(void *data);
 static int ngx_http_pharos_engine_commit(void *data, int durable);
+static int ngx_http_pharos_engine_heavy(void *data);
 static int ngx_http_pharos_engine_idle(void *data);
 static void ngx_http_pharos_engine_finish(void *data);
 static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
@@ -180,6 +181,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     writer.data = &engine;
     writer.begin = ngx_http_pharos_engine_begin;
     writer.commit = ngx_http_pharos_engine_commit;
+    writer.heavy = ngx_http_pharos_engine_heavy;
     writer.idle = ngx_http_pharos_engine_idle;
     writer.idle_ms = engine.idle_ms;
     writer.finish = ngx_http_pharos_engine_finish;
@@ -388,6 +390,15 @@ ngx_http_pharos_engine_begin(void *data)
     if (engine.store) {
         (void) ngx_http_pharos_clock_look(engine.store, engine.log);
     }
+}
+
+
+/* in the writer thread, between the tasks of a batch */
+
+static int
+ngx_http_pharos_engine_heavy(void *data)
+{
+    return engine.store != NULL && phr_store_heavy(engine.store);
 }
 
 

@@ -63,6 +63,8 @@ static ngx_int_t ngx_http_pharos_pool_join(ngx_http_pharos_pool_t *p,
     struct timespec *until);
 static void *ngx_http_pharos_task_thread(void *data);
 static void *ngx_http_pharos_task_writer_thread(void *data);
+static ngx_http_pharos_task_t *ngx_http_pharos_task_commit(
+    ngx_http_pharos_pool_t *p, ngx_http_pharos_task_t *batch);
 static ngx_http_pharos_task_t *ngx_http_pharos_task_batch(
     ngx_http_pharos_pool_t *p, int64_t until_us, ngx_uint_t *closed);
 static void ngx_http_pharos_task_run(ngx_http_pharos_pool_t *p,
@@ -439,10 +441,10 @@ ngx_http_pharos_task_writer_thread(void *data)
 {
     ngx_http_pharos_pool_t  *p = data;
 
-    int                      rc, durable;
+    int                      rc;
     int64_t                  idle_us;
     ngx_uint_t               closed;
-    ngx_http_pharos_task_t  *batch, *t, *next;
+    ngx_http_pharos_task_t  *batch;
 
     ngx_http_pharos_watch_thread();
 
@@ -456,22 +458,8 @@ ngx_http_pharos_task_writer_thread(void *data)
             break;
         }
 
-        if (batch) {
-            durable = 0;
-            writer.begin(writer.data);
-
-            for (t = batch; t; t = t->next) {
-                ngx_http_pharos_task_run(p, t);
-                durable |= t->durable;
-            }
-
-            rc = writer.commit(writer.data, durable);
-
-            for (t = batch; t; t = next) {
-                next = t->next;
-                t->rc = rc;
-                ngx_http_pharos_task_finish(p, t);
-            }
+        while (batch) {
+            batch = ngx_http_pharos_task_commit(p, batch);
         }
 
         if (ngx_http_pharos_task_clock_us() >= idle_us) {
@@ -491,6 +479,38 @@ ngx_http_pharos_task_writer_thread(void *data)
     ngx_http_pharos_wake(&done_wake);
 
     return NULL;
+}
+
+
+/* one commit of all, or of the first that are enough; returns the others */
+
+static ngx_http_pharos_task_t *
+ngx_http_pharos_task_commit(ngx_http_pharos_pool_t *p,
+    ngx_http_pharos_task_t *batch)
+{
+    int                      rc, durable;
+    ngx_http_pharos_task_t  *t, *end;
+
+    durable = 0;
+    end = batch;
+    writer.begin(writer.data);
+
+    do {
+        ngx_http_pharos_task_run(p, end);
+        durable |= end->durable;
+        end = end->next;
+    } while (end && !writer.heavy(writer.data));
+
+    rc = writer.commit(writer.data, durable);
+
+    while (batch != end) {
+        t = batch;
+        batch = t->next;
+        t->rc = rc;
+        ngx_http_pharos_task_finish(p, t);
+    }
+
+    return end;
 }
 
 

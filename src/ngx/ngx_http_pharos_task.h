@@ -69,6 +69,9 @@ typedef struct {
     void                     (*begin)(void *data);
     int                      (*commit)(void *data, int durable);
 
+    /* between these: true if they should not be more */
+    int                      (*heavy)(void *data);
+
     /* between tasks, once in idle_ms at least; PHR_AGAIN: soon again */
     int                      (*idle)(void *data);
     ngx_msec_t                 idle_ms;

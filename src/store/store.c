@@ -28,6 +28,9 @@
 #define PHR_STORE_MAGIC     "pharos store"
 #define PHR_STORE_COUNTERS  32      /* bytes */
 
+/* new series of a transaction that are enough */
+#define PHR_STORE_HEAVY     1000
+
 
 static int phr_store_check_version(phr_store_t *st, phr_err_t *err);
 static int phr_store_read_counters(phr_store_t *st, phr_err_t *err);
@@ -490,6 +493,13 @@ phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
     phr_store_account(st, rc == PHR_OK);
 
     return rc;
+}
+
+
+int
+phr_store_heavy(const phr_store_t *st)
+{
+    return st->next.sid - st->written.sid >= PHR_STORE_HEAVY;
 }
 
 

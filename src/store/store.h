@@ -122,6 +122,13 @@ int phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
     phr_err_t *err);
 
 /*
+ * What is pending should be committed before more is appended.  Each new
+ * series changes pages all over the index, and LMDB keeps as much memory for
+ * ever as the largest transaction took.
+ */
+int phr_store_heavy(const phr_store_t *st);
+
+/*
  * Makes everything committed durable; called as often as samples may be
  * behind the disk.
  */
