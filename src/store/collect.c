@@ -659,8 +659,10 @@ phr_reader_loose_take(phr_reader_t *r, const phr_loose_walk_t *w,
             break;
         }
 
-        if (r->sid[place] != s[i].sid || s[i].t_ms < r->min_ms
-            || s[i].t_ms > r->max_ms)
+        /* of histograms, the one before the range tells of a reset */
+
+        if (r->sid[place] != s[i].sid || s[i].t_ms > r->max_ms
+            || (s[i].t_ms < r->min_ms && s[i].h == NULL))
         {
             continue;
         }

@@ -110,25 +110,27 @@ phr_reader_hints(phr_reader_t *r, phr_columns_t *c, phr_err_t *err)
 {
     size_t              i;
     phr_hist_t         *h;
-    const phr_hist_t  **out;
+    const phr_hist_t   *prev, **all, **out;
 
-    out = r->unsorted ? r->merged_h : r->h;
-    out += c->h - (const phr_hist_t *const *) out;
+    all = r->unsorted ? r->merged_h : r->h;
+    out = all + (c->h - (const phr_hist_t *const *) all);
+    prev = out > all ? out[-1] : NULL;
 
     for (i = 0; i < c->n; i++) {
-        if (out[i] == NULL) {
-            continue;
+
+        if (out[i] != NULL) {
+            h = phr_arena_alloc(r->hmem, sizeof(phr_hist_t));
+            if (h == NULL) {
+                return phr_err_set(err, phr_arena_rc(r->hmem), "too much "
+                                   "memory needed for histograms");
+            }
+
+            *h = *out[i];
+            h->hint = (uint8_t) phr_hist_hint_after(h, prev);
+            out[i] = h;
         }
 
-        h = phr_arena_alloc(r->hmem, sizeof(phr_hist_t));
-        if (h == NULL) {
-            return phr_err_set(err, phr_arena_rc(r->hmem), "too much memory "
-                               "needed for histograms");
-        }
-
-        *h = *out[i];
-        h->hint = (uint8_t) phr_hist_hint_after(h, i > 0 ? out[i - 1] : NULL);
-        out[i] = h;
+        prev = out[i];
     }
 
     return PHR_OK;
