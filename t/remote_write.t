@@ -63,9 +63,8 @@ for ([ 'no metric name', message(1, series([ 'x', '1' ], 1, $now)) ],
                                               '2' ], 1, $now)) ],
      [ 'not UTF-8', message(1, series([ '__name__', "\xff" ], 1, $now)) ],
      [ 'malformed', "\x0a\x05\x0a" ],
-     [ 'native histograms', message(1, message(1, message(1, '__name__')
-                                                  . message(2, 'h'))
-                                       . message(4, '')) ])
+     [ '0 observations found in buckets, but the Count field is 1',
+       message(1, series([ '__name__', 'h' ]) . message(4, "\x08\x01")) ])
 {
     my ($why, $body) = @$_;
 
@@ -108,6 +107,47 @@ is_deeply(written($res), [ 1, 0, 0 ], 'the other series is written');
 is(value($t, 'c{x="1"}'), 6, 'and there');
 is(post(snappy("\x22"), V2)->{status}, 400, 'cut short');
 
+# native histograms: as many observations in (1, 2], and 2.5 as their sum
+
+$res = post(snappy(message(1, series([ '__name__', 'nh' ], 1, $now - 90000)
+                              . message(4, histogram(3, $now - 2000))
+                              . message(4, histogram(7, $now - 1000)))));
+is($res->{status}, 204, 'histograms among floats');
+is(value($t, 'histogram_count(nh)'), 7, 'are there at once');
+is_deeply(api($t, 'query', query => 'nh')->{data}{result}[0]{histogram}[1],
+          { count => '7', sum => '2.5', buckets => [ [ 0, '1', '2', '7' ] ] },
+          'in the answer to a query');
+
+my $found = api($t, 'query_range', query => 'nh', step => 1,
+                start => int($now / 1000) - 90,
+                end => int($now / 1000) - 1)->{data}{result}[0];
+is(@{ $found->{values} }, 88, 'floats in a range');
+is_deeply([ map { $_->[1]{count} } @{ $found->{histograms} } ], [ 3, 7 ],
+          'and histograms');
+
+is(post(snappy(message(1, series([ '__name__', 'nh' ])
+                          . message(4, histogram(7, $now - 1000)))))->{status},
+   204, 'the same again is no error');
+
+for ([ 'duplicate sample for timestamp', 8, $now - 1000 ],
+     [ 'out of order sample', 8, $now - 1500 ],
+     [ 'too far in the future', 8, $now + 3600_000 ])
+{
+    my ($why, $n, $at) = @$_;
+
+    $res = post(snappy(message(1, series([ '__name__', 'nh' ])
+                                  . message(4, histogram($n, $at)))));
+    is($res->{status}, 400, $why);
+    like($res->{content}, qr/^1 refused, 0 written: .*\Q$why\E/,
+         "$why: says so");
+}
+
+$res = post(snappy(join('', map { message(4, $_) } '', '__name__', 'nh2')
+                   . message(5, message(1, pack('C*', 1, 2))
+                                . message(3, histogram(5, $now)))), V2);
+is($res->{status}, 204, 'by version 2');
+is_deeply(written($res), [ 0, 1, 0 ], 'counts in headers');
+
 # what was acknowledged is there after a kill
 
 for my $round (1 .. 3) {
@@ -120,6 +160,7 @@ for my $round (1 .. 3) {
                  'another helper');
     $t->wait_ready;
     is(value($t, "count(k == $round)"), 500, "all is there, round $round");
+    is(value($t, 'histogram_count(nh)'), 7, 'and the histograms');
 }
 
 like($t->get('/metrics')->{content},
@@ -236,6 +277,15 @@ sub request_v2 {
     return join('', map { message(4, $_) } @$symbols)
            . message(5, message(1, $refs) . message(2, sample(@$sample))
                         . ($metadata ? message(5, $metadata) : ''));
+}
+
+
+sub histogram {
+    my ($count, $at) = @_;
+
+    return "\x08" . varint($count) . "\x19" . pack('d<', 2.5)
+           . message(11, "\x08\x02\x10\x01") . "\x60" . varint(2 * $count)
+           . "\x78" . varint($at);
 }
 
 

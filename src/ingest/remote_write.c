@@ -101,6 +101,7 @@ phr_remote_write_destroy(phr_remote_write_t *rw)
     phr_array_free(&rw->staged);
     phr_buf_free(&rw->body);
     phr_arena_destroy(rw->tmp);
+    phr_arena_destroy(rw->hists);
     phr_free(rw->refs);
     phr_free(rw->prints);
     phr_free(rw);
@@ -317,6 +318,8 @@ phr_remote_begin(phr_remote_write_t *rw, int64_t now_ms, int v2)
     rw->now_ms = now_ms;
     rw->n = 0;
     rw->nwritten = 0;
+    rw->nhists = 0;
+    rw->has_hists = 0;
     rw->nexemplars = 0;
     rw->example[0] = '\0';
     memset(rw->nrefused, 0, sizeof(rw->nrefused));
@@ -363,6 +366,10 @@ phr_remote_end(phr_remote_write_t *rw)
     }
 
     phr_arena_reset(rw->tmp);
+
+    if (rw->hists != NULL) {
+        phr_arena_reset(rw->hists);
+    }
 }
 
 
@@ -421,13 +428,6 @@ phr_remote_resolve(phr_remote_write_t *rw, phr_appender_t *app,
                 return rc;
             }
         }
-
-        if (phr_unlikely(s->nhistograms != 0)
-            && s->state != PHR_REMOTE_REFUSED)
-        {
-            phr_remote_refuse(rw, PHR_REMOTE_WRITE_HISTOGRAM, s->nhistograms,
-                              s, PHR_TIME_MIN, NULL);
-        }
     }
 
     return PHR_OK;
@@ -441,18 +441,16 @@ phr_remote_id(phr_remote_write_t *rw, phr_appender_t *app,
     phr_remote_series_t *s, phr_err_t *err)
 {
     int           rc;
-    size_t        n;
     phr_err_t     why;
     phr_labels_t  ls;
 
-    n = (size_t) s->nsamples + s->nhistograms;
     phr_err_init(&why);
 
     rc = phr_remote_labels(rw, s, &ls, &why);
 
     if (rc == PHR_EINVAL) {
         s->state = PHR_REMOTE_REFUSED;
-        phr_remote_refuse(rw, PHR_REMOTE_WRITE_BAD_SERIES, n, NULL,
+        phr_remote_refuse(rw, PHR_REMOTE_WRITE_BAD_SERIES, s->nsamples, NULL,
                           PHR_TIME_MIN, why.text);
         return PHR_OK;
     }
@@ -465,7 +463,7 @@ phr_remote_id(phr_remote_write_t *rw, phr_appender_t *app,
 
         /* version 1 has series for their exemplars alone, version 2 not */
 
-        if (rw->v2 && s->nhistograms == 0) {
+        if (rw->v2 && s->ninvalid == 0) {
             s->state = PHR_REMOTE_REFUSED;
             phr_remote_refuse(rw, PHR_REMOTE_WRITE_BAD_SERIES, 1, s,
                               PHR_TIME_MIN, "a series without a sample");
@@ -478,15 +476,15 @@ phr_remote_id(phr_remote_write_t *rw, phr_appender_t *app,
 
     if (rc == PHR_ELABELS) {
         s->state = PHR_REMOTE_REFUSED;
-        phr_remote_refuse(rw, PHR_REMOTE_WRITE_BAD_SERIES, n, NULL,
+        phr_remote_refuse(rw, PHR_REMOTE_WRITE_BAD_SERIES, s->nsamples, NULL,
                           PHR_TIME_MIN, err->text);
         return PHR_OK;
     }
 
     if (rc == PHR_ELIMIT) {
         s->state = PHR_REMOTE_REFUSED;
-        phr_remote_refuse(rw, PHR_REMOTE_WRITE_NO_ROOM, n, s, PHR_TIME_MIN,
-                          NULL);
+        phr_remote_refuse(rw, PHR_REMOTE_WRITE_NO_ROOM, s->nsamples, s,
+                          PHR_TIME_MIN, NULL);
         return PHR_OK;
     }
 
@@ -496,6 +494,19 @@ phr_remote_id(phr_remote_write_t *rw, phr_appender_t *app,
     }
 
     return rc;
+}
+
+
+static inline void
+phr_remote_move(phr_remote_write_t *rw, size_t to, size_t from)
+{
+    rw->at[to] = rw->at[from];
+    rw->t_ms[to] = rw->t_ms[from];
+    rw->v[to] = rw->v[from];
+
+    if (rw->has_hists) {
+        rw->h[to] = rw->h[from];
+    }
 }
 
 
@@ -519,9 +530,7 @@ phr_remote_gather(phr_remote_write_t *rw)
         rw->sid[k] = series[rw->at[i]].sid;
 
         if (phr_unlikely(k != i)) {
-            rw->at[k] = rw->at[i];
-            rw->t_ms[k] = rw->t_ms[i];
-            rw->v[k] = rw->v[i];
+            phr_remote_move(rw, k, i);
         }
 
         k++;
@@ -558,6 +567,7 @@ phr_remote_append(phr_remote_write_t *rw, phr_appender_t *app,
     b.source = rw->source;
     b.sid = rw->sid;
     b.v = rw->v;
+    b.h = rw->has_hists ? rw->h : NULL;
     b.t_each = rw->t_ms;
     b.n = rw->n;
     b.status = rw->status;
@@ -584,6 +594,7 @@ phr_remote_renew(phr_remote_write_t *rw, phr_appender_t *app, phr_err_t *err)
 
             if (phr_likely(rw->status[i] == PHR_OK)) {
                 rw->nwritten++;
+                rw->nhists += rw->has_hists && rw->h[i] != NULL;
                 continue;
             }
 
@@ -606,10 +617,7 @@ phr_remote_renew(phr_remote_write_t *rw, phr_appender_t *app, phr_err_t *err)
             }
 
             rw->sid[k] = s->sid;
-            rw->at[k] = rw->at[i];
-            rw->t_ms[k] = rw->t_ms[i];
-            rw->v[k] = rw->v[i];
-            k++;
+            phr_remote_move(rw, k++, i);
         }
 
         rw->n = k;
@@ -631,7 +639,10 @@ phr_remote_renew(phr_remote_write_t *rw, phr_appender_t *app, phr_err_t *err)
 static void
 phr_remote_outcome(phr_remote_write_t *rw, size_t i)
 {
+    const char                *detail;
     phr_remote_write_reason_e  reason;
+
+    detail = NULL;
 
     switch (rw->status[i]) {
 
@@ -652,6 +663,11 @@ phr_remote_outcome(phr_remote_write_t *rw, size_t i)
         reason = PHR_REMOTE_WRITE_NO_ROOM;
         break;
 
+    case PHR_EINVAL:
+        reason = PHR_REMOTE_WRITE_HISTOGRAM;
+        detail = "native histogram with too many buckets";
+        break;
+
     default:
         reason = PHR_REMOTE_WRITE_OUT_OF_ORDER;
     }
@@ -659,7 +675,7 @@ phr_remote_outcome(phr_remote_write_t *rw, size_t i)
     phr_remote_refuse(rw, reason, 1,
                       phr_array_get(&rw->series, phr_remote_series_t,
                                     rw->at[i]),
-                      rw->t_ms[i], NULL);
+                      rw->t_ms[i], detail);
 }
 
 

@@ -32,7 +32,7 @@ typedef enum {
     PHR_REMOTE_WRITE_DUPLICATE,
     PHR_REMOTE_WRITE_TOO_OLD,
     PHR_REMOTE_WRITE_TOO_NEW,
-    PHR_REMOTE_WRITE_HISTOGRAM,         /* which are not stored */
+    PHR_REMOTE_WRITE_HISTOGRAM,         /* which is none */
     PHR_REMOTE_WRITE_REASONS
 } phr_remote_write_reason_e;
 
@@ -60,8 +60,8 @@ typedef struct {
 typedef struct {
     int       status;           /* of HTTP: 204, 400, 413 or 415 */
     unsigned  v2:1;             /* the three counts are to be sent */
-    uint64_t  nsamples;         /* written */
-    uint64_t  nhistograms;
+    uint64_t  nsamples;         /* written, of floats */
+    uint64_t  nhistograms;      /* written */
     uint64_t  nexemplars;
     char      text[PHR_REMOTE_WRITE_TEXT];      /* "" if it went well */
 } phr_remote_write_answer_t;
@@ -70,7 +70,7 @@ typedef struct {
 /* since create */
 typedef struct {
     uint64_t  nrequests;
-    uint64_t  nsamples;         /* written */
+    uint64_t  nsamples;         /* written, histograms too */
     uint64_t  nrefused[PHR_REMOTE_WRITE_REASONS];
     uint64_t  nexemplars;       /* well-formed, and not stored */
     uint64_t  nmalformed;       /* requests of which nothing was taken */

@@ -22,7 +22,7 @@ static const struct {
     { "duplicate",    "duplicate sample for timestamp" },
     { "too_old",      "out of bounds: too old sample" },
     { "too_new",      "out of bounds: timestamp is too far in the future" },
-    { "histogram",    "native histograms are not stored" },
+    { "histogram",    "invalid native histogram" },
 };
 
 
@@ -74,7 +74,8 @@ phr_remote_answer(phr_remote_write_t *rw, phr_remote_write_answer_t *answer)
     phr_buf_t   b;
     const char *comma;
 
-    answer->nsamples = rw->nwritten;
+    answer->nsamples = rw->nwritten - rw->nhists;
+    answer->nhistograms = rw->nhists;
     answer->status = 204;
     n = 0;
 

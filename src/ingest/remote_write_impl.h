@@ -62,7 +62,7 @@ typedef struct {
     phr_remote_print_t   print;
     phr_sid_t            sid;
     uint32_t             nsamples;
-    uint32_t             nhistograms;
+    uint32_t             ninvalid;      /* histograms, which are counted */
     uint8_t              state;
 } phr_remote_series_t;
 
@@ -86,6 +86,7 @@ struct phr_remote_write_s {
     phr_remote_write_stats_t     stats;
     phr_remote_cache_t           cache;
     phr_arena_t                 *tmp;       /* labels of one series */
+    phr_arena_t                 *hists;     /* of a request */
     phr_buf_t                    body;      /* unpacked */
     uint32_t                     source;
     unsigned                     has_source:1;
@@ -96,7 +97,8 @@ struct phr_remote_write_s {
     unsigned                     bad_refs:1;
     int64_t                      now_ms;
     uint64_t                     nrefused[PHR_REMOTE_WRITE_REASONS];
-    uint64_t                     nwritten;
+    uint64_t                     nwritten;  /* histograms, too */
+    uint64_t                     nhists;    /* those alone */
     uint64_t                     nexemplars;
     char                         example[PHR_REMOTE_WRITE_TEXT / 2];
 
@@ -117,7 +119,9 @@ struct phr_remote_write_s {
     phr_sid_t                   *sid;
     int64_t                     *t_ms;
     double                      *v;
+    const phr_hist_t           **h;         /* NULL until there is one */
     int8_t                      *status;
+    unsigned                     has_hists:1;   /* h is of this request */
 
     /* metadata: what is stored, and keys of what needs no second look */
     phr_map_t                   *metadata;  /* -> phr_metadata_t */

@@ -23,6 +23,7 @@
 #include "ingest/remote_write_impl.h"
 
 #include "core/alloc.h"
+#include "ingest/hist_protobuf.h"
 
 
 #define PHR_REMOTE_MIN_SAMPLES  4096
@@ -30,6 +31,9 @@
 /* a name and a value each; more is more labels than a series may have */
 #define PHR_REMOTE_MAX_REFS     4096
 
+
+/* the histograms of a request in memory */
+#define PHR_REMOTE_HIST_BYTES   (256 * 1024 * 1024)
 
 /* fields of a series are numbered below this */
 #define PHR_REMOTE_FIELDS       6
@@ -55,7 +59,10 @@ static int phr_remote_scattered(phr_remote_series_t *s);
 static int phr_remote_ref(phr_remote_write_t *rw, uint64_t ref);
 static int phr_remote_sample(phr_remote_write_t *rw, phr_str_t message,
     uint32_t at);
-static int phr_remote_message(phr_str_t message);
+static int phr_remote_histogram(phr_remote_write_t *rw, phr_str_t message,
+    uint32_t at, phr_remote_series_t *s);
+static int phr_remote_hist_column(phr_remote_write_t *rw);
+static int phr_remote_exemplar(phr_str_t message);
 
 
 /* of a series, by version and number */
@@ -239,7 +246,7 @@ phr_remote_series(phr_remote_write_t *rw, phr_str_t message)
         rw->n = before;
         s->state = PHR_REMOTE_REFUSED;
         phr_remote_refuse(rw, PHR_REMOTE_WRITE_BAD_SERIES,
-                          s->nsamples + s->nhistograms, NULL, PHR_TIME_MIN,
+                          s->nsamples, NULL, PHR_TIME_MIN,
                           "references to symbols that are not there");
         return PHR_OK;
     }
@@ -289,10 +296,12 @@ phr_remote_fields(phr_remote_write_t *rw, phr_protobuf_t *r,
         } else if (what == PHR_REMOTE_METADATA) {
             *metadata = f.bytes;
 
+        } else if (what == PHR_REMOTE_HISTOGRAM) {
+            rc = phr_remote_histogram(rw, f.bytes, at, s);
+
         } else {
-            rc = phr_remote_message(f.bytes);
-            rw->nexemplars += what == PHR_REMOTE_EXEMPLAR;
-            s->nhistograms += what == PHR_REMOTE_HISTOGRAM;
+            rc = phr_remote_exemplar(f.bytes);
+            rw->nexemplars++;
         }
 
         if (rc != PHR_OK) {
@@ -477,6 +486,10 @@ phr_remote_sample(phr_remote_write_t *rw, phr_str_t message, uint32_t at)
         return rc;
     }
 
+    if (phr_unlikely(rw->has_hists)) {
+        rw->h[rw->n] = NULL;
+    }
+
     rw->at[rw->n] = at;
     rw->t_ms[rw->n] = (int64_t) t;
     rw->v[rw->n] = v;
@@ -486,10 +499,90 @@ phr_remote_sample(phr_remote_write_t *rw, phr_str_t message, uint32_t at)
 }
 
 
-/* an exemplar or a histogram: its fields are whole */
+/* an invalid one is counted, and the rest of the request is read */
 
 static int
-phr_remote_message(phr_str_t message)
+phr_remote_histogram(phr_remote_write_t *rw, phr_str_t message, uint32_t at,
+    phr_remote_series_t *s)
+{
+    int          rc;
+    int64_t      t_ms;
+    phr_err_t    why;
+    phr_hist_t  *h;
+
+    if (rw->n == rw->nalloc) {
+        rc = phr_remote_more_samples(rw);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    if (!rw->has_hists && phr_remote_hist_column(rw) != PHR_OK) {
+        return PHR_ENOMEM;
+    }
+
+    phr_err_init(&why);
+
+    rc = phr_hist_pb_read(rw->hists, message, PHR_HIST_PB_REMOTE, &h, &t_ms,
+                          &why);
+
+    if (rc == PHR_EINVAL) {
+        s->ninvalid++;
+        phr_remote_refuse(rw, PHR_REMOTE_WRITE_HISTOGRAM, 1, NULL,
+                          PHR_TIME_MIN, why.text);
+        return PHR_OK;
+    }
+
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rw->at[rw->n] = at;
+    rw->t_ms[rw->n] = t_ms;
+    rw->v[rw->n] = h->sum;
+    rw->h[rw->n] = h;
+    rw->n++;
+
+    return PHR_OK;
+}
+
+
+/* most requests have none: their column is made for the first */
+
+static int
+phr_remote_hist_column(phr_remote_write_t *rw)
+{
+    size_t  i;
+    void   *h;
+
+    h = phr_realloc((void *) rw->h, rw->nalloc * sizeof(phr_hist_t *));
+    if (h == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    rw->h = h;
+
+    if (rw->hists == NULL) {
+        rw->hists = phr_arena_create(PHR_REMOTE_HIST_BYTES);
+        if (rw->hists == NULL) {
+            return PHR_ENOMEM;
+        }
+    }
+
+    for (i = 0; i < rw->n; i++) {
+        rw->h[i] = NULL;
+    }
+
+    rw->has_hists = 1;
+
+    return PHR_OK;
+}
+
+
+/* it is not stored, but its fields are whole */
+
+static int
+phr_remote_exemplar(phr_str_t message)
 {
     int                   rc;
     phr_protobuf_t        r;
@@ -518,6 +611,7 @@ phr_remote_print(phr_remote_print_t *print, const void *data, size_t len)
 int
 phr_remote_more_samples(phr_remote_write_t *rw)
 {
+    void       *h;
     size_t      n;
     double     *v;
     int8_t     *status;
@@ -557,8 +651,16 @@ phr_remote_more_samples(phr_remote_write_t *rw)
         rw->status = status;
     }
 
+    h = rw->h;
+
+    if (rw->has_hists
+        && (h = phr_realloc((void *) rw->h, n * sizeof(phr_hist_t *))) != NULL)
+    {
+        rw->h = h;
+    }
+
     if (at == NULL || sid == NULL || t_ms == NULL || v == NULL
-        || status == NULL)
+        || status == NULL || (rw->has_hists && h == NULL))
     {
         return PHR_ENOMEM;
     }
@@ -576,8 +678,10 @@ phr_remote_free_samples(phr_remote_write_t *rw)
     phr_free(rw->sid);
     phr_free(rw->t_ms);
     phr_free(rw->v);
+    phr_free((void *) rw->h);
     phr_free(rw->status);
 
+    rw->h = NULL;
     rw->at = NULL;
     rw->sid = NULL;
     rw->t_ms = NULL;

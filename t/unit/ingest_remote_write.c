@@ -314,13 +314,6 @@ refused(void)
          "o, timestamp 2000");
     is_str(recapp_take(rec, 1000, NULL), "good 0|p 2|", "p is written");
 
-    labels("__name__=h");
-    bytes(&part, 4, "", 0);
-    sample(1, 1000);
-    series(1);
-    sent(V1, 400, "a native histogram");
-    says("1 refused, 1 written: 1 native histograms");
-
     rec->max_series = rec->nseries;
     one("__name__=new", 1, 1000);
     one("__name__=p", 3, 2000);
@@ -342,6 +335,93 @@ refused(void)
     series(1);
     sent(V1, 413, "one too many");
     is_str(recapp_take(rec, 2000, NULL), "", "none of which is taken");
+    end();
+}
+
+
+/* count, sum and one bucket of all; the sum is 2.5 */
+static void
+histogram(unsigned field, uint64_t count, uint64_t bucket, int64_t t_ms)
+{
+    phr_buf_t  h;
+
+    phr_buf_init(&h, 0);
+    number(&h, 1, count);
+    phr_buf_append(&h, "\x19\0\0\0\0\0\0\x04\x40", 9);
+    bytes(&h, 11, "\x08\x02\x10\x01", 4);
+    number(&h, 12, bucket * 2);
+    number(&h, 15, (uint64_t) t_ms);
+    bytes(&part, field, h.data, h.len);
+    phr_buf_free(&h);
+}
+
+
+static void
+histograms(void)
+{
+    size_t                    i, n;
+    phr_remote_write_stats_t  st;
+
+    start();
+
+    labels("__name__=h");
+    sample(1, 1000);
+    histogram(4, 3, 3, 2000);
+    histogram(4, 4, 4, 3000);
+    series(1);
+    one("__name__=f", 7, 2000);
+    sent(V1, 204, "histograms among floats");
+    is_int(answer.nsamples, 2, "two floats");
+    is_int(answer.nhistograms, 2, "two histograms");
+    for (i = 0, n = 0; i < rec->nsamples; i++) {
+        n += rec->samples[i].hist;
+    }
+
+    is_int(n, 2, "as what they are");
+    is_str(recapp_take(rec, 2000, NULL), "f 7|h 2.5|", "in one series");
+    phr_remote_write_stats(rw, &st);
+    is_int(st.nsamples, 4, "all are counted");
+
+    labels("__name__=h");
+    histogram(4, 3, 4, 4000);
+    histogram(4, 5, 5, 5000);
+    series(1);
+    sent(V1, 400, "an invalid histogram");
+    says("1 refused, 1 written: 1 invalid native histogram; the first: 4 "
+         "observations found in buckets, but the Count field is 3: "
+         "histogram's observation count should equal");
+    is_int(answer.nhistograms, 1, "the next one is written");
+
+    labels("__name__=g");
+    bytes(&part, 4, "", 0);
+    series(1);
+    sent(V1, 204, "an empty one is one");
+
+    labels("__name__=g");
+    bytes(&part, 4, "\x08", 1);
+    series(1);
+    sent(V1, 400, "one cut short");
+    says("malformed");
+
+    bytes(&body, 4, "", 0);
+    bytes(&body, 4, "__name__", 8);
+    bytes(&body, 4, "v2", 2);
+    bytes(&part, 1, "\x01\x02", 2);
+    histogram(3, 3, 3, 2000);
+    series(2);
+    sent(V2, 204, "version 2");
+    is_int(answer.nsamples, 0, "no floats");
+    is_int(answer.nhistograms, 1, "one histogram");
+
+    bytes(&body, 4, "", 0);
+    bytes(&body, 4, "__name__", 8);
+    bytes(&body, 4, "v2", 2);
+    bytes(&part, 1, "\x01\x02", 2);
+    histogram(3, 3, 1, 2000);
+    series(2);
+    sent(V2, 400, "nothing but an invalid one");
+    says("1 refused, 0 written: 1 invalid native histogram");
+
     end();
 }
 
@@ -752,6 +832,7 @@ main(void)
 {
     version_1();
     refused();
+    histograms();
     malformed();
     version_2();
     expired();

@@ -28,6 +28,7 @@ typedef struct {
     int64_t    t_ms;
     double     v;
     int        timed;
+    int        hist;            /* v is its sum */
 } recapp_sample_t;
 
 typedef struct {
@@ -134,6 +135,7 @@ static inline int
 recapp_append(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
 {
     int               rc;
+    double            v;
     size_t            i, j;
     int64_t           t_ms;
     recapp_t         *r = (recapp_t *) app;
@@ -150,6 +152,7 @@ recapp_append(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
     for (i = 0; i < b->n; i++) {
         s = &r->series[b->sid[i]];
         t_ms = b->t_each ? b->t_each[i] : b->t_ms;
+        v = b->h != NULL && b->h[i] != NULL ? b->h[i]->sum : b->v[i];
         rc = PHR_OK;
 
         for (j = 0; b->t_each == NULL && j < i; j++) {
@@ -163,7 +166,7 @@ recapp_append(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
             rc = PHR_EORDER;
 
         } else if (t_ms == s->last_ms) {
-            rc = phr_double_bits(s->last) == phr_double_bits(b->v[i])
+            rc = phr_double_bits(s->last) == phr_double_bits(v)
                  ? PHR_OK : PHR_EDUPLICATE;
         }
 
@@ -176,14 +179,15 @@ recapp_append(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
         }
 
         s->last_ms = t_ms;
-        s->last = b->v[i];
+        s->last = v;
         s->source = b->source;
 
         r->samples[r->nsamples].source = b->source;
         r->samples[r->nsamples].sid = b->sid[i];
         r->samples[r->nsamples].t_ms = t_ms;
-        r->samples[r->nsamples].v = b->v[i];
+        r->samples[r->nsamples].v = v;
         r->samples[r->nsamples].timed = b->t_each != NULL;
+        r->samples[r->nsamples].hist = b->h != NULL && b->h[i] != NULL;
         r->nsamples++;
     }
 
