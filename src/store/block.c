@@ -798,6 +798,22 @@ phr_chunk_ref_hists(const phr_chunk_ref_t *ref, phr_arena_t *arena,
 }
 
 
+int
+phr_chunk_ref_check(const phr_chunk_ref_t *ref, phr_arena_t *arena)
+{
+    double             v[PHR_CHUNK_MAX_SAMPLES];
+    const phr_hist_t  *h[PHR_CHUNK_MAX_SAMPLES];
+
+    if (!ref->hists) {
+        return phr_chunk_ref_values(ref, v);
+    }
+
+    phr_arena_reset(arena);
+
+    return phr_chunk_ref_hists(ref, arena, h);
+}
+
+
 static uint16_t
 phr_get_le16(const uint8_t *p)
 {

@@ -108,5 +108,8 @@ int phr_chunk_ref_values(const phr_chunk_ref_t *ref, double *v);
 int phr_chunk_ref_hists(const phr_chunk_ref_t *ref, phr_arena_t *arena,
     const phr_hist_t **h);
 
+/* whether the values decode, with an arena that is reset */
+int phr_chunk_ref_check(const phr_chunk_ref_t *ref, phr_arena_t *arena);
+
 
 #endif /* PHR_BLOCK_H_INCLUDED */

@@ -35,6 +35,8 @@ static int phr_kv_find(phr_txn_t *txn, char space, phr_str_t key,
 static int phr_kv_head(phr_str_t body, phr_kv_head_t *h, phr_err_t *err);
 static int phr_kv_rest(phr_txn_t *txn, uint8_t *key, size_t klen,
     const phr_kv_head_t *h, phr_buf_t *out, phr_err_t *err);
+static int phr_kv_whole(phr_txn_t *txn, uint8_t *key, size_t klen,
+    phr_str_t first, phr_buf_t *out);
 static int phr_kv_trim(phr_txn_t *txn, uint8_t *key, size_t klen,
     uint16_t piece, phr_err_t *err);
 
@@ -326,4 +328,113 @@ phr_kv_each(phr_txn_t *txn, char space, phr_str_t prefix,
     phr_cursor_close(cursor);
 
     return rc < 0 ? rc : PHR_OK;
+}
+
+
+int
+phr_kv_fits(phr_str_t key, phr_str_t body)
+{
+    int             kind;
+    char            name[PHR_KEY_STR], space;
+    size_t          len, used;
+    phr_kv_head_t   h;
+
+    if (key.len < 1 + 2 + 2 || key.len > PHR_KV_KEY) {
+        return 0;
+    }
+
+    space = key.data[0];
+    kind = phr_key_str_get((const uint8_t *) key.data + 1, key.len - 1, name,
+                           &len, &used);
+
+    if (kind < 0 || used + 3 != key.len || (space | 32) < 'a'
+        || (space | 32) > 'z')
+    {
+        return 0;
+    }
+
+    return phr_get_be16((const uint8_t *) key.data + key.len - 2) != 0
+           || phr_kv_head(body, &h, NULL) == PHR_OK;
+}
+
+
+int
+phr_kv_mend(phr_txn_t *txn, uint64_t *nvalues, uint64_t *nlost,
+    phr_err_t *err)
+{
+    int             rc, whole;
+    size_t          klen;
+    uint8_t         key[PHR_KV_KEY], room[PHR_KV_KEY];
+    phr_str_t       k, v;
+    phr_buf_t       value;
+    phr_cursor_t   *cursor;
+
+    *nvalues = 0;
+    *nlost = 0;
+    klen = 0;
+
+    rc = phr_cursor_open(txn, PHR_DB_KV, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_buf_init(&value, 0);
+    rc = phr_cursor_first(cursor, &k, &v, err);
+
+    while (rc == PHR_OK) {
+
+        if (k.len < 3 || k.len > sizeof(key)) {
+            whole = 0;
+
+        } else if (phr_get_be16((const uint8_t *) k.data + k.len - 2) != 0) {
+            /* a piece of the value before it, or of none */
+            whole = k.len == klen && memcmp(k.data, key, klen - 2) == 0;
+
+        } else {
+            klen = k.len;
+            memcpy(key, k.data, klen);
+            memcpy(room, k.data, klen);
+            phr_buf_reset(&value);
+
+            rc = phr_kv_whole(txn, room, klen, v, &value);
+
+            if (rc == PHR_ENOMEM) {
+                phr_err_set(err, rc, "no memory for a record");
+                break;
+            }
+
+            whole = rc == PHR_OK;
+            ++*(whole ? nvalues : nlost);
+            klen = whole ? klen : 0;
+        }
+
+        rc = whole ? PHR_OK : phr_cursor_del(cursor, err);
+        if (rc == PHR_OK) {
+            rc = phr_cursor_next(cursor, &k, &v, err);
+        }
+    }
+
+    phr_buf_free(&value);
+    phr_cursor_close(cursor);
+
+    return rc < 0 ? rc : PHR_OK;
+}
+
+
+/* reads the pieces of a value whose first this is */
+static int
+phr_kv_whole(phr_txn_t *txn, uint8_t *key, size_t klen, phr_str_t first,
+    phr_buf_t *out)
+{
+    int             rc;
+    phr_str_t       body;
+    phr_kv_head_t   h;
+
+    rc = phr_record_check(PHR_DB_KV, phr_str_from((char *) key, klen), first,
+                          &body, NULL);
+    if (rc == PHR_OK) {
+        rc = phr_kv_head(body, &h, NULL);
+    }
+
+    return rc == PHR_OK ? phr_kv_rest(txn, key, klen, &h, out, NULL) : rc;
 }

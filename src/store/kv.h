@@ -27,5 +27,15 @@ int phr_kv_each(phr_txn_t *txn, char space, phr_str_t prefix,
     int (*visit)(void *data, phr_str_t key, phr_str_t value), void *data,
     phr_err_t *err);
 
+/* whether a checked record can be one of these */
+int phr_kv_fits(phr_str_t key, phr_str_t body);
+
+/*
+ * Deletes the records of values that lack a piece, and pieces that lack
+ * their value; *nvalues are whole, *nlost were not.
+ */
+int phr_kv_mend(phr_txn_t *txn, uint64_t *nvalues, uint64_t *nlost,
+    phr_err_t *err);
+
 
 #endif /* PHR_KV_H_INCLUDED */

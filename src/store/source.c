@@ -15,7 +15,6 @@
 #include "store/series.h"
 
 
-#define PHR_LAYOUT_SIDS        1018     /* in a piece */
 #define PHR_HEAD_BODY          12
 
 /* layouts of a source whose ids are kept in memory, or without rows */
@@ -311,6 +310,7 @@ phr_layout_write(phr_store_t *st, uint32_t source, const phr_layout_t *l,
     uint8_t    key[PHR_KEY_LAYOUT], value[PHR_VALUE_MAX];
     uint16_t   piece;
     phr_sid_t  min, max;
+    phr_head_t h;
 
     phr_put_be32(key, source);
     phr_put_be32(key + 4, l->id);
@@ -336,12 +336,29 @@ phr_layout_write(phr_store_t *st, uint32_t source, const phr_layout_t *l,
         }
     }
 
-    phr_put_be32(value + PHR_CRC_SIZE, l->n);
-    phr_put_be32(value + PHR_CRC_SIZE + 4, min);
-    phr_put_be32(value + PHR_CRC_SIZE + 8, max);
+    h.source = source;
+    h.id = l->id;
+    h.n = l->n;
+    h.min_sid = min;
+    h.max_sid = max;
 
-    return phr_record_put(st->txn, PHR_DB_HEAD, key, PHR_KEY_HEAD, value,
-                          PHR_CRC_SIZE + PHR_HEAD_BODY, err);
+    return phr_head_put(st->txn, &h, err);
+}
+
+
+int
+phr_head_put(phr_txn_t *txn, const phr_head_t *h, phr_err_t *err)
+{
+    uint8_t  key[PHR_KEY_HEAD], value[PHR_CRC_SIZE + PHR_HEAD_BODY];
+
+    phr_put_be32(key, h->source);
+    phr_put_be32(key + 4, h->id);
+    phr_put_be32(value + PHR_CRC_SIZE, h->n);
+    phr_put_be32(value + PHR_CRC_SIZE + 4, h->min_sid);
+    phr_put_be32(value + PHR_CRC_SIZE + 8, h->max_sid);
+
+    return phr_record_put(txn, PHR_DB_HEAD, key, sizeof(key), value,
+                          sizeof(value), err);
 }
 
 

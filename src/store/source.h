@@ -13,6 +13,10 @@
 #include "store/internal.h"
 
 
+/* ids in a piece of a layout: the columns of two pieces of a row */
+#define PHR_LAYOUT_SIDS  1018
+
+
 /* a layout as PHR_DB_HEAD has it */
 typedef struct {
     uint32_t  source;
@@ -26,6 +30,9 @@ int phr_head_decode(phr_str_t key, phr_str_t body, phr_head_t *h);
 /* the same of a record that is checked first, with the error described */
 int phr_head_read(phr_str_t key, phr_str_t value, phr_head_t *h,
     phr_err_t *err);
+
+/* writes what is said of a layout: of the ids sid[h->n], that is */
+int phr_head_put(phr_txn_t *txn, const phr_head_t *h, phr_err_t *err);
 
 /* its series ids into sid[h->n] */
 int phr_layout_read(phr_txn_t *txn, const phr_head_t *h, phr_sid_t *sid,

@@ -43,7 +43,6 @@ static int phr_verify_row(phr_verify_t *vf, phr_str_t key, phr_str_t body);
 static int phr_verify_loose(phr_verify_t *vf, phr_str_t key,
     phr_str_t body);
 static int phr_verify_pack(phr_verify_t *vf, phr_str_t key, phr_str_t body);
-static int phr_verify_values(phr_verify_t *vf, const phr_chunk_ref_t *ref);
 static int phr_verify_window(phr_verify_t *vf, phr_str_t key,
     phr_str_t body);
 static int phr_verify_last(phr_verify_t *vf, phr_str_t key, phr_str_t body);
@@ -282,7 +281,7 @@ phr_verify_pack(phr_verify_t *vf, phr_str_t key, phr_str_t body)
 
         if (phr_pack_chunk(&pack, i, &ref) != PHR_OK
             || phr_chunk_ref_times(&ref, t) != PHR_OK
-            || phr_verify_values(vf, &ref) != PHR_OK)
+            || phr_chunk_ref_check(&ref, vf->arena) != PHR_OK)
         {
             phr_verify_report(vf, "pack of series %u to %u: chunk %zu does "
                               "not decode", pk.first, pk.first + pk.span, i);
@@ -307,22 +306,6 @@ phr_verify_pack(phr_verify_t *vf, phr_str_t key, phr_str_t body)
     }
 
     return PHR_OK;
-}
-
-
-static int
-phr_verify_values(phr_verify_t *vf, const phr_chunk_ref_t *ref)
-{
-    double             v[PHR_CHUNK_MAX_SAMPLES];
-    const phr_hist_t  *h[PHR_CHUNK_MAX_SAMPLES];
-
-    if (!ref->hists) {
-        return phr_chunk_ref_values(ref, v);
-    }
-
-    phr_arena_reset(vf->arena);
-
-    return phr_chunk_ref_hists(ref, vf->arena, h);
 }
 
 

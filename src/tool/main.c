@@ -18,6 +18,7 @@ static const phr_tool_command_t *phr_main_find(const char *name);
 
 static const phr_tool_command_t *const  phr_main_commands[] = {
     &phr_tool_import_tsdb,
+    &phr_tool_salvage,
     &phr_tool_verify
 };
 

@@ -30,7 +30,6 @@
 #define PHR_TOOL_PATH  4096
 
 
-static int phr_tool_lock(const char *command, const char *dir);
 static int phr_tool_pages(const char *path, phr_err_t *err);
 static int phr_tool_short(const char *path, int *is_short, phr_err_t *err);
 static long phr_tool_holder(const struct stat *lock);
@@ -243,7 +242,7 @@ phr_tool_open_writer(const char *command, const phr_store_conf_t *conf,
 
 
 /* the descriptor stays open until the process ends, and so does the lock */
-static int
+int
 phr_tool_lock(const char *command, const char *dir)
 {
     int          fd;

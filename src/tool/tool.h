@@ -36,6 +36,7 @@ typedef struct {
 
 extern const phr_tool_command_t  phr_tool_verify;
 extern const phr_tool_command_t  phr_tool_import_tsdb;
+extern const phr_tool_command_t  phr_tool_salvage;
 
 
 /* NAME of the command that runs; argv[0] of its run() */
@@ -72,6 +73,12 @@ int phr_tool_open_reader(const char *command, const char *path,
  */
 int phr_tool_open_writer(const char *command, const phr_store_conf_t *conf,
     phr_store_t **st);
+
+/*
+ * Holds the lock of the store in a folder until the process ends.  Says on
+ * stderr who has it, or why it cannot be had.
+ */
+int phr_tool_lock(const char *command, const char *dir);
 
 
 #endif /* PHR_TOOL_H_INCLUDED */
