@@ -125,8 +125,60 @@ is_deeply(api($t, 'alertmanagers')->{data},
 is(api($t, 'format_query', query => 'sum by(i)(rate(m[1m]))')->{data},
    'sum by (i) (rate(m[1m]))', 'format_query');
 
-is(api($t, 'query_exemplars', query => 'old_total', @all)->{status},
-   'success', 'query_exemplars');
+is_deeply(api($t, 'query_exemplars', query => 'old_total', @all)->{data}, [],
+          'query_exemplars');
+
+for ([ 'no time', start => 'x' ], [ 'ends before it starts', start => 2,
+                                    end => 1 ],
+     [ 'no query', query => 'sum(' ])
+{
+    my ($why, %params) = @$_;
+    my $j = api($t, 'query_exemplars', query => 'a', %params);
+
+    is_deeply([ @$j{qw(http errorType)} ], [ 400, 'bad_data' ],
+              "query_exemplars: $why");
+}
+
+# by target: those of another, of its labels; nothing that was pushed
+
+my $addr = port_of($t, $t->target('/metrics' => <<"END"));
+# HELP other_seconds What lasts.
+# TYPE other_seconds gauge
+# UNIT other_seconds seconds
+other_seconds 1
+END
+
+$t->write_file('prometheus.yml', $t->read_file('prometheus.yml') . <<"END");
+- job_name: a second
+  scrape_interval: 300ms
+  static_configs: [{ targets: ['$addr'] }]
+- job_name: nothing
+END
+is($t->post('/-/reload', '')->{status}, 200, 'another target');
+wait_value($t, 'other_seconds', 1, 'is scraped');
+
+is_deeply(api($t, 'scrape_pools')->{data},
+          { scrapePools => [ 'a second', 'load', 'nothing' ] },
+          'scrape_pools, also without targets');
+
+my $second = { instance => $addr, job => 'a second' };
+my $by = api($t, 'targets/metadata', match_target => '{job=~"a .*"}')
+         ->{data};
+is_deeply($by, [ { target => $second, metric => 'other_seconds',
+                   type => 'gauge', help => 'What lasts.', unit => '' } ],
+          'of a target') or diag explain $by;
+is_deeply([ sort map { $_->{metric} }
+            @{ api($t, 'targets/metadata')->{data} } ],
+          [ qw(new_gauge old_total other_seconds) ], 'of all');
+is_deeply(api($t, 'targets/metadata', metric => 'old_total')->{data},
+          [ { target => { job => 'load', instance => 'i' },
+              type => 'counter', help => 'What was.', unit => '' } ],
+          'one metric is not named');
+is(scalar @{ api($t, 'targets/metadata', limit => 0)->{data} }, 0,
+   'limit 0 is none');
+is_deeply([ map { api($t, 'targets/metadata', @$_)->{http} }
+            [ limit => 'x' ], [ match_target => '{' ] ], [ 400, 400 ],
+          'nonsense is refused');
 
 $t->done;
 

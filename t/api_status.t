@@ -79,6 +79,9 @@ ok($tsdb->{memoryInBytesByLabelName}, 'by memory');
 cmp_ok(@{ api($t, 'status/tsdb', limit => 2)->{data}
           {seriesCountByMetricName} }, '<=', 2, 'limit');
 
+is_deeply(api($t, 'status/walreplay')->{data},
+          { min => 0, max => 0, current => 0 }, 'walreplay');
+
 # health
 
 for (qw(healthy ready)) {

@@ -135,6 +135,15 @@ typedef struct {
     unsigned      dropped:1;
 } phr_api_target_t;
 
+/* what is said of a metric; the labels of the target that says it, if any */
+typedef struct {
+    phr_labels_t  target;
+    phr_str_t     metric;
+    phr_str_t     type;
+    phr_str_t     help;
+    phr_str_t     unit;
+} phr_api_metadata_t;
+
 /* one line of /status/flags, and of the page's settings */
 typedef struct {
     phr_str_t  name;
@@ -150,6 +159,10 @@ typedef struct {
 typedef struct {
     int   (*targets)(void *data, int (*visit)(void *arg,
                      const phr_api_target_t *t), void *arg);
+
+    /* the names of all jobs, also of those without targets */
+    int   (*pools)(void *data, int (*visit)(void *arg, phr_str_t name),
+                   void *arg);
 
     /* the prometheus.yml in force, normalised, secrets hidden */
     void  (*config)(void *data, phr_buf_t *out);
@@ -171,9 +184,8 @@ typedef struct {
 
     /* type, help and unit of metrics; in the writer thread */
     int   (*metadata)(void *data, phr_str_t metric,
-                      int (*visit)(void *arg, phr_str_t metric,
-                                   phr_str_t type, phr_str_t help,
-                                   phr_str_t unit), void *arg);
+                      int (*visit)(void *arg, const phr_api_metadata_t *m),
+                      void *arg);
 
     /* how the last load of the settings went */
     void  (*reload_state)(void *data, int *ok, int64_t *at_ms);

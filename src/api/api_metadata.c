@@ -1,8 +1,7 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * What there is: label names and values, series, and the metadata of
- * metrics.
+ * What there is: label names and values, and series.
  */
 
 #include "api/call.h"
@@ -10,7 +9,6 @@
 #include <stdlib.h>
 
 #include "core/map.h"
-#include "core/number.h"
 #include "core/utf8.h"
 
 
@@ -36,20 +34,6 @@ typedef struct {
     size_t         nalloc;
 } phr_series_list_t;
 
-typedef struct {
-    phr_str_t  metric;
-    phr_str_t  type;
-    phr_str_t  help;
-    phr_str_t  unit;
-} phr_meta_t;
-
-typedef struct {
-    phr_call_t  *c;
-    phr_meta_t  *list;
-    size_t       n;
-    size_t       nalloc;
-} phr_meta_list_t;
-
 
 static int phr_lookup_begin(phr_call_t *c, phr_lookup_t *l, phr_err_t *err);
 static void phr_lookup_end(phr_lookup_t *l);
@@ -64,11 +48,6 @@ static int phr_label_unescape(phr_call_t *c, phr_str_t in, phr_str_t *out);
 static int phr_series_collect(phr_call_t *c, phr_lookup_t *l,
     const phr_matcher_list_t *m, phr_series_list_t *out, phr_err_t *err);
 static int phr_series_cmp(const void *a, const void *b);
-static int phr_meta_visit(void *arg, phr_str_t metric, phr_str_t type,
-    phr_str_t help, phr_str_t unit);
-static int phr_meta_cmp(const void *a, const void *b);
-static int phr_meta_param(phr_call_t *c, const char *name, int64_t *limit,
-    phr_err_t *err);
 
 
 int
@@ -476,151 +455,4 @@ phr_names_answer(phr_call_t *c, phr_name_list_t *names, size_t limit,
     phr_call_end(c);
 
     return PHR_OK;
-}
-
-
-int
-phr_api_metadata(phr_call_t *c, phr_err_t *err)
-{
-    int                 rc;
-    size_t              i, k, nmetrics, per;
-    int64_t             limit, per_metric;
-    phr_meta_t         *m;
-    phr_meta_list_t     list;
-    phr_json_writer_t  *w;
-
-    rc = phr_meta_param(c, "limit", &limit, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    rc = phr_meta_param(c, "limit_per_metric", &per_metric, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    memset(&list, 0, sizeof(list));
-    list.c = c;
-
-    if (c->api->live->metadata != NULL) {
-        rc = c->api->live->metadata(c->api->live_data,
-                                    phr_call_param(c, "metric"),
-                                    phr_meta_visit, &list);
-        if (rc != PHR_OK) {
-            return phr_err_set(err, rc, "too much metadata");
-        }
-    }
-
-    if (list.n > 1) {
-        qsort(list.list, list.n, sizeof(phr_meta_t), phr_meta_cmp);
-    }
-
-    phr_call_begin(c);
-    w = &c->json;
-    phr_json_object(w);
-
-    for (i = 0, nmetrics = 0; i < list.n; i = k, nmetrics++) {
-
-        if (limit >= 0 && nmetrics >= (size_t) limit) {
-            break;
-        }
-
-        phr_json_key_str(w, list.list[i].metric);
-        phr_json_array(w);
-
-        for (k = i, per = 0; k < list.n; k++) {
-            m = &list.list[k];
-
-            if (!phr_str_eq(m->metric, list.list[i].metric)) {
-                break;
-            }
-
-            if ((k > i && phr_meta_cmp(m, m - 1) == 0)
-                || (per_metric > 0 && per >= (size_t) per_metric))
-            {
-                continue;
-            }
-
-            per++;
-            phr_json_object(w);
-            phr_json_pair(w, "type", m->type);
-            phr_json_pair(w, "help", m->help);
-            phr_json_pair(w, "unit", m->unit);
-            phr_json_end_object(w);
-        }
-
-        phr_json_end_array(w);
-    }
-
-    phr_json_end_object(w);
-    phr_call_end(c);
-
-    return PHR_OK;
-}
-
-
-static int
-phr_meta_param(phr_call_t *c, const char *name, int64_t *limit,
-    phr_err_t *err)
-{
-    phr_str_t  s;
-
-    *limit = -1;
-
-    s = phr_call_param(c, name);
-
-    if (s.len != 0 && phr_int_parse(s.data, s.len, limit) != PHR_OK) {
-        return phr_err_set(err, PHR_EINVAL, "%s must be a number", name);
-    }
-
-    return PHR_OK;
-}
-
-
-static int
-phr_meta_visit(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
-    phr_str_t unit)
-{
-    size_t            nalloc;
-    phr_meta_t       *m;
-    phr_meta_list_t  *list;
-
-    list = arg;
-
-    if (list->n == list->nalloc) {
-        nalloc = phr_max(list->nalloc * 2, 64);
-        m = phr_arena_grow(list->c->arena, list->list,
-                           list->nalloc * sizeof(phr_meta_t),
-                           nalloc * sizeof(phr_meta_t));
-        if (m == NULL) {
-            return phr_arena_rc(list->c->arena);
-        }
-        list->list = m;
-        list->nalloc = nalloc;
-    }
-
-    m = &list->list[list->n++];
-    m->metric = metric;
-    m->type = type;
-    m->help = help;
-    m->unit = unit;
-
-    return PHR_OK;
-}
-
-
-static int
-phr_meta_cmp(const void *a, const void *b)
-{
-    int                rc;
-    const phr_meta_t  *x, *y;
-
-    x = a;
-    y = b;
-
-    rc = phr_str_cmp(x->metric, y->metric);
-    rc = rc ? rc : phr_str_cmp(x->type, y->type);
-    rc = rc ? rc : phr_str_cmp(x->help, y->help);
-
-    return rc ? rc : phr_str_cmp(x->unit, y->unit);
 }

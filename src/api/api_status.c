@@ -315,3 +315,20 @@ phr_api_ready(phr_call_t *c, phr_err_t *err)
     return phr_call_text(c, 200, "text/plain; charset=utf-8",
                          phr_str_of("Pharos is Ready.\n"));
 }
+
+
+/* nothing is read again before the start */
+
+int
+phr_api_walreplay(phr_call_t *c, phr_err_t *err)
+{
+    phr_call_begin(c);
+    phr_json_object(&c->json);
+    phr_json_pair_int(&c->json, "min", 0);
+    phr_json_pair_int(&c->json, "max", 0);
+    phr_json_pair_int(&c->json, "current", 0);
+    phr_json_end_object(&c->json);
+    phr_call_end(c);
+
+    return PHR_OK;
+}

@@ -6,6 +6,8 @@
 
 #include "api/call.h"
 
+#include <stdlib.h>
+
 #include "core/time.h"
 
 
@@ -13,17 +15,19 @@ typedef struct {
     phr_call_t  *c;
     phr_str_t    pool;          /* only this one, "" for all */
     int          dropped;       /* which kind this walk shows */
-    phr_str_t    last;          /* of /scrape_pools: said already */
-    phr_str_t   *pools;
-    size_t       npools;
 } phr_targets_walk_t;
+
+typedef struct {
+    phr_call_t  *c;
+    phr_str_t   *names;
+    size_t       n;
+} phr_targets_pools_t;
 
 
 static int phr_targets_visit(void *arg, const phr_api_target_t *t);
 static void phr_targets_active(phr_call_t *c, const phr_api_target_t *t);
-static int phr_targets_count(void *arg, const phr_api_target_t *t);
-static int phr_targets_pools(phr_call_t *c, phr_targets_walk_t *walk,
-    phr_err_t *err);
+static int phr_targets_pool(void *arg, phr_str_t name);
+static int phr_targets_cmp(const void *a, const void *b);
 static void phr_targets_duration(phr_call_t *c, const char *key, int64_t ms);
 static int phr_param_is(phr_str_t s, const char *word);
 
@@ -152,13 +156,22 @@ phr_targets_duration(phr_call_t *c, const char *key, int64_t ms)
 int
 phr_api_scrape_pools(phr_call_t *c, phr_err_t *err)
 {
-    int                 rc;
-    size_t              i;
-    phr_targets_walk_t  walk;
+    int                   rc;
+    size_t                i;
+    phr_targets_pools_t   pools;
 
-    rc = phr_targets_pools(c, &walk, err);
-    if (rc != PHR_OK) {
-        return rc;
+    memset(&pools, 0, sizeof(pools));
+    pools.c = c;
+
+    if (c->api->live->pools != NULL) {
+        rc = c->api->live->pools(c->api->live_data, phr_targets_pool, &pools);
+        if (rc != PHR_OK) {
+            return phr_err_set(err, rc, "out of memory");
+        }
+    }
+
+    if (pools.n > 1) {
+        qsort(pools.names, pools.n, sizeof(phr_str_t), phr_targets_cmp);
     }
 
     phr_call_begin(c);
@@ -166,8 +179,8 @@ phr_api_scrape_pools(phr_call_t *c, phr_err_t *err)
     phr_json_key(&c->json, "scrapePools");
     phr_json_array(&c->json);
 
-    for (i = 0; i < walk.npools; i++) {
-        phr_json_string(&c->json, walk.pools[i]);
+    for (i = 0; i < pools.n; i++) {
+        phr_json_string(&c->json, pools.names[i]);
     }
 
     phr_json_end_array(&c->json);
@@ -179,52 +192,38 @@ phr_api_scrape_pools(phr_call_t *c, phr_err_t *err)
 
 
 static int
-phr_targets_pools(phr_call_t *c, phr_targets_walk_t *walk, phr_err_t *err)
+phr_targets_pool(void *arg, phr_str_t name)
 {
-    int  rc;
+    phr_arena_t          *arena;
+    phr_str_t            *grown;
+    phr_targets_pools_t  *pools;
 
-    memset(walk, 0, sizeof(phr_targets_walk_t));
-    walk->c = c;
+    pools = arg;
+    arena = pools->c->arena;
 
-    rc = c->api->live->targets(c->api->live_data, phr_targets_count, walk);
-    if (rc != PHR_OK) {
-        return phr_err_set(err, rc, "out of memory");
+    grown = phr_arena_grow(arena, pools->names, pools->n * sizeof(phr_str_t),
+                           (pools->n + 1) * sizeof(phr_str_t));
+    if (grown == NULL) {
+        return phr_arena_rc(arena);
     }
+
+    pools->names = grown;
+    grown[pools->n] = phr_arena_str(arena, name);
+
+    if (grown[pools->n].data == NULL) {
+        return phr_arena_rc(arena);
+    }
+
+    pools->n++;
 
     return PHR_OK;
 }
 
 
-/* the targets of a pool come together */
-
 static int
-phr_targets_count(void *arg, const phr_api_target_t *t)
+phr_targets_cmp(const void *a, const void *b)
 {
-    phr_str_t           *grown;
-    phr_targets_walk_t  *walk;
-
-    walk = arg;
-
-    if (walk->npools && phr_str_eq(walk->pools[walk->npools - 1], t->pool)) {
-        return PHR_OK;
-    }
-
-    grown = phr_arena_grow(walk->c->arena, walk->pools,
-                           walk->npools * sizeof(phr_str_t),
-                           (walk->npools + 1) * sizeof(phr_str_t));
-    if (grown == NULL) {
-        return PHR_ENOMEM;
-    }
-
-    walk->pools = grown;
-    walk->pools[walk->npools] = phr_arena_str(walk->c->arena, t->pool);
-    if (walk->pools[walk->npools].data == NULL) {
-        return PHR_ENOMEM;
-    }
-
-    walk->npools++;
-
-    return PHR_OK;
+    return phr_str_cmp(*(const phr_str_t *) a, *(const phr_str_t *) b);
 }
 
 

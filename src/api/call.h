@@ -166,6 +166,7 @@ int phr_api_labels(phr_call_t *c, phr_err_t *err);
 int phr_api_label_values(phr_call_t *c, phr_err_t *err);
 int phr_api_series(phr_call_t *c, phr_err_t *err);
 int phr_api_metadata(phr_call_t *c, phr_err_t *err);
+int phr_api_targets_metadata(phr_call_t *c, phr_err_t *err);
 int phr_api_federate(phr_call_t *c, phr_err_t *err);
 int phr_api_remote_read(phr_call_t *c, phr_err_t *err);
 
@@ -177,6 +178,7 @@ int phr_api_alertmanagers(phr_call_t *c, phr_err_t *err);
 
 int phr_api_buildinfo(phr_call_t *c, phr_err_t *err);
 int phr_api_runtimeinfo(phr_call_t *c, phr_err_t *err);
+int phr_api_walreplay(phr_call_t *c, phr_err_t *err);
 int phr_api_flags(phr_call_t *c, phr_err_t *err);
 int phr_api_config(phr_call_t *c, phr_err_t *err);
 int phr_api_tsdb(phr_call_t *c, phr_err_t *err);

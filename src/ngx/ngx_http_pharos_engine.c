@@ -109,8 +109,7 @@ static void ngx_http_pharos_engine_page(void);
 static void ngx_http_pharos_engine_live(void *data, phr_buf_t *out);
 static int64_t ngx_http_pharos_engine_clock_us(void *data);
 static int ngx_http_pharos_engine_metadata(void *data, phr_str_t metric,
-    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
-                 phr_str_t unit), void *arg);
+    int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg);
 static void ngx_http_pharos_engine_write(phr_buf_t *out,
     const ngx_http_pharos_metric_t *metrics, ngx_uint_t n);
 static void ngx_http_pharos_engine_pools(phr_buf_t *out);
@@ -121,6 +120,7 @@ static ngx_http_pharos_engine_t  engine;
 
 static const phr_api_live_t  ngx_http_pharos_engine_api_live = {
     .targets = ngx_http_pharos_scrape_targets,
+    .pools = ngx_http_pharos_scrape_pools,
     .config = ngx_http_pharos_settings_config,
     .external_labels = ngx_http_pharos_settings_external_labels,
     .flags = ngx_http_pharos_flags,
@@ -643,8 +643,7 @@ ngx_http_pharos_engine_clock_us(void *data)
 
 static int
 ngx_http_pharos_engine_metadata(void *data, phr_str_t metric,
-    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
-                 phr_str_t unit), void *arg)
+    int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg)
 {
     int  rc;
 

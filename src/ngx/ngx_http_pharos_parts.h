@@ -12,6 +12,7 @@
 
 
 #include "boards/board.h"
+#include "ingest/append.h"
 #include "ngx/ngx_http_pharos.h"
 #include "ngx/ngx_http_pharos_task.h"
 #include "rules/group.h"
@@ -67,9 +68,10 @@ void ngx_http_pharos_scrape_free(void);      /* threads have ended */
 /* phr_api_live_t; any thread, and the writer thread */
 int ngx_http_pharos_scrape_targets(void *data,
     int (*visit)(void *arg, const phr_api_target_t *t), void *arg);
+int ngx_http_pharos_scrape_pools(void *data,
+    int (*visit)(void *arg, phr_str_t name), void *arg);
 int ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
-    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
-                 phr_str_t unit), void *arg);
+    int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg);
 
 
 /* ngx_http_pharos_self.c: our own metrics and pushes, as if scraped */
@@ -77,9 +79,10 @@ ngx_int_t ngx_http_pharos_self_start(phr_api_t *api, ngx_log_t *log);
 int ngx_http_pharos_self_push(phr_api_t *api, phr_err_t *err);
 int ngx_http_pharos_self_remote_write(phr_api_t *api, phr_err_t *err);
 void ngx_http_pharos_self_metrics(phr_buf_t *out);
+void ngx_http_pharos_metadata_view(const phr_metadata_t *md,
+    phr_api_metadata_t *view);
 int ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
-    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
-                 phr_str_t unit), void *arg);
+    int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg);
 void ngx_http_pharos_self_stop(void);
 void ngx_http_pharos_self_free(void);
 

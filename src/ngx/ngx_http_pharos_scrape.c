@@ -416,19 +416,52 @@ ngx_http_pharos_scrape_targets(void *data,
 }
 
 
+/* any thread */
+
+int
+ngx_http_pharos_scrape_pools(void *data,
+    int (*visit)(void *arg, phr_str_t name), void *arg)
+{
+    int                     rc;
+    ngx_queue_t            *q;
+    ngx_http_pharos_job_t  *p;
+
+    rc = PHR_OK;
+
+    (void) pthread_mutex_lock(&scrapes->mutex);
+
+    if (!scrapes->started) {
+        (void) pthread_mutex_unlock(&scrapes->mutex);
+        return PHR_OK;
+    }
+
+    for (q = ngx_queue_head(&scrapes->jobs);
+         rc == PHR_OK && q != ngx_queue_sentinel(&scrapes->jobs);
+         q = ngx_queue_next(q))
+    {
+        p = ngx_queue_data(q, ngx_http_pharos_job_t, queue);
+        rc = visit(arg, p->conf->job_name);
+    }
+
+    (void) pthread_mutex_unlock(&scrapes->mutex);
+
+    return rc;
+}
+
+
 /* in the writer thread: the metadata is its own, the lists are locked */
 
 int
 ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
-    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
-                 phr_str_t unit), void *arg)
+    int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg)
 {
     int                        rc;
     size_t                     pos;
     ngx_queue_t               *q, *r;
     phr_scrape_t              *scrape;
     phr_metadata_t             md;
-    ngx_http_pharos_job_t    *p;
+    phr_api_metadata_t         view;
+    ngx_http_pharos_job_t     *p;
     ngx_http_pharos_target_t  *t;
 
     rc = PHR_OK;
@@ -458,9 +491,9 @@ ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
                    && phr_scrape_metadata(scrape, &pos, &md))
             {
                 if (metric.len == 0 || phr_str_eq(metric, md.metric)) {
-                    rc = visit(arg, md.metric,
-                           phr_str_from_c(phr_metric_type_text(md.type)),
-                           md.help, md.unit);
+                    ngx_http_pharos_metadata_view(&md, &view);
+                    view.target = t->target->labels;
+                    rc = visit(arg, &view);
                 }
             }
         }

@@ -318,16 +318,27 @@ ngx_http_pharos_self_metrics(phr_buf_t *out)
 
 /* in the writer thread */
 
+void
+ngx_http_pharos_metadata_view(const phr_metadata_t *md,
+    phr_api_metadata_t *view)
+{
+    ngx_memzero(view, sizeof(phr_api_metadata_t));
+
+    view->metric = md->metric;
+    view->type = phr_str_from_c(phr_metric_type_text(md->type));
+    view->help = md->help;
+    view->unit = md->unit;
+}
+
+
 int
 ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
-    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
-                 phr_str_t unit), void *arg)
+    int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg)
 {
     int                 rc;
     size_t              pos;
-    phr_str_t           name, help;
     phr_metadata_t      md;
-    phr_metric_type_e   type;
+    phr_api_metadata_t  view;
 
     rc = PHR_OK;
     pos = 0;
@@ -336,21 +347,21 @@ ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
            && phr_scrape_metadata(self_scrape, &pos, &md))
     {
         if (metric.len == 0 || phr_str_eq(metric, md.metric)) {
-            rc = visit(arg, md.metric,
-                       phr_str_from_c(phr_metric_type_text(md.type)),
-                       md.help, md.unit);
+            ngx_http_pharos_metadata_view(&md, &view);
+            rc = visit(arg, &view);
         }
     }
 
     pos = 0;
+    md.unit = phr_str_of("");
 
     while (rc == PHR_OK
-           && phr_push_metadata(self_api->push, &pos, &name, &type, &help))
+           && phr_push_metadata(self_api->push, &pos, &md.metric, &md.type,
+                                &md.help))
     {
-        if (metric.len == 0 || phr_str_eq(metric, name)) {
-            rc = visit(arg, name,
-                       phr_str_from_c(phr_metric_type_text(type)), help,
-                       phr_str_of(""));
+        if (metric.len == 0 || phr_str_eq(metric, md.metric)) {
+            ngx_http_pharos_metadata_view(&md, &view);
+            rc = visit(arg, &view);
         }
     }
 
@@ -360,9 +371,8 @@ ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
            && phr_remote_write_metadata(self_api->remote_write, &pos, &md))
     {
         if (metric.len == 0 || phr_str_eq(metric, md.metric)) {
-            rc = visit(arg, md.metric,
-                       phr_str_from_c(phr_metric_type_text(md.type)),
-                       md.help, md.unit);
+            ngx_http_pharos_metadata_view(&md, &view);
+            rc = visit(arg, &view);
         }
     }
 

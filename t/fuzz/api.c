@@ -212,11 +212,34 @@ flags(void *data, int (*visit)(void *arg, const phr_api_flag_t *f),
 
 static int
 metadata(void *data, phr_str_t metric,
-    int (*visit)(void *arg, phr_str_t metric, phr_str_t type, phr_str_t help,
-    phr_str_t unit), void *arg)
+    int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg)
 {
-    return visit(arg, phr_str_of("a"), phr_str_of("gauge"),
-                 phr_str_of("It."), phr_str_of(""));
+    phr_api_metadata_t  m;
+
+    static const phr_label_t  labels[] = {
+        { phr_str("job"), phr_str("node") },
+    };
+
+    memset(&m, 0, sizeof(m));
+    m.metric = phr_str_of("a");
+    m.type = phr_str_of("gauge");
+    m.help = phr_str_of("It.");
+    m.unit = phr_str_of("");
+    m.target.l = labels;
+    m.target.n = 1;
+
+    return visit(arg, &m);
+}
+
+
+static int
+pools(void *data, int (*visit)(void *arg, phr_str_t name), void *arg)
+{
+    int  rc;
+
+    rc = visit(arg, phr_str_of("node"));
+
+    return rc == PHR_OK ? visit(arg, phr_str_of("a")) : rc;
 }
 
 
@@ -242,6 +265,7 @@ static const phr_api_live_t  live = {
     .rules = rules,
     .rules_done = rules_done,
     .metadata = metadata,
+    .pools = pools,
     .page = page,
 };
 
@@ -257,6 +281,8 @@ static const char *const  paths[] = {
     "/api/v1/query_exemplars",
     "/api/v1/metadata",
     "/api/v1/targets",
+    "/api/v1/targets/metadata",
+    "/api/v1/scrape_pools",
     "/api/v1/rules",
     "/api/v1/alerts",
     "/api/v1/status/tsdb",
