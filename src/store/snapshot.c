@@ -151,7 +151,8 @@ phr_snapshot_sweep(int dir)
             continue;
         }
 
-        snprintf(name, sizeof(name), "%s/data.mdb", e->d_name);
+        snprintf(name, sizeof(name), "%.*s/data.mdb", PHR_SNAPSHOT_NAME,
+                 e->d_name);
 
         (void) unlinkat(dir, name, 0);
         (void) unlinkat(dir, e->d_name, AT_REMOVEDIR);
