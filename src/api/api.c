@@ -112,6 +112,8 @@ static const phr_route_t  phr_routes[] = {
     { "/backup", PHR_GET, PHR_API_STREAM, phr_api_backup },
     { "/api/v1/admin/tsdb/snapshot", PHR_POST|PHR_PUT, PHR_API_STREAM,
       phr_api_snapshot },
+    { "/api/v1/admin/tsdb/delete_series", PHR_POST|PHR_PUT, PHR_API_IMPORT,
+      phr_api_delete_series },
     { "/api/v1/admin/tsdb/clean_tombstones", PHR_POST|PHR_PUT, PHR_API_READ,
       phr_api_clean_tombstones },
 

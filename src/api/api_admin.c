@@ -14,12 +14,22 @@
 #include "core/time.h"
 
 
+/* a deletion, step by step */
+typedef struct {
+    phr_store_delete_t  *del;
+    int                  more;
+} phr_delete_t;
+
+
 static int phr_admin_allowed(phr_call_t *c, phr_err_t *err);
 static int phr_admin_copy_begin(phr_call_t *c, phr_err_t *err);
 static void phr_admin_copy_end(phr_call_t *c);
 static int phr_backup_send(phr_call_t *c, phr_err_t *err);
 static int phr_admin_name(phr_call_t *c, char *name, size_t size,
     phr_err_t *err);
+static int phr_delete_run(phr_call_t *c, phr_delete_t *d, phr_err_t *err);
+static int phr_delete_sync(void *arg, phr_appender_t *app, phr_err_t *err);
+static int phr_delete_step(void *arg, phr_appender_t *app, phr_err_t *err);
 
 
 /* as Prometheus says it */
@@ -203,6 +213,102 @@ phr_admin_name(phr_call_t *c, char *name, size_t size, phr_err_t *err)
              (unsigned long long) (r >> 1));
 
     return PHR_OK;
+}
+
+
+int
+phr_api_delete_series(phr_call_t *c, phr_err_t *err)
+{
+    int                  rc;
+    size_t               i, n;
+    int64_t              start_ms, end_ms;
+    phr_delete_t         d;
+    phr_matcher_list_t  *lists;
+
+    rc = phr_admin_allowed(c, err);
+    if (rc == PHR_OK) {
+        rc = phr_call_time(c, "start", PHR_TIME_MIN, &start_ms, err);
+    }
+    if (rc == PHR_OK) {
+        rc = phr_call_time(c, "end", PHR_TIME_MAX, &end_ms, err);
+    }
+    if (rc == PHR_OK) {
+        rc = phr_call_matchers(c, &lists, &n, err);
+    }
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    if (n == 0) {
+        return phr_err_set(err, PHR_EINVAL, "no match[] parameter provided");
+    }
+
+    memset(&d, 0, sizeof(d));
+
+    /* what comes while this goes on stays */
+
+    rc = phr_store_delete_open(c->api->store, start_ms,
+                               phr_min(end_ms, c->req->now_ms), &d.del, err);
+
+    for (i = 0; i < n && rc == PHR_OK; i++) {
+        rc = phr_store_delete_add(d.del, lists[i].m, lists[i].n, err);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_delete_run(c, &d, err);
+    }
+
+    phr_store_delete_close(d.del);
+    phr_call_free_matchers(lists, n);
+
+    return rc == PHR_OK ? phr_call_text(c, 204, "text/plain; charset=utf-8",
+                                        phr_str_of(""))
+                        : rc;
+}
+
+
+static int
+phr_delete_run(phr_call_t *c, phr_delete_t *d, phr_err_t *err)
+{
+    int                    rc;
+    const phr_api_live_t  *live;
+
+    live = c->api->live;
+
+    if (live->write == NULL) {
+        return phr_err_set(err, PHR_EUNAVAIL, "nothing is written here");
+    }
+
+    do {
+        rc = live->write(c->api->live_data, phr_delete_step, d, 0, err);
+
+    } while (rc == PHR_OK && d->more);
+
+    return rc == PHR_OK ? live->write(c->api->live_data, phr_delete_sync,
+                                      c->api->store, 0, err)
+                        : rc;
+}
+
+
+/* in the writer thread: the steps were committed, now they are on the disk */
+static int
+phr_delete_sync(void *arg, phr_appender_t *app, phr_err_t *err)
+{
+    return phr_store_sync(arg, err);
+}
+
+
+/* in the writer thread */
+static int
+phr_delete_step(void *arg, phr_appender_t *app, phr_err_t *err)
+{
+    int            rc;
+    phr_delete_t  *d = arg;
+
+    rc = phr_store_delete_step(d->del, err);
+    d->more = (rc == PHR_AGAIN);
+
+    return rc < 0 ? rc : PHR_OK;
 }
 
 

@@ -198,6 +198,7 @@ int phr_api_export(phr_call_t *c, phr_err_t *err);
 
 int phr_api_backup(phr_call_t *c, phr_err_t *err);
 int phr_api_snapshot(phr_call_t *c, phr_err_t *err);
+int phr_api_delete_series(phr_call_t *c, phr_err_t *err);
 int phr_api_clean_tombstones(phr_call_t *c, phr_err_t *err);
 
 int phr_api_grafana_health(phr_call_t *c, phr_err_t *err);

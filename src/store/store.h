@@ -222,6 +222,23 @@ int phr_store_copy_read(phr_store_copy_t *copy, char *buf, size_t *n,
 int phr_store_snapshot(phr_store_t *st, const char *name,
     const volatile int *stop, phr_err_t *err);
 
+/*
+ * Deletes the samples of some series from min_ms to max_ms, both included,
+ * for good.  open(), add() (the series that match now; again for more) and
+ * close() in any thread; step() in the writer thread, in the pending
+ * transaction, until it gives PHR_OK: PHR_AGAIN after some milliseconds of
+ * work.  The last step that is committed has deleted everything that was
+ * there when the first began; after a failure a part of it may be gone.
+ */
+typedef struct phr_store_delete_s phr_store_delete_t;
+
+int phr_store_delete_open(phr_store_t *st, int64_t min_ms, int64_t max_ms,
+    phr_store_delete_t **del, phr_err_t *err);
+int phr_store_delete_add(phr_store_delete_t *del, const phr_matcher_t *m,
+    size_t n, phr_err_t *err);
+int phr_store_delete_step(phr_store_delete_t *del, phr_err_t *err);
+void phr_store_delete_close(phr_store_delete_t *del);   /* may be NULL */
+
 /* reads one small record; any thread.  PHR_NOTFOUND if there is none. */
 int phr_store_get(phr_store_t *st, char space, phr_str_t key, phr_buf_t *out,
     phr_err_t *err);
