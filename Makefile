@@ -275,7 +275,7 @@ $(BUILD)/bench/churn: $(BUILD)/plain/bench/churn.o \
 #: make bench-growth  what a sample costs and a series takes with 10 k, 100 k
 #:                    and 1 M series: GROWTH="rounds targets ...", each of
 #:                    1,000 series
-GROWTH     ?= 20 10 100 1000
+GROWTH     ?= 150 10 100 1000
 GROWTH_DIR ?= /dev/shm/pharos-growth
 
 .PHONY: bench-growth

@@ -77,7 +77,7 @@ typedef struct {
 typedef struct {
     phr_buf_t   lines;
     phr_buf_t   meta;           /* see append_meta.c */
-    size_t      nlines;
+    size_t      nlines;         /* samples, and metadata between them */
     size_t      ntracked;
     uint32_t    nscrapes;       /* since it went to rest */
 } phr_scrape_rest_t;

@@ -8,7 +8,7 @@
  * what is here.
  *
  *     META     +------+------------+---------+
- *              | head | length     | hash 8  |        the whole line
+ *              | head | length     | hash 8  |        lines up to a sample
  *              +------+------------+---------+
  *     SAMPLE   +------+--------+--------+------+-------+
  *              | head | [slot] | shared | more | bytes |  the metric part
@@ -58,15 +58,15 @@ typedef struct {
 typedef struct {
     uint8_t         head;
     uint32_t        slot;
-    uint64_t        shared;     /* of META: the length of the line */
+    uint64_t        shared;     /* of META: the length of its lines */
     uint64_t        more;
     const uint8_t  *bytes;      /* of META: the hash */
 } phr_scrape_kept_t;
 
 
-static int phr_scrape_rest_encode(phr_scrape_t *s, phr_buf_t *b);
-static int phr_scrape_rest_meta_line(phr_buf_t *b,
-    const phr_scrape_line_t *line, const char *text);
+static int phr_scrape_rest_encode(phr_scrape_t *s, phr_buf_t *b,
+    size_t *nkept);
+static size_t phr_scrape_rest_meta(phr_scrape_t *s, phr_buf_t *b, size_t at);
 static int phr_scrape_rest_line(phr_scrape_at_t *at, phr_scrape_kept_t *k);
 static int phr_scrape_rest_is(phr_scrape_pass_t *pass,
     phr_scrape_at_t *at, const phr_scrape_kept_t *k,
@@ -79,7 +79,7 @@ static size_t phr_scrape_shared(const phr_scrape_at_t *at, const char *s,
 void
 phr_scrape_sleep(phr_scrape_t *s)
 {
-    size_t      i;
+    size_t      i, nlines;
     phr_buf_t   lines, meta;
 
     phr_buf_init(&lines, 0);
@@ -89,7 +89,7 @@ phr_scrape_sleep(phr_scrape_t *s)
 
     if (phr_scrape_meta_pack(s, &meta) != PHR_OK
         || phr_scrape_purge(s) != PHR_OK
-        || phr_scrape_rest_encode(s, &lines) != PHR_OK)
+        || phr_scrape_rest_encode(s, &lines, &nlines) != PHR_OK)
     {
         phr_buf_free(&lines);
         phr_buf_free(&meta);
@@ -111,7 +111,7 @@ phr_scrape_sleep(phr_scrape_t *s)
 
     s->rest.lines = lines;
     s->rest.meta = meta;
-    s->rest.nlines = s->nlines;
+    s->rest.nlines = nlines;
     s->rest.ntracked = s->ntracked;
     s->rest.nscrapes = 0;
 
@@ -239,10 +239,13 @@ phr_scrape_rest_read(phr_scrape_pass_t *pass, phr_err_t *err)
 }
 
 
-/* PHR_NOTFOUND if there is a line that can not be predicted */
+/*
+ * Returns PHR_NOTFOUND if there is a line that can not be predicted; else
+ * *nkept is the number of what was written.
+ */
 
 static int
-phr_scrape_rest_encode(phr_scrape_t *s, phr_buf_t *b)
+phr_scrape_rest_encode(phr_scrape_t *s, phr_buf_t *b, size_t *nkept)
 {
     char               *text;
     size_t              i, n, shared;
@@ -252,19 +255,20 @@ phr_scrape_rest_encode(phr_scrape_t *s, phr_buf_t *b)
 
     memset(&at, 0, sizeof(phr_scrape_at_t));
 
-    for (i = 0; i < s->nlines; i++) {
-        line = &s->lines[i];
-        text = s->body + line->off;
+    for (i = 0, *nkept = 0; i < s->nlines; i++, ++*nkept) {
 
-        if (line->kind == PHR_LINE_META) {
-            if (!line->whole || phr_scrape_rest_meta_line(b, line, text)
-                                != PHR_OK)
-            {
+        if (s->lines[i].kind == PHR_LINE_META) {
+            n = phr_scrape_rest_meta(s, b, i);
+            if (n == 0) {
                 return PHR_NOTFOUND;
             }
 
+            i += n - 1;
             continue;
         }
+
+        line = &s->lines[i];
+        text = s->body + line->off;
 
         if (line->text == PHR_SCRAPE_NONE || line->slot == PHR_SCRAPE_NONE) {
             return PHR_NOTFOUND;
@@ -300,19 +304,37 @@ phr_scrape_rest_encode(phr_scrape_t *s, phr_buf_t *b)
 }
 
 
-static int
-phr_scrape_rest_meta_line(phr_buf_t *b, const phr_scrape_line_t *line,
-    const char *text)
-{
-    uint64_t  hash;
+/* lines of metadata that follow each other; returns how many, or 0 */
 
-    hash = phr_xxh64(text, line->line_len);
+static size_t
+phr_scrape_rest_meta(phr_scrape_t *s, phr_buf_t *b, size_t at)
+{
+    size_t              i;
+    uint32_t            begin, end;
+    uint64_t            hash;
+    phr_scrape_line_t  *line;
+
+    begin = s->lines[at].off;
+    end = begin;
+    line = NULL;
+
+    for (i = at; i < s->nlines && s->lines[i].kind == PHR_LINE_META; i++) {
+        line = &s->lines[i];
+
+        if (!line->whole || line->off != end) {
+            return 0;
+        }
+
+        end += line->line_len;
+    }
+
+    hash = phr_xxh64(s->body + begin, end - begin);
 
     phr_buf_putc(b, (char) (PHR_REST_META | line->type << PHR_REST_TYPE));
-    phr_buf_uvarint(b, line->line_len);
+    phr_buf_uvarint(b, end - begin);
     phr_buf_append(b, &hash, PHR_REST_HASH);
 
-    return b->failed;
+    return b->failed ? 0 : i - at;
 }
 
 
@@ -455,7 +477,10 @@ phr_scrape_rest_is(phr_scrape_pass_t *pass, phr_scrape_at_t *at,
 }
 
 
-/* lines without values: no line is equal to one of them as a whole */
+/*
+ * Lines without values, and one for all metadata before a sample: no line is
+ * equal to one of them as a whole.
+ */
 
 static int
 phr_scrape_rest_decode(phr_scrape_t *s)

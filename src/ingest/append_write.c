@@ -92,7 +92,13 @@ phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
     rc = phr_scrape_add_report(pass, &row, bytes, 0, err);
 
     if (rc == PHR_OK) {
-        phr_scrape_add_stale(pass, &row);
+
+        /* of a target at rest nothing has vanished, or it were awake */
+
+        if (!good || !s->asleep) {
+            phr_scrape_add_stale(pass, &row);
+        }
+
         rc = phr_scrape_append(pass, &row, &timed, err);
     }
 
