@@ -50,7 +50,7 @@ START     = MODULE=$(BUILD_DIR)/$(MODULE) PAGE=$(CURDIR)/html/dist \
         lua integration browser lint page page-check unit unit-plain \
         unit-asan unit-programs test-asan accept $(ACCEPT:%=accept-%) \
         module module-mainline \
-        test-mainline fuzz ci clean
+        test-mainline test-tsan fuzz ci clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -379,6 +379,21 @@ test-asan: tool
 	    PHAROS_MODULE=$(BUILD_DIR)/san-asan/$(MODULE) \
 	    ASAN_OPTIONS=$(ASAN_OPT) UBSAN_OPTIONS=$(UBSAN_OPT) \
 	    prove $(ONLY_T)
+
+#: make test-tsan NGINX_SRC=DIR   tests that keep all threads of the helper
+#:                    busy, or ONLY_T, with nginx under ThreadSanitizer
+TSAN_T    = $(wildcard $(addprefix t/,helper_threads.t scrape_many.t \
+            scrape_file_sd.t push_groups.t remote_write.t api_queries.t \
+            api_import.t api_limits.t api_boards.t conf_reload.t \
+            notify_webhook.t store_late.t store_retention.t))
+TSAN_OPT  = die_after_fork=0:history_size=4:suppressions=$(CURDIR)/t/tsan.supp
+
+test-tsan: tool
+	packaging/nginx-san thread thread $(BUILD_DIR)/san-tsan "$(NGINX_SRC)"
+	PHAROS_NGINX=$(BUILD_DIR)/san-tsan/nginx \
+	    PHAROS_MODULE=$(BUILD_DIR)/san-tsan/$(MODULE) \
+	    TSAN_OPTIONS=$(TSAN_OPT) \
+	    prove $(if $(filter file,$(origin ONLY_T)),$(TSAN_T),$(ONLY_T))
 
 BUILD_DIR  = $(abspath $(BUILD))
 

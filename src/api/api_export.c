@@ -156,8 +156,8 @@ phr_export_list(phr_export_t *ex, size_t list, phr_err_t *err)
 
     while (rc == PHR_OK) {
 
-        if (ex->c->req->stop != NULL && *ex->c->req->stop != 0) {
-            return phr_err_set(err, *ex->c->req->stop,
+        if (ex->c->req->stop != NULL && phr_shared_get(ex->c->req->stop) != 0) {
+            return phr_err_set(err, phr_shared_get(ex->c->req->stop),
                                "the export took too long or was canceled");
         }
 

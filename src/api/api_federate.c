@@ -94,8 +94,9 @@ phr_federate_collect(phr_call_t *c, phr_querier_t *q,
 
     while (rc == PHR_OK) {
 
-        if (c->req->stop != NULL && *c->req->stop != 0) {
-            return phr_err_set(err, *c->req->stop, "federation was stopped");
+        if (c->req->stop != NULL && phr_shared_get(c->req->stop) != 0) {
+            return phr_err_set(err, phr_shared_get(c->req->stop),
+                               "federation was stopped");
         }
 
         rc = set->next(set, &s, err);

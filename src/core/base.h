@@ -68,12 +68,21 @@ typedef struct {
 #define phr_likely(x)          __builtin_expect(!!(x), 1)
 #define phr_unlikely(x)        __builtin_expect(!!(x), 0)
 #define phr_prefetch(p)        __builtin_prefetch(p)
+
+/*
+ * A number that one thread sets and another looks at, who sees the old or
+ * the new one.  Nothing else that was written before is seen by that.
+ */
+#define phr_shared_get(p)      __atomic_load_n((p), __ATOMIC_RELAXED)
+#define phr_shared_set(p, v)   __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #else
 #define PHR_PRINTF(fmt, args)
 #define PHR_UNUSED
 #define phr_likely(x)          (x)
 #define phr_unlikely(x)        (x)
 #define phr_prefetch(p)        ((void) (p))
+#define phr_shared_get(p)      (*(p))
+#define phr_shared_set(p, v)   (*(p) = (v))
 #endif
 
 

@@ -316,7 +316,7 @@ phr_import_flush(phr_import_t *im, int last, phr_err_t *err)
         return PHR_OK;
     }
 
-    if (im->conf->stop != NULL && *im->conf->stop != 0) {
+    if (im->conf->stop != NULL && phr_shared_get(im->conf->stop) != 0) {
         return phr_err_set(err, PHR_EUNAVAIL, "shutting down");
     }
 

@@ -29,7 +29,7 @@ static phr_clock_t        clock_state;
 static int64_t            clock_kept_ms;     /* leap_ms as it is stored */
 
 /* read by any */
-static volatile uint64_t  clock_nsteps;
+static uint64_t           clock_nsteps;
 
 
 /* the two are read close together, also where threads have to wait */
@@ -100,7 +100,7 @@ ngx_http_pharos_clock_look(phr_store_t *store, ngx_log_t *log)
     step_ms = phr_clock_look(&clock_state, now_ms, clock_ms);
 
     if (step_ms != 0) {
-        clock_nsteps++;
+        phr_shared_set(&clock_nsteps, clock_nsteps + 1);
         phr_store_overlap(store, clock_state.from_ms, clock_state.to_ms);
         ngx_http_pharos_clock_tell(step_ms, log);
     }
@@ -211,5 +211,5 @@ ngx_http_pharos_clock_metrics(phr_buf_t *out)
                    "Times that the clock was seen to be set.\n"
                    "# TYPE pharos_clock_steps_total counter\n"
                    "pharos_clock_steps_total %llu\n",
-                   (unsigned long long) clock_nsteps);
+                   (unsigned long long) phr_shared_get(&clock_nsteps));
 }

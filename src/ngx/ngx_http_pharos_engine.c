@@ -79,9 +79,9 @@ typedef struct {
     ngx_uint_t                    failing;   /* bits of outcomes */
 
     /* written by the writer thread, read by any */
-    volatile uint64_t             ncommits;
-    volatile uint64_t             nfailed;
-    volatile uint64_t             commit_us;
+    uint64_t                      ncommits;
+    uint64_t                      nfailed;
+    uint64_t                      commit_us;
 } ngx_http_pharos_engine_t;
 
 
@@ -186,7 +186,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     writer.idle_ms = engine.idle_ms;
     writer.finish = ngx_http_pharos_engine_finish;
 
-    if (ngx_http_pharos_task_start(pmcf, &writer, NULL, cycle) != NGX_OK
+    if (ngx_http_pharos_task_start(pmcf, &writer, cycle) != NGX_OK
         || ngx_http_pharos_streams_open(cycle->log) != NGX_OK
         || ngx_http_pharos_outbound_start(cycle->log) != NGX_OK)
     {
@@ -425,11 +425,12 @@ ngx_http_pharos_engine_commit(void *data, int durable)
 
     rc = phr_store_commit(engine.store, now_ms, durable, &err);
 
-    engine.ncommits++;
-    engine.commit_us += (ngx_http_pharos_zone_clock_ms() - begin_ms) * 1000;
+    phr_shared_set(&engine.ncommits, engine.ncommits + 1);
+    phr_shared_set(&engine.commit_us, engine.commit_us
+                   + (ngx_http_pharos_zone_clock_ms() - begin_ms) * 1000);
 
     if (rc < 0) {
-        engine.nfailed++;
+        phr_shared_set(&engine.nfailed, engine.nfailed + 1);
 
         /* the groups in memory say what was not written */
         if (engine.api.push) {
@@ -685,13 +686,13 @@ ngx_http_pharos_engine_metrics(phr_buf_t *out)
           (double) engine.api.start_ms / 1000 },
         { "pharos_commits_total", "counter",
           "Transactions committed to the store, or tried to.",
-          (double) engine.ncommits },
+          (double) phr_shared_get(&engine.ncommits) },
         { "pharos_commits_failed_total", "counter",
           "Transactions that the store did not take.",
-          (double) engine.nfailed },
+          (double) phr_shared_get(&engine.nfailed) },
         { "pharos_commit_seconds_total", "counter",
           "Time spent on transactions.",
-          (double) engine.commit_us / 1000000 },
+          (double) phr_shared_get(&engine.commit_us) / 1000000 },
     };
 
     ngx_http_pharos_engine_write(out, metrics, phr_nelems(metrics));

@@ -55,7 +55,7 @@ static int64_t ngx_http_pharos_outbound_clock_us(void);
 
 static CURLM                        *outbound_multi;
 static pthread_t                     outbound_tid;
-static volatile ngx_uint_t           outbound_running;
+static ngx_uint_t                    outbound_running;
 static ngx_http_pharos_wake_t        outbound_back;
 static ngx_event_t                   outbound_event;
 static int                           outbound_fd = -1;  /* wakes the thread */
@@ -173,7 +173,7 @@ ngx_http_pharos_outbound_stop(ngx_msec_t ms)
         until.tv_nsec -= 1000000000;
     }
 
-    outbound_running = 0;
+    phr_shared_set(&outbound_running, 0);
     ngx_http_pharos_outbound_signal();
 
     if (pthread_timedjoin_np(outbound_tid, NULL, &until) != 0) {
@@ -249,7 +249,7 @@ ngx_http_pharos_outbound_post(ngx_http_pharos_outbound_t *o)
 void
 ngx_http_pharos_outbound_cancel(ngx_http_pharos_outbound_t *o)
 {
-    o->stop = 1;
+    phr_shared_set(&o->stop, 1);
 
     if (outbound_running) {
         (void) pthread_mutex_lock(&outbound_mutex);
@@ -279,7 +279,7 @@ ngx_http_pharos_outbound_thread(void *data)
 
     ngx_http_pharos_watch_thread();
 
-    while (outbound_running) {
+    while (phr_shared_get(&outbound_running)) {
 
         if (ngx_http_pharos_outbound_take()) {
             ngx_http_pharos_outbound_cancelled();
@@ -458,7 +458,7 @@ ngx_http_pharos_outbound_cancelled(void)
     for (p = &outbound_active; *p; /* void */) {
         o = *p;
 
-        if (!o->stop) {
+        if (!phr_shared_get(&o->stop)) {
             p = &o->next;
             continue;
         }
@@ -471,7 +471,7 @@ ngx_http_pharos_outbound_cancelled(void)
     }
 
     for (o = outbound_wait; o; o = o->next) {
-        if (o->stop) {
+        if (phr_shared_get(&o->stop)) {
             /* it is found to be too late in a moment */
             o->timeout_ms = 0;
         }
@@ -671,7 +671,7 @@ static void
 ngx_http_pharos_outbound_fail(ngx_http_pharos_outbound_t *o, int rc,
     const char *text)
 {
-    if (o->stop) {
+    if (phr_shared_get(&o->stop)) {
         rc = PHR_ECANCELED;
         text = "canceled";
     }

@@ -35,14 +35,13 @@ ngx_http_pharos_scrape_apply(ngx_http_pharos_settings_t *s, phr_api_t *api,
         (void) pthread_mutex_lock(&scrapes->mutex);
         ngx_queue_init(&scrapes->jobs);
         ngx_queue_init(&scrapes->leaving);
+        scrapes->api = api;
+        scrapes->log = log;
         scrapes->started = 1;
         scrapes->stopped = 0;
         scrapes->swept = 0;
         (void) pthread_mutex_unlock(&scrapes->mutex);
     }
-
-    scrapes->api = api;
-    scrapes->log = log;
 
     for (q = ngx_queue_head(&scrapes->jobs);
          q != ngx_queue_sentinel(&scrapes->jobs);

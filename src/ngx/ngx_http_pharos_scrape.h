@@ -87,7 +87,9 @@ typedef struct {
     pthread_mutex_t                mutex;
     phr_api_t                     *api;
     ngx_log_t                     *log;
-    unsigned                       started:1;
+    ngx_uint_t                     started;  /* under the mutex */
+
+    /* of the loop */
     unsigned                       stopped:1;
     unsigned                       swept:1;  /* see _sweep() */
 } ngx_http_pharos_scrapes_t;

@@ -155,8 +155,9 @@ ngx_http_pharos_stream_room(ngx_http_pharos_stream_t *s, ngx_uint_t *slot)
 
     (void) pthread_mutex_lock(&s->mutex);
 
-    while (s->n == NGX_HTTP_PHAROS_PIECES && !s->gone && *s->stop == 0) {
-
+    while (s->n == NGX_HTTP_PHAROS_PIECES && !s->gone
+           && phr_shared_get(s->stop) == 0)
+    {
         (void) clock_gettime(CLOCK_MONOTONIC, &until);
 
         until.tv_nsec += NGX_HTTP_PHAROS_STREAM_MS * 1000000L;
@@ -169,7 +170,7 @@ ngx_http_pharos_stream_room(ngx_http_pharos_stream_t *s, ngx_uint_t *slot)
         (void) pthread_cond_timedwait(&s->cond, &s->mutex, &until);
     }
 
-    rc = *s->stop;
+    rc = phr_shared_get(s->stop);
 
     if (rc == PHR_OK && s->gone) {
         rc = PHR_ECANCELED;

@@ -78,8 +78,6 @@ static int64_t ngx_http_pharos_task_clock_us(void);
 
 static ngx_http_pharos_pool_t     pools[NGX_HTTP_PHAROS_POOLS];
 static ngx_http_pharos_writer_t   writer;
-static void                     (*writer_drained)(void);
-static volatile ngx_uint_t        writer_ended;
 
 /* tasks on their way back */
 static pthread_mutex_t            done_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -90,13 +88,11 @@ static ngx_http_pharos_wake_t     done_wake;
 
 ngx_int_t
 ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
-    ngx_http_pharos_writer_t *w, void (*drained)(void), ngx_cycle_t *cycle)
+    ngx_http_pharos_writer_t *w, ngx_cycle_t *cycle)
 {
     ngx_uint_t  n;
 
     writer = *w;
-    writer_drained = drained;
-    writer_ended = 0;
 
     done_wake.handler = ngx_http_pharos_task_done;
     done_wake.data = NULL;
@@ -240,8 +236,8 @@ ngx_http_pharos_task_post(ngx_http_pharos_pool_e pool,
 void
 ngx_http_pharos_task_cancel(ngx_http_pharos_task_t *t, int code)
 {
-    if (t->stop == 0) {
-        t->stop = code;
+    if (phr_shared_get(&t->stop) == 0) {
+        phr_shared_set(&t->stop, code);
     }
 }
 
@@ -310,8 +306,8 @@ ngx_http_pharos_pool_close(ngx_http_pharos_pool_t *p, ngx_uint_t stop)
         p->stop = 1;
 
         for (i = 0; i < p->nthreads; i++) {
-            if (p->running[i] && p->running[i]->stop == 0) {
-                p->running[i]->stop = PHR_ECANCELED;
+            if (p->running[i] && phr_shared_get(&p->running[i]->stop) == 0) {
+                phr_shared_set(&p->running[i]->stop, PHR_ECANCELED);
             }
         }
     }
@@ -407,13 +403,13 @@ ngx_http_pharos_task_thread(void *data)
         p->stats.nrunning++;
 
         if (p->stop) {
-            t->stop = PHR_ECANCELED;
+            phr_shared_set(&t->stop, PHR_ECANCELED);
         }
 
         (void) pthread_mutex_unlock(&p->mutex);
 
-        if (t->stop) {
-            t->rc = t->stop;
+        if (phr_shared_get(&t->stop)) {
+            t->rc = phr_shared_get(&t->stop);
             t->started_us = t->ended_us = ngx_http_pharos_task_clock_us();
 
         } else {
@@ -474,9 +470,6 @@ ngx_http_pharos_task_writer_thread(void *data)
     }
 
     writer.finish(writer.data);
-
-    writer_ended = 1;
-    ngx_http_pharos_wake(&done_wake);
 
     return NULL;
 }
@@ -636,11 +629,6 @@ ngx_http_pharos_task_done(void *data)
     for ( /* void */ ; t; t = next) {
         next = t->next;
         t->done(t);
-    }
-
-    if (writer_ended && writer_drained) {
-        writer_ended = 0;
-        writer_drained();
     }
 }
 

@@ -88,10 +88,9 @@ typedef struct {
     ngx_uint_t                 nrunning;
 } ngx_http_pharos_task_stats_t;
 
-/* loop; starts the threads.  drained() follows task_close_writer(). */
+/* loop; starts the threads */
 ngx_int_t ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
-    ngx_http_pharos_writer_t *writer, void (*drained)(void),
-    ngx_cycle_t *cycle);
+    ngx_http_pharos_writer_t *writer, ngx_cycle_t *cycle);
 
 /*
  * Loop.  NGX_OK: done() will be called, once; NGX_BUSY: the queue is full;

@@ -29,7 +29,8 @@ static void *ngx_http_pharos_watch_loop(void *data);
 static void ngx_http_pharos_watch_fatal(int signo);
 
 
-static volatile ngx_uint_t        ngx_http_pharos_watch_turns;
+/* of the loop, looked at by another thread */
+static ngx_uint_t                 ngx_http_pharos_watch_turns;
 static ngx_http_pharos_shared_t  *ngx_http_pharos_watch_shared;
 static ngx_log_t                 *ngx_http_pharos_watch_log;
 
@@ -74,7 +75,7 @@ ngx_http_pharos_watch_limits(ngx_http_pharos_main_conf_t *pmcf,
      * shadow does not fit in any limit.
      */
 
-#if !(__SANITIZE_ADDRESS__)
+#if !(__SANITIZE_ADDRESS__ || __SANITIZE_THREAD__)
 
     if (pmcf->memory) {
         rlmt.rlim_cur = (rlim_t) pmcf->memory;
@@ -101,7 +102,7 @@ ngx_http_pharos_watch_start(ngx_http_pharos_shared_t *sh, ngx_log_t *log)
     ngx_http_pharos_watch_shared = sh;
     ngx_http_pharos_watch_log = log;
 
-#if !(__SANITIZE_ADDRESS__)
+#if !(__SANITIZE_ADDRESS__ || __SANITIZE_THREAD__)
     {
     static const int  signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 
@@ -135,7 +136,8 @@ ngx_http_pharos_watch_start(ngx_http_pharos_shared_t *sh, ngx_log_t *log)
 void
 ngx_http_pharos_watch_turn(void)
 {
-    ngx_http_pharos_watch_turns++;
+    phr_shared_set(&ngx_http_pharos_watch_turns,
+                   ngx_http_pharos_watch_turns + 1);
 }
 
 
@@ -147,20 +149,22 @@ ngx_http_pharos_watch_turn(void)
 static void *
 ngx_http_pharos_watch_loop(void *data)
 {
-    ngx_uint_t       last, n;
+    ngx_uint_t       last, turns, n;
     struct timespec  second;
 
     second.tv_sec = 1;
     second.tv_nsec = 0;
 
-    last = ngx_http_pharos_watch_turns;
+    last = phr_shared_get(&ngx_http_pharos_watch_turns);
     n = 0;
 
     for ( ;; ) {
         (void) nanosleep(&second, NULL);
 
-        if (ngx_http_pharos_watch_turns != last) {
-            last = ngx_http_pharos_watch_turns;
+        turns = phr_shared_get(&ngx_http_pharos_watch_turns);
+
+        if (turns != last) {
+            last = turns;
             n = 0;
             continue;
         }
@@ -182,7 +186,7 @@ ngx_http_pharos_watch_loop(void *data)
 void
 ngx_http_pharos_watch_thread(void)
 {
-#if !(__SANITIZE_ADDRESS__)
+#if !(__SANITIZE_ADDRESS__ || __SANITIZE_THREAD__)
     stack_t  ss;
 
     /* a stack overflow leaves no stack for the handler */

@@ -105,7 +105,8 @@ phr_eval_poll(phr_eval_t *ev)
 {
     phr_yield(PHR_EVAL_UNITS);
 
-    return ev->query->stop == NULL ? PHR_OK : *ev->query->stop;
+    return ev->query->stop == NULL ? PHR_OK
+                                   : phr_shared_get(ev->query->stop);
 }
 
 /* the sink that is waiting, or NULL; nobody else gets it then */

@@ -133,8 +133,9 @@ phr_rule_group_eval(phr_rule_group_t *g, int64_t t_ms,
 
     for (i = 0; i < g->nrules; i++) {
 
-        if (env->stop != NULL && *env->stop != 0) {
-            rc = phr_err_set(err, *env->stop, "rule group was interrupted");
+        if (env->stop != NULL && phr_shared_get(env->stop) != 0) {
+            rc = phr_err_set(err, phr_shared_get(env->stop),
+                             "rule group was interrupted");
             break;
         }
 
