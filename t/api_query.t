@@ -160,8 +160,17 @@ is($some->{warnings}, undef, 'no warning if nothing is left out');
 
 # statistics, warnings
 
-ok(api($t, 'query', query => '1', stats => 'all')->{http} == 200,
-   'stats are taken');
+my $stats = api($t, 'query', query => 'sum(rate(req_total[1m]))',
+                time => $at, stats => 'all')->{data}{stats};
+is($stats->{samples}{totalQueryableSamples}, 8, 'samples that were read')
+    or diag explain $stats;
+cmp_ok($stats->{samples}{peakSamples}, '>=', 4, 'and held');
+is_deeply([ sort keys %{ $stats->{timings} } ],
+          [ qw(evalTotalTime execQueueTime execTotalTime innerEvalTime
+               queryPreparationTime resultSortTime) ], 'of time, too');
+cmp_ok($stats->{timings}{execTotalTime}, '>', 0, 'which is measured');
+is(api($t, 'query', query => '1', time => $at)->{data}{stats}, undef,
+   'only if asked for');
 like(join('', @{ api($t, 'query', query => 'quantile(2, req_total)',
                      time => $at)->{warnings} || [] }), qr/quantile/,
      'warnings');

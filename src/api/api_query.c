@@ -17,7 +17,8 @@ static int phr_query_prepare(phr_call_t *c, phr_query_t *query,
 static int phr_query_answer(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
 static int64_t phr_query_now_ms(const phr_call_t *c);
-static uint64_t phr_query_note(phr_call_t *c, const phr_query_t *query);
+static uint64_t phr_query_note(phr_call_t *c, const phr_query_t *query,
+    int64_t began_us);
 static int phr_query_notes(phr_call_t *c, const phr_result_t *r,
     int truncated);
 static void phr_query_result(phr_call_t *c, const phr_result_t *r);
@@ -27,6 +28,7 @@ static void phr_query_mixed(phr_call_t *c, const phr_result_series_t *s,
 static void phr_query_histogram(phr_call_t *c, int64_t t_ms,
     const phr_hist_t *h);
 static void phr_query_stats(phr_call_t *c, const phr_result_t *r);
+static void phr_query_by_step(phr_call_t *c, const phr_result_t *r);
 static int phr_query_truncate(phr_result_t *r, size_t limit);
 
 
@@ -198,6 +200,9 @@ phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
     query->lookback_ms = c->api->limits.lookback_ms;
     query->delayed_names = (c->api->limits.promql_flags
                             & PHR_PROMQL_EXPERIMENTAL) != 0;
+    query->step_stats = query->delayed_names
+                        && phr_str_eq(phr_call_param(c, "stats"),
+                                      phr_str_of("all"));
 
     /* the carrier has set its clock already, here it is only checked */
 
@@ -250,6 +255,7 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
 {
     int             rc, truncated;
     size_t          limit;
+    int64_t         began_us, ended_us;
     uint64_t        noted;
     phr_node_t     *node;
     phr_result_t    result;
@@ -285,9 +291,12 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
     query->node = node;
     query->text = phr_call_param(c, "query");
 
-    noted = phr_query_note(c, query);
+    began_us = phr_call_clock_us(c);
+    noted = phr_query_note(c, query, began_us);
     rc = phr_promql_eval(query, querier, &result, err);
-    phr_query_log_end(c->api->queries, noted, phr_call_clock_us(c),
+    ended_us = phr_call_clock_us(c);
+    c->eval_us = ended_us - began_us;
+    phr_query_log_end(c->api->queries, noted, ended_us,
                       rc == PHR_OK ? result.samples_read : 0);
 
     querier->ops->close(querier);
@@ -335,7 +344,7 @@ phr_query_now_ms(const phr_call_t *c)
 /* for those who ask what is under way */
 
 static uint64_t
-phr_query_note(phr_call_t *c, const phr_query_t *query)
+phr_query_note(phr_call_t *c, const phr_query_t *query, int64_t began_us)
 {
     phr_query_active_t  q;
 
@@ -346,7 +355,7 @@ phr_query_note(phr_call_t *c, const phr_query_t *query)
     q.start_ms = query->start_ms;
     q.end_ms = query->end_ms;
     q.step_ms = query->step_ms;
-    q.began_us = phr_call_clock_us(c);
+    q.began_us = began_us;
 
     return phr_query_log_begin(c->api->queries, &q);
 }
@@ -584,20 +593,65 @@ phr_query_histogram(phr_call_t *c, int64_t t_ms, const phr_hist_t *h)
 static void
 phr_query_stats(phr_call_t *c, const phr_result_t *r)
 {
+    size_t              i;
+    double              s;
     phr_json_writer_t  *w;
+
+    /* nothing is prepared, and a result is made in order */
+    static const char *const  timings[] = {
+        "evalTotalTime", "innerEvalTime", "execTotalTime",
+        "resultSortTime", "queryPreparationTime", "execQueueTime",
+    };
 
     if (phr_call_param(c, "stats").len == 0) {
         return;
     }
 
     w = &c->json;
+    s = (double) c->eval_us / 1e6;
 
     phr_json_key(w, "stats");
     phr_json_object(w);
+    phr_json_key(w, "timings");
+    phr_json_object(w);
+
+    for (i = 0; i < phr_nelems(timings); i++) {
+        phr_json_key(w, timings[i]);
+        phr_json_double(w, i < 3 ? s : 0);
+    }
+
+    phr_json_end_object(w);
     phr_json_key(w, "samples");
     phr_json_object(w);
+    phr_query_by_step(c, r);
     phr_json_pair_int(w, "totalQueryableSamples", (int64_t) r->samples_read);
     phr_json_pair_int(w, "peakSamples", (int64_t) r->samples_peak);
     phr_json_end_object(w);
     phr_json_end_object(w);
+}
+
+
+static void
+phr_query_by_step(phr_call_t *c, const phr_result_t *r)
+{
+    size_t              i;
+    phr_json_writer_t  *w;
+
+    if (r->read_by_step == NULL) {
+        return;
+    }
+
+    w = &c->json;
+
+    phr_json_key(w, "totalQueryableSamplesPerStep");
+    phr_json_array(w);
+
+    for (i = 0; i < r->nsteps; i++) {
+        phr_json_array(w);
+        phr_json_time(w, r->t_ms + (int64_t) i * r->step_ms);
+        phr_json_int(w, (int64_t) r->read_by_step[i]);
+        phr_json_end_array(w);
+    }
+
+    phr_json_end_array(w);
 }

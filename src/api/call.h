@@ -34,6 +34,7 @@ typedef struct {
     size_t                    nwarnings;
     phr_str_t                *infos;
     size_t                    ninfos;
+    int64_t                   eval_us;      /* that a query took */
 
     phr_packing_t            *packing;      /* of a stream; NULL: as it is */
     phr_buf_t                 packed;

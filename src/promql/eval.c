@@ -56,6 +56,7 @@ phr_promql_eval(const phr_query_t *query, phr_querier_t *querier,
 
     result->samples_read = ev.read;
     result->samples_peak = ev.peak;
+    result->read_by_step = ev.step_read;
 
     if (rc == PHR_OK) {
         rc = phr_annotations_format(&ev.notes, ev.arena, query->text, result);
@@ -127,6 +128,16 @@ phr_eval_query(phr_eval_t *ev, const phr_query_t *query,
     }
 
     result->t_ms = query->start_ms;
+    result->nsteps = g.n;
+    result->step_ms = g.step_ms;
+
+    if (query->step_stats) {
+        ev->step_read = phr_arena_calloc(ev->arena, g.n + 1,
+                                         sizeof(uint64_t));
+        if (ev->step_read == NULL) {
+            return phr_eval_nomem(ev);
+        }
+    }
 
     if (type == PHR_TYPE_MATRIX) {
         return phr_result_points(ev, root, &g, result);
@@ -222,7 +233,7 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     /* operands are still there while the result is made */
 
     if (node->kind != PHR_NODE_PAREN) {
-        n = phr_value_count(&value, g->n);
+        n = phr_eval_value_samples(ev, &value, g->n);
 
         rc = phr_eval_hold(ev, n);
         if (rc < 0) {
@@ -432,9 +443,13 @@ phr_eval_once(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         return rc;
     }
 
-    ev->read += (ev->read - read) * (g->n - 1);
+    read = ev->read - read;
 
-    rc = phr_eval_hold(ev, phr_value_count(out, 1) * g->n);
+    for (i = 1; i < g->n; i++) {
+        phr_eval_read(ev, i, read);
+    }
+
+    rc = phr_eval_hold(ev, phr_eval_value_samples(ev, out, 1) * g->n);
     if (rc < 0) {
         return rc;
     }

@@ -68,6 +68,7 @@ typedef struct {
     uint64_t            held;           /* samples held now */
     uint64_t            peak;
     uint64_t            read;           /* samples looked at */
+    uint64_t           *step_read;      /* the same by step, or NULL */
 } phr_eval_t;
 
 
@@ -225,6 +226,22 @@ phr_eval_hint(const phr_eval_t *ev, const phr_hist_t *h)
 
 /* the same for one that may go; a NULL for h is a want of memory */
 int phr_eval_box_copy(phr_eval_t *ev, const phr_hist_t *h, double *v);
+
+/* what n samples of a column count as; those that are not there nothing */
+uint64_t phr_eval_samples(const phr_eval_t *ev, const double *v, size_t n);
+uint64_t phr_eval_value_samples(const phr_eval_t *ev,
+    const phr_value_t *value, size_t nsteps);
+
+/* notes that n samples were looked at for a step */
+static inline void
+phr_eval_read(phr_eval_t *ev, size_t step, uint64_t n)
+{
+    ev->read += n;
+
+    if (ev->step_read != NULL) {
+        ev->step_read[step] += n;
+    }
+}
 
 /* takes the histograms out of n samples, and returns how many there were */
 size_t phr_eval_drop_hists(const phr_eval_t *ev, double *v, size_t n);

@@ -70,6 +70,49 @@ phr_eval_box_copy(phr_eval_t *ev, const phr_hist_t *h, double *v)
 }
 
 
+uint64_t
+phr_eval_samples(const phr_eval_t *ev, const double *v, size_t n)
+{
+    size_t             i;
+    uint64_t           count;
+    const phr_hist_t  *h;
+
+    count = phr_col_count(v, n);
+
+    for (i = 0; ev->nhists != 0 && i < n; i++) {
+        h = phr_eval_hist(ev, v[i]);
+
+        if (h != NULL) {
+            count += phr_native_samples(h) - 1;
+        }
+    }
+
+    return count;
+}
+
+
+uint64_t
+phr_eval_value_samples(const phr_eval_t *ev, const phr_value_t *value,
+    size_t nsteps)
+{
+    size_t    i;
+    uint64_t  count;
+
+    if (ev->nhists == 0) {
+        return phr_value_count(value, nsteps);
+    }
+
+    count = 0;
+
+    for (i = 0; i < value->n; i++) {
+        count += phr_eval_samples(ev, value->cols[i].v, nsteps);
+    }
+
+    return count;
+}
+
+
+
 size_t
 phr_eval_drop_hists(const phr_eval_t *ev, double *v, size_t n)
 {

@@ -25,7 +25,7 @@ phr_result_points(phr_eval_t *ev, const phr_node_t *node,
 {
     int           rc;
     size_t        nalloc;
-    uint64_t      held;
+    uint64_t      held, n;
     phr_points_t  p;
 
     result->type = PHR_TYPE_MATRIX;
@@ -43,8 +43,9 @@ phr_result_points(phr_eval_t *ev, const phr_node_t *node,
         rc = phr_result_add_points(ev, &p, &nalloc, result);
 
         if (rc == PHR_OK) {
-            held += p.n;
-            ev->read += p.n;
+            n = phr_native_samples_of(p.h, 0, p.n);
+            held += n;
+            phr_eval_read(ev, 0, n);
 
             rc = phr_eval_hold(ev, held);
         }

@@ -57,7 +57,7 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
 {
     int                rc;
     double            *v;
-    size_t             n;
+    size_t             i, n;
     int64_t            lookback;
     uint64_t           held;
     phr_sink_t        *sink;
@@ -111,8 +111,13 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
             continue;
         }
 
+        n = ev->nhists == 0 ? n : phr_eval_samples(ev, v, g->n);
         held += n;
         ev->read += n;
+
+        for (i = 0; ev->step_read != NULL && i < g->n; i++) {
+            ev->step_read[i] += phr_eval_samples(ev, &v[i], 1);
+        }
 
         rc = phr_eval_hold(ev, held);
         if (rc < 0) {
@@ -418,7 +423,7 @@ phr_points_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
 {
     int                         rc, resets;
     int64_t                     before, after;
-    uint64_t                    read;
+    uint64_t                    read, *by_step;
     const phr_node_t           *selector;
     const phr_node_selector_t  *s;
 
@@ -433,11 +438,14 @@ phr_points_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         /* the points are counted again where they are used */
 
         read = ev->read;
+        by_step = ev->step_read;
+        ev->step_read = NULL;
         resets = ev->resets;
         ev->resets = -1;
         rc = phr_eval_node(ev, node->u.subquery.expr, &p->grid, &p->value);
         ev->resets = resets;
         ev->read = read;
+        ev->step_read = by_step;
 
         return rc;
     }

@@ -331,8 +331,9 @@ static int
 phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
     const phr_range_fn_t *fn, double *args[2], double *v)
 {
-    int     rc;
-    size_t  i, largest;
+    int       rc;
+    size_t    i;
+    uint64_t  held, largest;
 
     w->lo = 0;
     w->hi = 0;
@@ -361,8 +362,9 @@ phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
             return w->rc;
         }
 
-        w->ev->read += w->hi - w->lo;
-        largest = phr_max(largest, w->hi - w->lo);
+        held = phr_native_samples_of(w->h, w->lo, w->hi);
+        phr_eval_read(w->ev, i, held);
+        largest = phr_max(largest, held);
 
         rc = phr_eval_poll(w->ev);
         if (rc < 0) {

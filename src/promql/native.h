@@ -91,6 +91,12 @@ void phr_native_divide(phr_native_t *n, double divisor);
 /* any number of it is infinite */
 int phr_native_overflows(const phr_native_t *n);
 
+/* as how many samples, of 16 bytes each, a histogram counts */
+uint64_t phr_native_samples(const phr_hist_t *h);
+
+/* of samples lo .. hi - 1, whose h are NULL if they are floats */
+uint64_t phr_native_samples_of(const phr_hist_t *const *h, size_t lo, size_t hi);
+
 /* whether any is infinite that was not before; n is as before if so */
 int phr_native_try_add(phr_native_room_t *r, phr_native_t *n,
     const phr_hist_t *h, unsigned *what);

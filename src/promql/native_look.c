@@ -592,3 +592,31 @@ phr_trim_middle(double lower, double upper, int positive, int linear)
 
     return positive ? mean : -mean;
 }
+
+
+/* with its time, and a head as Prometheus has it in memory */
+uint64_t
+phr_native_samples(const phr_hist_t *h)
+{
+    return (8 + 168 + 8 * ((uint64_t) h->positive.nspans + h->negative.nspans
+                           + h->positive.n + h->negative.n + h->nbounds))
+           / 16;
+}
+
+
+uint64_t
+phr_native_samples_of(const phr_hist_t *const *h, size_t lo, size_t hi)
+{
+    size_t    i;
+    uint64_t  n;
+
+    n = hi - lo;
+
+    for (i = lo; h != NULL && i < hi; i++) {
+        if (h[i] != NULL) {
+            n += phr_native_samples(h[i]) - 1;
+        }
+    }
+
+    return n;
+}

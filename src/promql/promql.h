@@ -72,6 +72,8 @@ typedef struct {
      */
     unsigned             delayed_names:1;
 
+    unsigned             step_stats:1;      /* samples read, by step */
+
     /*
      * Set from another thread to PHR_ETIMEOUT or PHR_ECANCELED, seen within
      * a few milliseconds.  May be NULL.
@@ -115,8 +117,15 @@ typedef struct {
     phr_str_t            *infos;
     size_t                ninfos;
 
+    /*
+     * A float is one sample, a histogram as many as it has times 16 bytes.
+     * What each step reads is read_by_step[nsteps], NULL if nobody asked.
+     */
     uint64_t              samples_read;     /* "totalQueryableSamples" */
     uint64_t              samples_peak;
+    uint64_t             *read_by_step;
+    size_t                nsteps;
+    int64_t               step_ms;
 } phr_result_t;
 
 

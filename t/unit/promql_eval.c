@@ -19,6 +19,7 @@ typedef struct {
     int64_t        start_ms, end_ms, step_ms;
     uint64_t       max_samples;
     size_t         arena_bytes;
+    int            step_stats;
     volatile int   stop;
 
     phr_arena_t   *arena;
@@ -92,6 +93,7 @@ test_run(test_query_t *t)
         q.lookback_ms = 300000;
         q.subquery_step_ms = 60000;
         q.max_samples = t->max_samples;
+        q.step_stats = t->step_stats != 0;
         q.stop = &t->stop;
         q.arena = t->arena;
 
@@ -380,6 +382,71 @@ test_add_hists(const char *value)
 }
 
 
+/* a histogram counts as 12 floats, whose 16 bytes fit so often into it */
+static void
+test_counts(void)
+{
+    size_t        i, k;
+    phr_buf_t     b;
+    test_query_t  t;
+
+    static const struct {
+        const char  *expr;
+        int64_t      start_ms, end_ms;
+        const char  *want;
+    } cases[] = {
+        { "h", 0, 0, "12" },
+        { "h[1m]", 600000, 600000, "72" },
+        { "h[1m:10s]", 600000, 600000, "72" },
+        { "histogram_count(sum(h))", 0, 20000, "12 12 12" },
+        { "rate(h[20s])", 10000, 30000, "24 24 24" },
+        { "m", 0, 10000, "4 4" },
+        { "m{i=\"1\"} + h", 0, 10000, "13 13" },
+        { "count_over_time(m{i=\"1\"}[30s])", 0, 40000, "1 2 3 3 3" },
+        { "max_over_time(m{i=\"1\"}[30s:10s])", 0, 40000, "1 2 3 3 3" },
+        { "m{i=\"1\"} @ 0", 0, 20000, "1 1 1" },
+        { "sum_over_time(h[20s] @ 20)", 0, 20000, "24 24 24" },
+        { "vector(1)", 0, 20000, "0 0 0" },
+    };
+
+    phr_buf_init(&b, 0);
+
+    for (i = 0; i < phr_nelems(cases); i++) {
+        memset(&t, 0, sizeof(t));
+        t.expr = cases[i].expr;
+        t.start_ms = cases[i].start_ms;
+        t.end_ms = cases[i].end_ms;
+        t.step_ms = t.start_ms == t.end_ms ? 0 : 10000;
+        t.step_stats = 1;
+
+        is_int(test_run(&t), PHR_OK, "samples of %s", t.expr);
+        phr_buf_reset(&b);
+
+        for (k = 0; k < t.result.nsteps; k++) {
+            phr_buf_printf(&b, "%s%llu", k ? " " : "",
+                           (unsigned long long) t.result.read_by_step[k]);
+            t.result.samples_read -= t.result.read_by_step[k];
+        }
+
+        is_str(phr_buf_cstr(&b), cases[i].want, "by step");
+        is_int(t.result.samples_read, 0, "which is all of them");
+        test_done(&t);
+    }
+
+    memset(&t, 0, sizeof(t));
+    t.expr = "h";
+    t.max_samples = 12;
+    is_int(test_run(&t), PHR_OK, "as large as allowed");
+    test_done(&t);
+
+    t.max_samples = 11;
+    is_int(test_run(&t), PHR_ELIMIT, "or larger");
+    test_done(&t);
+
+    phr_buf_free(&b);
+}
+
+
 /*
  * A float whose bits are those that stand for a histogram in a column: it is
  * a NaN, and nothing else, wherever it gets in.
@@ -451,6 +518,7 @@ main(void)
     test_types();
     test_depth();
     test_add_hists("1");
+    test_counts();
     test_forged();
     test_add_hists("2");
     test_add_hists("3");
