@@ -95,7 +95,8 @@ int phr_native_overflows(const phr_native_t *n);
 uint64_t phr_native_samples(const phr_hist_t *h);
 
 /* of samples lo .. hi - 1, whose h are NULL if they are floats */
-uint64_t phr_native_samples_of(const phr_hist_t *const *h, size_t lo, size_t hi);
+uint64_t phr_native_samples_of(const phr_hist_t *const *h, size_t lo,
+    size_t hi);
 
 /* whether any is infinite that was not before; n is as before if so */
 int phr_native_try_add(phr_native_room_t *r, phr_native_t *n,
