@@ -172,10 +172,9 @@ accept-powerloss: module $(BUILD)/bench/powerloss_record.so \
 	    PHAROS_POWERLOSS=$(BUILD_DIR)/bench/powerloss \
 	    perl bench/powerloss.pl
 
-accept-diskfull: FULL_SECONDS ?= 60
 accept-diskfull: module
-	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) FULL_SECONDS=$(FULL_SECONDS) \
-	    prove -v t/store_full.t
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) \
+	    FULL_SECONDS=$(or $(FULL_SECONDS),60) prove -v t/store_full.t
 
 accept-remote: module tool
 	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) perl bench/remote.pl

@@ -22,6 +22,7 @@ use IO::Socket::INET;
 use Test::More;
 use Test::Pharos;
 use Test::Pharos::Api qw(api);
+use Test::Pharos::Protobuf;
 use Time::HiRes qw(sleep time clock_gettime CLOCK_MONOTONIC);
 
 # ORDER POWER, as powerloss.h has them
@@ -196,7 +197,9 @@ sub load {
 
             } else {
                 $url = '/api/v1/write';
-                $body = remote_write($stream, $n, $now);
+                $body = snappy(message(1, series([ '__name__', 'power',
+                                                   'stream', $stream ],
+                                                 $n, $now)));
                 $headers{'Content-Type'} = 'application/x-protobuf';
                 $headers{'Content-Encoding'} = 'snappy';
             }
@@ -206,36 +209,4 @@ sub load {
             sleep 0.005 + rand 0.02;
         }
     });
-}
-
-
-# a request of one sample, as snappy that leaves it as it is
-sub remote_write {
-    my ($stream, $n, $now_ms) = @_;
-
-    my $labels = join '', map {
-        field(1, field(1, $_->[0]) . field(2, $_->[1]))
-    } [ '__name__', 'power' ], [ 'stream', $stream ];
-
-    my $sample = "\x09" . pack('d<', $n) . "\x10" . varint($now_ms);
-    my $body = field(1, $labels . field(2, $sample));
-
-    return varint(length $body) . chr(61 << 2) . pack('v', length($body) - 1)
-           . $body;
-}
-
-
-sub field { return chr($_[0] << 3 | 2) . varint(length $_[1]) . $_[1] }
-
-
-sub varint {
-    my ($n) = @_;
-    my $out = '';
-
-    while ($n > 127) {
-        $out .= chr($n & 127 | 128);
-        $n >>= 7;
-    }
-
-    return $out . chr $n;
 }

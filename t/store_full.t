@@ -2,9 +2,9 @@
 
 # Copyright (C) The Pharos Authors
 #
-# A full disk: pushes are refused with a time to come back,
-# reading and alerting go on, what was acknowledged stays, and pushes are
-# taken again as soon as there is room.  FULL_SECONDS=60 for a minute of it.
+# A full disk: whatever writes is refused with a time to come back, reading
+# and alerting go on, what was acknowledged stays, and all is taken again as
+# soon as there is room.  FULL_SECONDS=60 for a minute of it.
 
 use strict;
 use warnings;
@@ -16,6 +16,7 @@ use Test::More;
 use Test::Pharos;
 use Test::Pharos::Api;
 use Test::Pharos::Full;
+use Test::Pharos::Protobuf;
 use Time::HiRes qw(sleep time);
 
 my $seconds = $ENV{FULL_SECONDS} || 8;
@@ -44,6 +45,8 @@ serve($t)->run;
 $t->wait_ready;
 
 my $acked = fill($t, 4);
+my %taken = map { +"$_-0" => 1 } grep { ways($t, $_, 0)->{status} < 300 }
+                                 qw(import write);
 my $ballast = "$store/ballast";
 
 # until there is none, as somebody's log would
@@ -80,7 +83,8 @@ $t->done;
 sub beyond {
     my ($t, $acked, $free) = @_;
 
-    my (%status, $retry, $i, $firing, $read);
+    my (%status, $i, $firing, $read);
+    my $unsaid = 0;
     my $until = time + $seconds;
     my $reads = $t->load(sub {
         my $j = api($t, 'query', query => 'count by (job) (filled)');
@@ -90,11 +94,19 @@ sub beyond {
 
     while (time < $until) {
         my $job = 'more-' . ++$i;
-        my $res = push_of($t, $job);
+        my %res = (push => push_of($t, $job), map { $_ => ways($t, $_, $i) }
+                                              qw(import write));
 
-        $status{ $res->{status} }++;
-        push @$acked, $job if $res->{status} == 200;
-        $retry = $res->{headers}{'retry-after'} if $res->{status} == 503;
+        for my $way (keys %res) {
+            my $status = $res{$way}{status};
+
+            $status{"$way $status"}++;
+            $taken{"$way-$i"} = 1 if $status =~ /^2/ && $way ne 'push';
+            $unsaid++ if $status == 503
+                         && ($res{$way}{headers}{'retry-after'} || '') !~ /^\d+$/;
+        }
+
+        push @$acked, $job if $res{push}{status} == 200;
         sleep 0.02;
     }
 
@@ -106,14 +118,29 @@ sub beyond {
     }, 10);
 
     ok($firing, 'an alert fires meanwhile');
-    ok($status{503}, 'pushes are refused') or diag(explain(\%status));
-    is_deeply([ grep { !/^(?:200|503)$/ } keys %status ], [], 'in no other way');
-    like(ref $retry ? "@$retry" : $retry || '', qr/^\d+$/, 'with Retry-After');
+    ok($status{"$_ 503"}, "$_ is refused") or diag(explain(\%status))
+        for qw(push import write);
+    is_deeply([ grep { !/ (?:200|204|503)$/ } keys %status ], [],
+              'in no other way');
+    is($unsaid, 0, 'with Retry-After');
     is($t->metric($page, 'pharos_store_full'), 1, 'a metric says so');
 
     $free->();
     taken($t, 'again');
     acknowledged($t, $acked);
+
+    for my $way (qw(import write)) {
+        ok($t->poll(sub { ways($t, $way, ++$i)->{status} < 300 }, 20),
+           "$way is taken again");
+        $taken{"$way-$i"} = 1;
+    }
+
+    my $there = instant($t, 'last_over_time(way[1h])');
+    my @lost = grep { !$there->{"way{n=\"$_\"}"} } keys %taken;
+    is(scalar @lost, 0, 'all ' . keys(%taken) . ' of the other ways as well')
+        or diag("@lost");
+    diag(explain(\%status)) if $seconds > 8;
+
     $read = $t->load_stop($reads);
     is(scalar @{ $read->{failed} }, 0, "all of $read->{ok} queries answered")
         or diag($read->{failed}[0]);
@@ -127,4 +154,19 @@ sub beyond {
     cmp_ok(scalar @said, '>=', 2, 'the log says both');
     cmp_ok(scalar @said, '<=', 8, 'and not each time')
         or diag(join "\n", @said);
+}
+
+
+# one sample by remote write or import, of a series of its own
+sub ways {
+    my ($t, $way, $i) = @_;
+
+    my $now = int(time * 1000);
+
+    return $t->post('/api/v1/import/prometheus',
+                    "way{n=\"$way-$i\"} 1 $now\n") if $way eq 'import';
+    return $t->post('/api/v1/write', snappy(message(1,
+        series([ '__name__', 'way', 'n', "$way-$i" ], 1, $now))), headers => {
+            'Content-Type' => 'application/x-protobuf',
+            'Content-Encoding' => 'snappy' });
 }
