@@ -128,12 +128,12 @@ typedef uint32_t  phr_sid_t;
  * PHR_EDUPLICATE  another value is stored at its time
  * PHR_ELIMIT      older than the retention, or too far in the future
  * PHR_ENOTFOUND   the series expired
- * PHR_EINVAL      a histogram that storage does not take
+ * PHR_EINVAL      a histogram that is invalid, or too large
  *
  * and the good ones are stored even so.
  *
- * h is NULL, or has for each sample NULL (a float) or a histogram that
- * phr_hist_validate() found good; v is not looked at then.
+ * h is NULL, or has for each sample NULL (a float) or a histogram; v is not
+ * looked at then.
  */
 typedef struct {
     uint32_t                  source;

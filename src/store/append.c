@@ -396,7 +396,11 @@ phr_append_sort_out(phr_store_t *st, const phr_batch_t *b, int8_t *status,
 
         h = phr_append_hist(b, i);
 
-        if (h != NULL && !phr_hist_chunk_fits(h)) {
+        /* what cannot be read again is not written */
+
+        if (h != NULL && (phr_hist_validate(h, NULL) != PHR_OK
+                          || !phr_hist_chunk_fits(h)))
+        {
             status[i] = PHR_EINVAL;
             continue;
         }
