@@ -17,6 +17,7 @@
 #include "ingest/tsdb.h"
 
 #include "core/bytes.h"
+#include "ingest/tsdb_bits.h"
 
 
 #define PHR_TSDB_INDEX_MAGIC      0xbaaad700
@@ -27,15 +28,6 @@
 #define PHR_TSDB_HEAD             8     /* of a segment */
 
 
-typedef struct {
-    const uint8_t  *p;
-    const uint8_t  *end;
-    uint64_t        bits;       /* the next ones, from the highest on */
-    unsigned        n;
-    int             failed;     /* more was asked for than there is */
-} phr_tsdb_bits_t;
-
-
 static int phr_tsdb_damaged(phr_err_t *err, const char *what, uint64_t at);
 static int phr_tsdb_symbols(phr_tsdb_index_t *ix, phr_err_t *err);
 static int phr_tsdb_symbol(phr_tsdb_index_t *ix, uint64_t ref,
@@ -44,11 +36,7 @@ static int phr_tsdb_labels(phr_tsdb_index_t *ix, phr_arena_t *arena,
     const uint8_t **p, const uint8_t *end, phr_labels_t *out);
 static int phr_tsdb_chunks(phr_arena_t *arena, const uint8_t **p,
     const uint8_t *end, phr_tsdb_series_t *s);
-static uint64_t phr_tsdb_bits(phr_tsdb_bits_t *b, unsigned n);
-static uint64_t phr_tsdb_bits_uvarint(phr_tsdb_bits_t *b);
 static int64_t phr_tsdb_xor_time(phr_tsdb_bits_t *b);
-static void phr_tsdb_xor_value(phr_tsdb_bits_t *b, uint64_t *value,
-    unsigned *leading, unsigned *trailing);
 
 
 static int
@@ -447,8 +435,8 @@ phr_tsdb_xor(phr_str_t data, int64_t *t_ms, double *v, size_t *n,
     phr_err_t *err)
 {
     size_t           i, count;
-    unsigned         leading, trailing;
-    uint64_t         t, delta, value;
+    uint64_t         t, delta;
+    phr_tsdb_xor_t   x;
     phr_tsdb_bits_t  b;
 
     if (data.len < 2) {
@@ -456,24 +444,17 @@ phr_tsdb_xor(phr_str_t data, int64_t *t_ms, double *v, size_t *n,
                            data.len);
     }
 
-    b.p = (const uint8_t *) data.data + 2;
-    b.end = (const uint8_t *) data.data + data.len;
-    b.bits = 0;
-    b.n = 0;
-    b.failed = 0;
-
+    phr_tsdb_bits_init(&b, data, 2);
     count = phr_get_be16((const uint8_t *) data.data);
     t = 0;
     delta = 0;
-    value = 0;
-    leading = 0;
-    trailing = 0;
+    memset(&x, 0, sizeof(x));
 
     for (i = 0; i < count; i++) {
 
         if (i == 0) {
             t = (uint64_t) phr_unzigzag(phr_tsdb_bits_uvarint(&b));
-            value = phr_tsdb_bits(&b, 64);
+            x.value = phr_tsdb_bits(&b, 64);
 
         } else {
             if (i == 1) {
@@ -484,11 +465,11 @@ phr_tsdb_xor(phr_str_t data, int64_t *t_ms, double *v, size_t *n,
             }
 
             t += delta;
-            phr_tsdb_xor_value(&b, &value, &leading, &trailing);
+            phr_tsdb_bits_xor(&b, &x);
         }
 
         t_ms[i] = (int64_t) t;
-        v[i] = phr_double_from_bits(value);
+        v[i] = phr_double_from_bits(x.value);
 
         if (b.failed || (i > 0 && t_ms[i] <= t_ms[i - 1])) {
             return phr_err_set(err, PHR_ECORRUPT, "sample %zu of %zu of a "
@@ -499,59 +480,6 @@ phr_tsdb_xor(phr_str_t data, int64_t *t_ms, double *v, size_t *n,
     *n = count;
 
     return PHR_OK;
-}
-
-
-/* n bits, 1 to 64; 0 and b->failed if there are not so many */
-static uint64_t
-phr_tsdb_bits(phr_tsdb_bits_t *b, unsigned n)
-{
-    uint64_t  high, v;
-
-    if (n > 32) {
-        high = phr_tsdb_bits(b, n - 32);
-        return high << 32 | phr_tsdb_bits(b, 32);
-    }
-
-    while (b->n < n) {
-
-        if (b->p == b->end) {
-            b->failed = 1;
-            return 0;
-        }
-
-        b->bits |= (uint64_t) *b->p++ << (56 - b->n);
-        b->n += 8;
-    }
-
-    v = b->bits >> (64 - n);
-    b->bits <<= n;
-    b->n -= n;
-
-    return v;
-}
-
-
-static uint64_t
-phr_tsdb_bits_uvarint(phr_tsdb_bits_t *b)
-{
-    unsigned  shift;
-    uint64_t  v, byte;
-
-    v = 0;
-
-    for (shift = 0; shift < 64; shift += 7) {
-        byte = phr_tsdb_bits(b, 8);
-        v |= (byte & 0x7f) << shift;
-
-        if (byte < 0x80) {
-            return v;
-        }
-    }
-
-    b->failed = 1;
-
-    return 0;
 }
 
 
@@ -581,36 +509,6 @@ phr_tsdb_xor_time(phr_tsdb_bits_t *b)
     }
 
     return (int64_t) v;
-}
-
-
-static void
-phr_tsdb_xor_value(phr_tsdb_bits_t *b, uint64_t *value, unsigned *leading,
-    unsigned *trailing)
-{
-    unsigned  n;
-
-    if (phr_tsdb_bits(b, 1) == 0) {
-        return;
-    }
-
-    if (phr_tsdb_bits(b, 1) == 1) {
-        *leading = (unsigned) phr_tsdb_bits(b, 5);
-        n = (unsigned) phr_tsdb_bits(b, 6);
-
-        /* 64 has no room in six bits */
-        n = n == 0 ? 64 : n;
-
-        if (*leading + n > 64) {
-            b->failed = 1;
-            return;
-        }
-
-        *trailing = 64 - *leading - n;
-    }
-
-    n = 64 - *leading - *trailing;
-    *value ^= phr_tsdb_bits(b, n) << *trailing;
 }
 
 

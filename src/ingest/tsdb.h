@@ -4,8 +4,7 @@
  * Tsdb: a block of Prometheus's storage, read: the index (format 1, 2 or 3),
  * the segments of chunks, tombstones.  All of it from bytes that the caller
  * has mapped; every offset and every checksum is looked at before it is
- * trusted.  Native histograms and chunks with start times are told apart,
- * not decoded.
+ * trusted.  Chunks with start times are told apart, not decoded.
  */
 
 #ifndef PHR_TSDB_H_INCLUDED
@@ -15,6 +14,7 @@
 #include "core/array.h"
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/histogram.h"
 #include "core/labels.h"
 
 
@@ -83,8 +83,16 @@ int phr_tsdb_chunk(phr_str_t segment, uint32_t offset, int *encoding,
 int phr_tsdb_xor(phr_str_t data, int64_t *t_ms, double *v, size_t *n,
     phr_err_t *err);
 
+/*
+ * The same of a chunk of native histograms, of integers or of floats, which
+ * are made in the arena and not validated.  A stale marker has its sum alone.
+ * PHR_ECORRUPT or the arena's failure.
+ */
+int phr_tsdb_hists(phr_str_t data, int is_float, phr_arena_t *arena,
+    int64_t *t_ms, const phr_hist_t **h, size_t *n, phr_err_t *err);
 
-/* appends the same chunk of 1 .. PHR_TSDB_MAX_SAMPLES; see out->failed */
+
+/* appends an XOR chunk of 1 .. PHR_TSDB_MAX_SAMPLES; see out->failed */
 void phr_tsdb_xor_encode(const int64_t *t_ms, const double *v, size_t n,
     phr_buf_t *out);
 

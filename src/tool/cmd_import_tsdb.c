@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "core/alloc.h"
+#include "core/bytes.h"
 #include "core/number.h"
 #include "core/time.h"
 #include "ingest/import.h"
@@ -25,33 +26,40 @@
 #define PHR_TSDB_BATCH   65536
 #define PHR_TSDB_COMMIT  (1 << 20)
 
+/* histograms of a batch, and what those of one chunk may take */
+#define PHR_TSDB_HIST_BYTES  (64 << 20)
+#define PHR_TSDB_HIST_LIMIT  (1 << 30)
+
 
 typedef struct {
-    const char      *command;
-    phr_store_t     *st;
-    phr_appender_t  *app;
-    phr_arena_t     *arena;         /* of a series */
-    int64_t          min_ms, max_ms;
-    int64_t          now_ms;
+    const char         *command;
+    phr_store_t        *st;
+    phr_appender_t     *app;
+    phr_arena_t        *arena;      /* of a series */
+    int64_t             min_ms, max_ms;
+    int64_t             now_ms;
 
     /* a batch, and how much is not committed */
-    uint32_t         source;
-    phr_sid_t       *sid;
-    int64_t         *t_ms;
-    double          *v;
-    int8_t          *status;
-    size_t           n;
-    size_t           npending;
+    uint32_t            source;
+    phr_sid_t          *sid;
+    int64_t            *t_ms;
+    double             *v;
+    const phr_hist_t  **h;          /* in hists */
+    int8_t             *status;
+    size_t              n;
+    size_t              npending;
+    phr_arena_t        *hists;
 
-    /* a chunk */
-    int64_t         *chunk_t_ms;
-    double          *chunk_v;
+    /* a chunk, of floats or histograms */
+    int64_t            *chunk_t_ms;
+    double             *chunk_v;
+    const phr_hist_t  **chunk_h;
 
-    uint64_t         nseries;
-    uint64_t         nsamples;
-    uint64_t         nrefused;
-    uint64_t         nskipped;      /* chunks that are not XOR */
-    uint64_t         ndamaged;
+    uint64_t            nseries;
+    uint64_t            nsamples;
+    uint64_t            nrefused;
+    uint64_t            nskipped;   /* chunks of unknown kinds */
+    uint64_t            ndamaged;
 } phr_tsdb_import_t;
 
 
@@ -66,6 +74,7 @@ static int phr_tsdb_series(phr_tsdb_import_t *im, phr_block_files_t *b,
     const phr_tsdb_series_t *s);
 static int phr_tsdb_samples(phr_tsdb_import_t *im, phr_block_files_t *b,
     const phr_tsdb_series_t *s, const phr_tsdb_chunk_t *c, phr_sid_t sid);
+static int phr_tsdb_make_room(phr_tsdb_import_t *im, phr_str_t chunk);
 static int phr_tsdb_deleted(const phr_block_files_t *b, uint64_t ref,
     int64_t t_ms);
 static int phr_tsdb_flush(phr_tsdb_import_t *im, int commit);
@@ -85,7 +94,7 @@ const phr_tool_command_t  phr_tool_import_tsdb = {
     "ends are\n"
     "taken.  What is in the store already is no error, and deleted samples "
     "stay\n"
-    "deleted.  Native histograms are left out and counted.\n\n"
+    "deleted.\n\n"
     "The store must not be in use: stop nginx first.  DATA is only read, "
     "and may\n"
     "belong to a Prometheus that runs.  Its newest hours are in no block "
@@ -250,13 +259,17 @@ phr_tsdb_init(phr_tsdb_import_t *im, const char *store)
     im->sid = phr_malloc(PHR_TSDB_BATCH * sizeof(phr_sid_t));
     im->t_ms = phr_malloc(PHR_TSDB_BATCH * sizeof(int64_t));
     im->v = phr_malloc(PHR_TSDB_BATCH * sizeof(double));
+    im->h = phr_malloc(PHR_TSDB_BATCH * sizeof(phr_hist_t *));
+    im->hists = phr_arena_create(PHR_TSDB_HIST_LIMIT);
     im->status = phr_malloc(PHR_TSDB_BATCH);
     im->chunk_t_ms = phr_malloc(PHR_TSDB_MAX_SAMPLES * sizeof(int64_t));
     im->chunk_v = phr_malloc(PHR_TSDB_MAX_SAMPLES * sizeof(double));
+    im->chunk_h = phr_malloc(PHR_TSDB_MAX_SAMPLES * sizeof(phr_hist_t *));
 
     if (im->arena == NULL || im->sid == NULL || im->t_ms == NULL
-        || im->v == NULL || im->status == NULL || im->chunk_t_ms == NULL
-        || im->chunk_v == NULL)
+        || im->v == NULL || im->h == NULL || im->hists == NULL
+        || im->status == NULL || im->chunk_t_ms == NULL
+        || im->chunk_v == NULL || im->chunk_h == NULL)
     {
         return phr_tool_error(im->command, NULL, "no memory");
     }
@@ -290,9 +303,12 @@ phr_tsdb_free(phr_tsdb_import_t *im)
     phr_free(im->sid);
     phr_free(im->t_ms);
     phr_free(im->v);
+    phr_free((void *) im->h);
+    phr_arena_destroy(im->hists);
     phr_free(im->status);
     phr_free(im->chunk_t_ms);
     phr_free(im->chunk_v);
+    phr_free((void *) im->chunk_h);
 }
 
 
@@ -412,12 +428,21 @@ phr_tsdb_samples(phr_tsdb_import_t *im, phr_block_files_t *b,
     rc = phr_tsdb_chunk(b->segments[c->segment], c->offset, &encoding, &data,
                         &err);
 
-    if (rc == PHR_OK && encoding != PHR_TSDB_XOR) {
+    if (rc == PHR_OK && encoding > PHR_TSDB_FLOAT_HISTOGRAM) {
         im->nskipped++;
         return PHR_TOOL_OK;
     }
 
-    if (rc == PHR_OK) {
+    if (rc == PHR_OK && encoding != PHR_TSDB_XOR) {
+        rc = phr_tsdb_make_room(im, data);
+        if (rc != PHR_TOOL_OK) {
+            return rc;
+        }
+
+        rc = phr_tsdb_hists(data, encoding == PHR_TSDB_FLOAT_HISTOGRAM,
+                            im->hists, im->chunk_t_ms, im->chunk_h, &n, &err);
+
+    } else if (rc == PHR_OK) {
         rc = phr_tsdb_xor(data, im->chunk_t_ms, im->chunk_v, &n, &err);
     }
 
@@ -445,8 +470,36 @@ phr_tsdb_samples(phr_tsdb_import_t *im, phr_block_files_t *b,
 
         im->sid[im->n] = sid;
         im->t_ms[im->n] = t_ms;
-        im->v[im->n] = im->chunk_v[i];
+        im->h[im->n] = encoding != PHR_TSDB_XOR ? im->chunk_h[i] : NULL;
+        im->v[im->n] = encoding != PHR_TSDB_XOR ? 0 : im->chunk_v[i];
         im->n++;
+    }
+
+    return PHR_TOOL_OK;
+}
+
+
+/* a batch is not handed over while a chunk of histograms is copied to it */
+
+static int
+phr_tsdb_make_room(phr_tsdb_import_t *im, phr_str_t chunk)
+{
+    int     rc;
+    size_t  n;
+
+    n = chunk.len < 2 ? 0 : phr_get_be16((const uint8_t *) chunk.data);
+
+    if (im->n + n > PHR_TSDB_BATCH
+        || phr_arena_used(im->hists) > PHR_TSDB_HIST_BYTES)
+    {
+        rc = phr_tsdb_flush(im, 0);
+        if (rc != PHR_TOOL_OK) {
+            return rc;
+        }
+    }
+
+    if (im->n == 0) {
+        phr_arena_reset(im->hists);
     }
 
     return PHR_TOOL_OK;
@@ -500,6 +553,7 @@ phr_tsdb_flush(phr_tsdb_import_t *im, int commit)
     b.source = im->source;
     b.sid = im->sid;
     b.v = im->v;
+    b.h = im->h;
     b.t_each = im->t_ms;
     b.n = im->n;
     b.status = im->status;

@@ -131,6 +131,31 @@ xor(phr_str_t in)
 
 
 static void
+hists(phr_str_t in, int is_float)
+{
+    size_t        i, n;
+    phr_err_t     err;
+    phr_arena_t  *arena;
+
+    static const phr_hist_t  *h[PHR_TSDB_MAX_SAMPLES];
+
+    in = fuzz_copy(in.data, in.len);
+    arena = phr_arena_create(16 << 20);
+    fuzz_check(arena != NULL);
+
+    if (phr_tsdb_hists(in, is_float, arena, t_ms, h, &n, &err) == PHR_OK) {
+        for (i = 0; i < n; i++) {
+            fuzz_check(i == 0 || t_ms[i - 1] < t_ms[i]);
+            phr_hist_validate(h[i], NULL);
+        }
+    }
+
+    phr_arena_destroy(arena);
+    fuzz_free(in);
+}
+
+
+static void
 plain(phr_str_t in)
 {
     int                encoding;
@@ -181,7 +206,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     in = phr_str_from((const char *) data + 1, size - 1);
 
-    switch (data[0] % 4) {
+    switch (data[0] % 6) {
     case 0:
         index_file(in, 1);
         break;
@@ -190,6 +215,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
         xor(in);
+        break;
+    case 3:
+    case 4:
+        hists(in, data[0] % 6 == 4);
         break;
     default:
         plain(in);
