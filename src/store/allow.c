@@ -96,8 +96,8 @@ phr_allow_refuse(phr_store_t *st, phr_refused_e reason, phr_labels_t ls,
     phr_str_t   metric;
 
     static const char *const  what[] = {
-        "labels", "bytes in the name of a label", "bytes in the value of "
-        "a label", "bytes of labels"
+        "labels", "bytes in the name of a label",
+        "bytes in the value of a label", "bytes of labels"
     };
 
     st->nrefused[reason]++;
