@@ -2,7 +2,7 @@
  * Copyright (C) The Pharos Authors
  *
  * The store against a model: random batches of several sources, late and
- * repeated samples, series that come and go, seals, retention and restarts
+ * repeated samples, series that come and go, seals, deletions and restarts
  * at random moments; what is read must be what a plain table in memory says.
  */
 
@@ -471,6 +471,90 @@ compare(model_t *m, int from, int to)
 }
 
 
+/*
+ * Deletes a part of some series, or all of it up to now, while samples that
+ * came just before are not committed yet; series that they make anew stay.
+ */
+static int
+deletion(model_t *m, int slot)
+{
+    int                  rc, i, s, from, to, all, nsteps, wrong;
+    int                  had[NSERIES];
+    char                 name[32];
+    phr_err_t            err;
+    phr_matcher_t        matcher;
+    phr_store_delete_t  *del;
+
+    phr_err_init(&err);
+
+    all = (rnd(m, 2) == 0);
+    from = all ? 0 : (int) rnd(m, (uint32_t) slot + 1);
+    to = phr_min(from + (int) rnd(m, 100), slot);
+    to = all && rnd(m, 2) ? slot : to;
+    i = (int) rnd(m, 50);
+
+    snprintf(name, sizeof(name), "metric_%d", i);
+    phr_matcher_init(&matcher, PHR_MATCH_EQ, phr_str_of("__name__"),
+                     phr_str_from_c(name), &err);
+
+    rc = phr_store_delete_open(m->st, all ? PHR_TIME_MIN
+                                          : (int64_t) from * STEP_MS,
+                               (int64_t) to * STEP_MS, &del, &err);
+    if (rc == PHR_OK) {
+        rc = phr_store_delete_add(del, &matcher, 1, &err);
+    }
+
+    memcpy(had, m->last, sizeof(had));
+    wrong = rnd(m, 2) ? batch(m, slot) : 0;
+
+    for (nsteps = 0; rc == PHR_OK; nsteps++) {
+        rc = phr_store_delete_step(del, &err);
+
+        if (rc < 0) {
+            break;
+        }
+
+        if ((rc == PHR_OK || rnd(m, 2))
+            && phr_store_commit(m->st, (int64_t) slot * STEP_MS, 0, &err)
+               != PHR_OK)
+        {
+            rc = PHR_ERROR;
+            break;
+        }
+
+        if (rc == PHR_OK) {
+            break;
+        }
+
+        rc = PHR_OK;
+    }
+
+    phr_store_delete_close(del);
+    phr_matcher_destroy(&matcher);
+
+    if (rc != PHR_OK || nsteps > 10000) {
+        printf("# deletion after %d steps: %s\n", nsteps, err.text);
+        return 1;
+    }
+
+    for ( /* void */ ; i < NSERIES; i += 50) {
+        if (had[i] < 0) {
+            continue;
+        }
+
+        for (s = from; s <= to; s++) {
+            cell(m, i, s)->is = 0;
+        }
+
+        if (all && m->last[i] <= to) {
+            m->last[i] = -1;
+        }
+    }
+
+    return wrong;
+}
+
+
 static void
 on_damage(void *data, const char *text)
 {
@@ -555,6 +639,10 @@ run(uint64_t seed, int forked)
         if (phr_store_commit(m.st, now, rnd(&m, 2), &err) != PHR_OK) {
             printf("# commit: %s\n", err.text);
             wrong++;
+        }
+
+        if (rnd(&m, 12) == 0 && slot < NTIMES - 100) {
+            wrong += deletion(&m, slot);
         }
 
         if (rnd(&m, 3) == 0) {
