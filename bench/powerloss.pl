@@ -107,17 +107,17 @@ END
         }
     });
 
-    sleep $seconds / 3;
-    mark($log, KILL);
-    kill 'KILL', $t->helpers;
+    for my $end (sub { kill 'KILL', $t->helpers }, sub { $t->reload },
+                 sub { $t->stop })
+    {
+        sleep $seconds / 3;
 
-    sleep $seconds / 3;
-    mark($log, KILL);
-    $t->reload;
-
-    sleep $seconds / 3;
-    mark($log, KILL);
-    $t->stop;
+        # what is scraped meanwhile may be so by the one that ends
+        mark($log, KILL);
+        $end->();
+        sleep 0.3;
+        mark($log, KILL);
+    }
 
     for my $pid (@loads) {
         kill 'KILL', $pid;
