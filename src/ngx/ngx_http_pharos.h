@@ -79,6 +79,9 @@ typedef struct {
     volatile uint64_t          nstarts;
     volatile uint64_t          ncrashes;
     volatile uint64_t          ndamaged;     /* stores moved aside */
+    volatile uint64_t          unchecked;    /* with so many crashes one was
+                                                in a store not looked at
+                                                as a whole; 0: it was */
     ngx_http_pharos_suspect_t  suspects[NGX_HTTP_PHAROS_MAX_SUSPECTS];
 
     /* of the traffic counters */

@@ -18,6 +18,7 @@
 
 #include "api/query_log.h"
 #include "core/number.h"
+#include "ngx/ngx_http_pharos_check.h"
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "ngx/ngx_http_pharos_stream.h"
@@ -29,10 +30,6 @@
 #define NGX_HTTP_PHAROS_LOOKBACK_MS    (5 * 60 * 1000)
 #define NGX_HTTP_PHAROS_MAX_POINTS     11000
 #define NGX_HTTP_PHAROS_MAX_ANSWER     1000000
-
-/* of a store up to this size all is read at a start, else the trees alone */
-#define NGX_HTTP_PHAROS_CHECK_BYTES    (256 * 1024 * 1024)
-#define NGX_HTTP_PHAROS_DEATHS         3
 
 /*
  * A commit is at most so far behind the disk, if nothing else is said: with
@@ -105,6 +102,7 @@ static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
     const phr_err_t *err, char *action);
 static int ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf);
 static void ngx_http_pharos_engine_condemn(const phr_err_t *why);
+static void ngx_http_pharos_engine_checked(void);
 static void ngx_http_pharos_engine_page(void);
 static void ngx_http_pharos_engine_live(void *data, phr_buf_t *out);
 static int64_t ngx_http_pharos_engine_clock_us(void *data);
@@ -239,6 +237,7 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
         return;
     }
 
+    (void) ngx_http_pharos_check_start(engine.store, engine.sh, engine.log);
     ngx_http_pharos_clock_open(engine.store, engine.log);
 
     engine.api.store = engine.store;
@@ -248,6 +247,7 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
         || ngx_http_pharos_self_remote_write(&engine.api, &engine.err)
            != PHR_OK)
     {
+        ngx_http_pharos_check_stop();
         phr_store_close(engine.store);
         engine.store = NULL;
         return;
@@ -264,17 +264,12 @@ ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf)
 {
     int         rc;
     char        name[PHR_ASIDE_NAME];
-    uint64_t    max;
     ngx_uint_t  tries;
-
-    /* those that died quickly died of something: look at everything */
-
-    max = engine.sh->nquick >= NGX_HTTP_PHAROS_DEATHS
-          ? UINT64_MAX : NGX_HTTP_PHAROS_CHECK_BYTES;
 
     for (tries = 0; /* void */ ; tries++) {
 
-        rc = phr_aside_check(conf->path, max, &engine.err);
+        rc = ngx_http_pharos_check_before(conf->path, engine.sh,
+                                          &engine.err);
 
         if (rc == PHR_OK) {
             rc = phr_store_open(conf, &engine.store, &engine.err);
@@ -330,10 +325,34 @@ ngx_http_pharos_engine_condemn(const phr_err_t *why)
     }
 
     ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, why,
-                            "writing to a damaged store");
+                            "using a damaged store");
 
     if (ngx_process == NGX_PROCESS_HELPER) {
         (void) kill(ngx_pid, SIGTERM);
+    }
+}
+
+
+/* what the check in the background found */
+
+static void
+ngx_http_pharos_engine_checked(void)
+{
+    int               rc;
+    const phr_err_t  *err;
+
+    rc = ngx_http_pharos_check_poll(&err);
+
+    if (rc == PHR_OK) {
+        ngx_log_error(NGX_LOG_NOTICE, engine.log, 0,
+                      "all pages of the store were checked");
+
+    } else if (rc == PHR_ECORRUPT) {
+        ngx_http_pharos_engine_condemn(err);
+
+    } else if (rc != PHR_AGAIN && rc != PHR_ECANCELED) {
+        ngx_http_pharos_log_err(NGX_LOG_ERR, engine.log, err,
+                                "checking the pages of the store");
     }
 }
 
@@ -469,6 +488,7 @@ ngx_http_pharos_engine_idle(void *data)
     }
 
     phr_err_init(&err);
+    ngx_http_pharos_engine_checked();
 
     clock_ms = ngx_http_pharos_zone_clock_ms();
     now_ms = ngx_http_pharos_clock_look(engine.store, engine.log);
@@ -573,6 +593,7 @@ ngx_http_pharos_engine_drain(void)
     ngx_http_pharos_notify_stop();
     ngx_http_pharos_self_stop();
     ngx_http_pharos_boards_stop();
+    ngx_http_pharos_check_stop();
 
     ngx_http_pharos_task_close_writer();
 }
@@ -591,6 +612,9 @@ ngx_http_pharos_engine_stop(ngx_msec_t ms)
     {
         return NGX_ERROR;
     }
+
+    /* the writer may have begun it since */
+    ngx_http_pharos_check_stop();
 
     ngx_http_pharos_streams_close();
     engine.opened = 0;
@@ -661,9 +685,11 @@ ngx_http_pharos_engine_metadata(void *data, phr_str_t metric,
 void
 ngx_http_pharos_engine_metrics(phr_buf_t *out)
 {
-    ngx_http_pharos_shared_t  *sh;
+    ngx_http_pharos_shared_t       *sh;
+    ngx_http_pharos_check_state_t   check;
 
     sh = engine.sh;
+    ngx_http_pharos_check_state(&check);
 
     phr_buf_printf(out,
         "# HELP pharos_build_info Versions of the module and of nginx.\n"
@@ -681,6 +707,15 @@ ngx_http_pharos_engine_metrics(phr_buf_t *out)
         { "pharos_store_damaged_total", "counter",
           "Damaged stores that were moved aside.",
           (double) sh->ndamaged },
+        { "pharos_store_check_running", "gauge",
+          "Whether pages of the store are checked in the background.",
+          (double) check.running },
+        { "pharos_store_check_pages", "gauge",
+          "Pages that the check in the background has read.",
+          (double) check.npages },
+        { "pharos_store_check_seconds", "gauge",
+          "Time that the check in the background took, or takes so far.",
+          (double) check.run_ms / 1000 },
         { "pharos_helper_start_time_seconds", "gauge",
           "When the helper process started, as unix time.",
           (double) engine.api.start_ms / 1000 },

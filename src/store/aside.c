@@ -24,6 +24,7 @@
 #define PHR_ASIDE_TRIES 1000
 
 
+static int phr_aside_condemned(const char *path, phr_err_t *err);
 static int phr_aside_path(char *out, const char *path, const char *file,
     phr_err_t *err);
 static int phr_aside_failed(const char *what, const char *name,
@@ -55,20 +56,44 @@ phr_aside_condemn(const char *path, phr_err_t *err)
 int
 phr_aside_check(const char *path, uint64_t max_value_bytes, phr_err_t *err)
 {
+    int  rc;
+
+    rc = phr_aside_condemned(path, err);
+
+    return rc == PHR_OK ? phr_tree_check(path, max_value_bytes, NULL, err)
+                        : rc;
+}
+
+
+int
+phr_aside_check_quick(const char *path, uint64_t max_bytes, int *whole,
+    phr_err_t *err)
+{
+    int                rc;
+    phr_tree_result_t  result;
+
+    rc = phr_aside_condemned(path, err);
+    if (rc == PHR_OK) {
+        rc = phr_tree_check_quick(path, max_bytes, &result, err);
+    }
+
+    *whole = rc == PHR_OK && result.leaves;
+
+    return rc;
+}
+
+
+static int
+phr_aside_condemned(const char *path, phr_err_t *err)
+{
     int   rc;
     char  mark[PHR_ASIDE_PATH];
 
     rc = phr_aside_path(mark, path, PHR_ASIDE_MARK, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
 
-    if (access(mark, F_OK) == 0) {
-        return phr_err_set(err, PHR_ECORRUPT, "the store was found damaged "
-                           "while it was written to");
-    }
-
-    return phr_tree_check(path, max_value_bytes, NULL, err);
+    return rc != PHR_OK || access(mark, F_OK) != 0 ? rc
+           : phr_err_set(err, PHR_ECORRUPT, "the store was found damaged "
+                         "while it was written to");
 }
 
 

@@ -29,6 +29,13 @@ int phr_aside_check(const char *path, uint64_t max_value_bytes,
     phr_err_t *err);
 
 /*
+ * The same with phr_tree_check_quick(); *whole tells if all pages of the
+ * trees were read.
+ */
+int phr_aside_check_quick(const char *path, uint64_t max_bytes, int *whole,
+    phr_err_t *err);
+
+/*
  * Renames the file to "data.mdb.damaged-<time>", which is written to name,
  * and forgets that it was condemned.
  */

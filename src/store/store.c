@@ -23,6 +23,7 @@
 #include "store/source.h"
 #include "store/select.h"
 #include "store/series.h"
+#include "store/tree.h"
 
 
 #define PHR_STORE_MAGIC     "pharos store"
@@ -580,6 +581,25 @@ phr_refused_text(phr_refused_e reason)
     };
 
     return text[reason];
+}
+
+
+int
+phr_store_check(phr_store_t *st, volatile int *stop,
+    volatile uint64_t *npages, phr_err_t *err)
+{
+    int                 rc, db;
+    phr_tree_result_t   result;
+
+    *npages = 0;
+    rc = PHR_OK;
+
+    for (db = 0; db < PHR_DB_MAX && rc == PHR_OK; db++) {
+        rc = phr_tree_check_live(st->env, (phr_db_e) db, stop, &result, err);
+        *npages += result.npages;
+    }
+
+    return rc;
 }
 
 

@@ -134,6 +134,13 @@ int phr_store_heavy(const phr_store_t *st);
  */
 int phr_store_sync(phr_store_t *st, phr_err_t *err);
 
+/*
+ * Reads all pages of all trees, in any thread, as phr_tree_check_live() does;
+ * *npages counts them meanwhile.
+ */
+int phr_store_check(phr_store_t *st, volatile int *stop,
+    volatile uint64_t *npages, phr_err_t *err);
+
 /* sets the clock for the bounds on timestamps of following appends */
 void phr_store_now(phr_store_t *st, int64_t now_ms);
 

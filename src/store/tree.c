@@ -37,6 +37,8 @@ typedef struct {
     uint64_t            npages;         /* that may be used */
     uint64_t            txnid;
     uint8_t             values;
+    uint8_t             leaves;
+    volatile int       *stop;           /* may be NULL */
     uint8_t            *used;           /* a bit for each page */
     uint8_t            *page[PHR_TREE_MAX_DEPTH];
     uint8_t            *value;
@@ -55,11 +57,26 @@ typedef struct {
 } phr_tree_t;
 
 
+/* a state of an open store is looked for so often */
+#define PHR_TREE_TRIES  100
+
+
+static int phr_tree_file(const char *path, uint64_t max_value_bytes,
+    uint64_t max_leaf_bytes, phr_tree_result_t *result, phr_err_t *err);
+static int phr_tree_all(phr_tree_t *t);
+static int phr_tree_live(phr_tree_t *t, phr_db_e db, uint64_t txnid);
+static phr_tree_t *phr_tree_create(phr_err_t *err);
+static void phr_tree_destroy(phr_tree_t *t, int rc,
+    phr_tree_result_t *result);
 static int phr_tree_open(phr_tree_t *t, const char *path);
 static int phr_tree_meta(phr_tree_t *t, phr_page_meta_t *meta);
 static int phr_tree_alloc(phr_tree_t *t);
+static int phr_tree_db(phr_tree_t *t, phr_db_e db);
+static int phr_tree_free(phr_tree_t *t, const phr_page_db_t *free);
 static int phr_tree_walk(phr_tree_t *t, const char *name,
     phr_tree_kind_e kind, phr_db_e db, const phr_page_db_t *want);
+static int phr_tree_fetch(phr_tree_t *t, uint64_t pgno, unsigned depth,
+    size_t *n);
 static int phr_tree_page(phr_tree_t *t, uint64_t pgno, unsigned depth,
     const phr_page_node_t *low, const phr_page_node_t *high);
 static int phr_tree_leaf(phr_tree_t *t, uint64_t pgno,
@@ -81,66 +98,189 @@ int
 phr_tree_check(const char *path, uint64_t max_value_bytes,
     phr_tree_result_t *result, phr_err_t *err)
 {
-    int               rc, i;
-    phr_tree_t       *t;
-    phr_page_meta_t   meta;
+    return phr_tree_file(path, max_value_bytes, UINT64_MAX, result, err);
+}
+
+
+int
+phr_tree_check_quick(const char *path, uint64_t max_bytes,
+    phr_tree_result_t *result, phr_err_t *err)
+{
+    return phr_tree_file(path, max_bytes, max_bytes, result, err);
+}
+
+
+static int
+phr_tree_file(const char *path, uint64_t max_value_bytes,
+    uint64_t max_leaf_bytes, phr_tree_result_t *result, phr_err_t *err)
+{
+    int          rc;
+    phr_tree_t  *t;
+
+    if (result != NULL) {
+        memset(result, 0, sizeof(phr_tree_result_t));
+        result->leaves = 1;
+    }
 
     if (!phr_pages_known()) {
         return PHR_OK;
     }
 
-    t = phr_calloc(1, sizeof(phr_tree_t));
+    t = phr_tree_create(err);
     if (t == NULL) {
         return phr_err_set(err, PHR_ENOMEM, "no memory");
     }
 
-    t->err = err;
-    t->name = "meta page";
-
     rc = phr_tree_open(t, path);
 
+    t->values = t->file.file_bytes <= max_value_bytes;
+    t->leaves = t->file.file_bytes <= max_leaf_bytes;
+
     if (rc == PHR_OK && t->file.file_bytes > 0) {
-        t->values = t->file.file_bytes <= max_value_bytes;
-
-        rc = phr_tree_meta(t, &meta);
-        if (rc == PHR_OK) {
-            rc = phr_tree_alloc(t);
-        }
-        if (rc == PHR_OK) {
-            rc = phr_tree_walk(t, "main", PHR_TREE_MAIN, PHR_DB_META,
-                               &meta.main);
-        }
-
-        for (i = 0; rc == PHR_OK && i < PHR_DB_MAX; i++) {
-            if (t->found[i]) {
-                rc = phr_tree_walk(t, phr_db_name((phr_db_e) i),
-                                   i == PHR_DB_HASH ? PHR_TREE_HASHES
-                                                    : PHR_TREE_RECORDS,
-                                   (phr_db_e) i, &t->subs[i]);
-            }
-        }
-
-        /* the last: what is free must not be what is used */
-
-        if (rc == PHR_OK) {
-            rc = phr_tree_walk(t, "free pages", PHR_TREE_FREE, PHR_DB_META,
-                               &meta.free);
-        }
-
-        /* each commit frees pages, and says so under its own number */
-
-        if (rc == PHR_OK && t->seen.nentries > 0 && t->last_key != t->txnid)
-        {
-            rc = phr_tree_bad(t, "the newest state is %llu, its last list "
-                              "of free pages is of %llu",
-                              (unsigned long long) t->txnid,
-                              (unsigned long long) t->last_key);
-        }
+        rc = phr_tree_all(t);
     }
+
+    phr_tree_destroy(t, rc, result);
+
+    return rc;
+}
+
+
+static int
+phr_tree_all(phr_tree_t *t)
+{
+    int               rc, i;
+    phr_page_meta_t   meta;
+
+    rc = phr_tree_meta(t, &meta);
+    if (rc == PHR_OK) {
+        rc = phr_tree_alloc(t);
+    }
+    if (rc == PHR_OK) {
+        rc = phr_tree_walk(t, "main", PHR_TREE_MAIN, PHR_DB_META,
+                           &meta.main);
+    }
+
+    for (i = 0; rc == PHR_OK && i < PHR_DB_MAX; i++) {
+        rc = phr_tree_db(t, (phr_db_e) i);
+    }
+
+    /* the last: what is free must not be what is used */
+
+    return rc == PHR_OK ? phr_tree_free(t, &meta.free) : rc;
+}
+
+
+int
+phr_tree_check_live(phr_env_t *env, phr_db_e db, volatile int *stop,
+    phr_tree_result_t *result, phr_err_t *err)
+{
+    int          rc, tries;
+    phr_txn_t   *txn;
+    phr_tree_t  *t;
+
+    memset(result, 0, sizeof(phr_tree_result_t));
+
+    if (!phr_pages_known()) {
+        return PHR_OK;
+    }
+
+    t = phr_tree_create(err);
+    if (t == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    t->leaves = 1;
+    t->stop = stop;
+
+    rc = phr_tree_open(t, phr_env_path(env));
+
+    /* its meta page is there until the commit after the next */
+
+    for (tries = 0; rc == PHR_OK && tries < PHR_TREE_TRIES; tries++) {
+        rc = phr_txn_begin(env, 0, &txn, err);
+
+        if (rc == PHR_OK) {
+            rc = phr_tree_live(t, db, phr_txn_id(txn));
+            phr_txn_abort(txn);
+        }
+
+        if (rc != PHR_AGAIN) {
+            break;
+        }
+
+        rc = tries + 1 < PHR_TREE_TRIES ? PHR_OK : PHR_AGAIN;
+    }
+
+    phr_tree_destroy(t, rc, result);
+
+    return rc;
+}
+
+
+/* the pages of the transaction's state are not written to */
+static int
+phr_tree_live(phr_tree_t *t, phr_db_e db, uint64_t txnid)
+{
+    int               rc;
+    phr_page_meta_t   meta;
+
+    rc = phr_pages_meta(&t->file, 0, &meta, t->err);
+
+    if (rc == PHR_OK && (txnid & 1)) {
+        rc = phr_pages_meta(&t->file, 1, &meta, t->err);
+    }
+
+    if (rc != PHR_OK) {
+        return phr_tree_named(t, rc);
+    }
+
+    if (meta.txnid != txnid) {
+        return PHR_AGAIN;
+    }
+
+    t->txnid = txnid;
+    t->npages = meta.npages;
+
+    rc = phr_tree_alloc(t);
+    if (rc == PHR_OK) {
+        rc = phr_tree_walk(t, "main", PHR_TREE_MAIN, PHR_DB_META,
+                           &meta.main);
+    }
+    if (rc == PHR_OK) {
+        rc = phr_tree_db(t, db);
+    }
+
+    return rc == PHR_OK ? phr_tree_free(t, &meta.free) : rc;
+}
+
+
+static phr_tree_t *
+phr_tree_create(phr_err_t *err)
+{
+    phr_tree_t  *t;
+
+    t = phr_calloc(1, sizeof(phr_tree_t));
+
+    if (t != NULL) {
+        t->err = err;
+        t->name = "meta page";
+        t->file.fd = -1;
+    }
+
+    return t;
+}
+
+
+static void
+phr_tree_destroy(phr_tree_t *t, int rc, phr_tree_result_t *result)
+{
+    int  i;
 
     if (rc == PHR_OK && result != NULL) {
         t->result.file_bytes = t->file.file_bytes;
         t->result.values = t->values;
+        t->result.leaves = t->leaves;
         *result = t->result;
     }
 
@@ -150,11 +290,8 @@ phr_tree_check(const char *path, uint64_t max_value_bytes,
 
     phr_free(t->value);
     phr_free(t->used);
-
     phr_pages_close(&t->file);
     phr_free(t);
-
-    return rc;
 }
 
 
@@ -163,8 +300,6 @@ phr_tree_open(phr_tree_t *t, const char *path)
 {
     int   rc;
     char  name[4096];
-
-    t->file.fd = -1;
 
     if ((size_t) snprintf(name, sizeof(name), "%s/data.mdb", path)
         >= sizeof(name))
@@ -216,6 +351,8 @@ phr_tree_meta(phr_tree_t *t, phr_page_meta_t *meta)
 static int
 phr_tree_alloc(phr_tree_t *t)
 {
+    phr_free(t->used);
+    phr_free(t->value);
     t->used = phr_calloc(1, (size_t) (t->npages / 8 + 1));
     t->value = phr_malloc(t->file.page_size);
 
@@ -227,6 +364,37 @@ phr_tree_alloc(phr_tree_t *t)
     t->used[0] = 3;
 
     return PHR_OK;
+}
+
+
+static int
+phr_tree_db(phr_tree_t *t, phr_db_e db)
+{
+    return t->found[db]
+           ? phr_tree_walk(t, phr_db_name(db),
+                           db == PHR_DB_HASH ? PHR_TREE_HASHES
+                                             : PHR_TREE_RECORDS,
+                           db, &t->subs[db])
+           : PHR_OK;
+}
+
+
+/* each commit frees pages, and says so under its own number */
+static int
+phr_tree_free(phr_tree_t *t, const phr_page_db_t *free)
+{
+    int  rc;
+
+    rc = phr_tree_walk(t, "free pages", PHR_TREE_FREE, PHR_DB_META, free);
+
+    if (rc == PHR_OK && t->seen.nentries > 0 && t->last_key != t->txnid) {
+        rc = phr_tree_bad(t, "the newest state is %llu, its last list of "
+                          "free pages is of %llu",
+                          (unsigned long long) t->txnid,
+                          (unsigned long long) t->last_key);
+    }
+
+    return rc;
 }
 
 
@@ -261,6 +429,13 @@ phr_tree_walk(phr_tree_t *t, const char *name, phr_tree_kind_e kind,
         return phr_tree_bad(t, "depth %u without a root", want->depth);
     }
 
+    /* what is not looked at is not counted */
+
+    if (!t->leaves && kind > PHR_TREE_MAIN && want->depth > 1) {
+        seen->noverflow = want->noverflow;
+        seen->nentries = want->nentries;
+    }
+
     if (seen->nbranch != want->nbranch || seen->nleaf != want->nleaf
         || seen->noverflow != want->noverflow
         || seen->nentries != want->nentries || want->pad != 0)
@@ -281,16 +456,16 @@ phr_tree_walk(phr_tree_t *t, const char *name, phr_tree_kind_e kind,
 }
 
 
-/* keys of the page are not below "low" and below "high"; NULL: no bound */
+/* reads a page into its place by depth; *n nodes */
 static int
-phr_tree_page(phr_tree_t *t, uint64_t pgno, unsigned depth,
-    const phr_page_node_t *low, const phr_page_node_t *high)
+phr_tree_fetch(phr_tree_t *t, uint64_t pgno, unsigned depth, size_t *n)
 {
-    int               rc;
-    size_t            i, n, bytes;
-    uint8_t          *p;
-    unsigned          leaf;
-    phr_page_node_t   node, next;
+    int       rc;
+    uint8_t  *p;
+
+    if (t->stop != NULL && *t->stop) {
+        return phr_err_set(t->err, PHR_ECANCELED, "the check was stopped");
+    }
 
     rc = phr_tree_use(t, pgno);
     if (rc != PHR_OK) {
@@ -305,17 +480,34 @@ phr_tree_page(phr_tree_t *t, uint64_t pgno, unsigned depth,
     }
 
     p = t->page[depth];
-
-    n = 0;
+    *n = 0;
 
     rc = phr_pages_read(&t->file, pgno, p, t->file.page_size, t->err);
     if (rc == PHR_OK) {
-        rc = phr_page_open(&t->file, pgno, p, &n, t->err);
-    }
-    if (rc != PHR_OK) {
-        return phr_tree_named(t, rc);
+        rc = phr_page_open(&t->file, pgno, p, n, t->err);
     }
 
+    return phr_tree_named(t, rc);
+}
+
+
+/* keys of the page are not below "low" and below "high"; NULL: no bound */
+static int
+phr_tree_page(phr_tree_t *t, uint64_t pgno, unsigned depth,
+    const phr_page_node_t *low, const phr_page_node_t *high)
+{
+    int               rc;
+    size_t            i, n, bytes;
+    uint8_t          *p;
+    unsigned          leaf;
+    phr_page_node_t   node, next;
+
+    rc = phr_tree_fetch(t, pgno, depth, &n);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    p = t->page[depth];
     leaf = phr_page_flags(p) == PHR_PAGE_LEAF;
 
     if (leaf != (depth + 1u == t->seen.depth) || n < (leaf ? 1 : 2)) {
@@ -367,6 +559,14 @@ phr_tree_page(phr_tree_t *t, uint64_t pgno, unsigned depth,
 
         if (leaf) {
             rc = phr_tree_leaf(t, pgno, &node);
+            continue;
+        }
+
+        if (!t->leaves && t->kind > PHR_TREE_MAIN
+            && depth + 2u == t->seen.depth)
+        {
+            t->seen.nleaf++;
+            rc = phr_tree_use(t, node.child);
             continue;
         }
 

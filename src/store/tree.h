@@ -15,7 +15,7 @@
 #define PHR_TREE_H_INCLUDED
 
 
-#include "core/err.h"
+#include "store/env.h"
 
 
 typedef struct {
@@ -23,6 +23,7 @@ typedef struct {
     uint64_t  npages;           /* of the trees */
     uint64_t  nvalues;          /* read on pages of their own */
     uint8_t   values;           /* all of them were */
+    uint8_t   leaves;           /* pages of records were read, too */
 } phr_tree_result_t;
 
 
@@ -34,6 +35,23 @@ typedef struct {
  * file; PHR_ECORRUPT, PHR_EIO, PHR_ENOMEM.  result may be NULL.
  */
 int phr_tree_check(const char *path, uint64_t max_value_bytes,
+    phr_tree_result_t *result, phr_err_t *err);
+
+/*
+ * The same for one that must open at once: if the file is larger than
+ * max_bytes only the pages above those of records are read, and the lists of
+ * free pages; the rest can be looked at with phr_tree_check_live().
+ */
+int phr_tree_check_quick(const char *path, uint64_t max_bytes,
+    phr_tree_result_t *result, phr_err_t *err);
+
+/*
+ * Reads all pages of one tree of a store that is open, in any thread, with a
+ * read transaction of its own, which ends with the call; no values on pages
+ * of their own.  PHR_ECANCELED soon after *stop is not 0; PHR_AGAIN if
+ * commits were too fast to find the state of the transaction.
+ */
+int phr_tree_check_live(phr_env_t *env, phr_db_e db, volatile int *stop,
     phr_tree_result_t *result, phr_err_t *err);
 
 

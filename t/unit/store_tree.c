@@ -7,6 +7,7 @@
  */
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -45,6 +46,34 @@ check(uint64_t max)
 }
 
 
+/* looks at the pages of the open store, over and over */
+static volatile int  stop;
+static int           nchecks, nfailed;
+
+static void *
+watch(void *data)
+{
+    int                rc;
+    phr_err_t          err;
+    volatile int       never;
+    volatile uint64_t  npages;
+
+    never = 0;
+
+    while (!stop) {
+        rc = phr_store_check(st, &never, &npages, &err);
+        nchecks++;
+
+        if (rc != PHR_OK) {
+            printf("# %d: %s\n", rc, err.text);
+            nfailed++;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* opens, adds rows of ever other series, packs, drops, closes */
 static int
 life(int round, phr_err_t *err)
@@ -58,6 +87,7 @@ life(int round, phr_err_t *err)
     phr_batch_t       b;
     phr_labels_t      ls;
     phr_appender_t   *app;
+    pthread_t         watcher;
     phr_store_conf_t  conf;
 
     memset(&conf, 0, sizeof(conf));
@@ -68,6 +98,12 @@ life(int round, phr_err_t *err)
     rc = phr_store_open(&conf, &st, err);
     if (rc != PHR_OK) {
         return rc;
+    }
+
+    stop = 0;
+
+    if (pthread_create(&watcher, NULL, watch, NULL) != 0) {
+        return PHR_ERROR;
     }
 
     memset(&b, 0, sizeof(b));
@@ -114,6 +150,8 @@ life(int round, phr_err_t *err)
         /* void */
     }
 
+    stop = 1;
+    pthread_join(watcher, NULL);
     phr_store_close(st);
 
     return rc;
@@ -151,6 +189,63 @@ damaged(const char *what, off_t at, uint8_t bits)
 }
 
 
+/*
+ * Flips: what a look at the upper pages alone passes, and all pages do not,
+ * is found in the open store.
+ */
+static void
+later(size_t size)
+{
+    int                i, nlater, nfound, never;
+    off_t              at;
+    uint8_t            bits;
+    phr_err_t          err;
+    phr_store_conf_t   conf;
+    volatile uint64_t  npages;
+    phr_tree_result_t  result;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.path = dir;
+    conf.read_only = 1;
+    nlater = 0;
+    nfound = 0;
+    never = 0;
+    srand48(1);
+
+    for (i = 0; i < 300; i++) {
+        at = (off_t) (drand48() * (double) size);
+        bits = (uint8_t) (1 << (int) (drand48() * 8));
+        flip(at, bits);
+
+        if (phr_tree_check(dir, 0, NULL, &err) == PHR_ECORRUPT
+            && phr_tree_check_quick(dir, 0, &result, &err) == PHR_OK)
+        {
+            nlater++;
+
+            if (phr_store_open(&conf, &st, &err) == PHR_ECORRUPT) {
+                nfound++;
+
+            } else {
+                nfound += phr_store_check(st, &never, &npages, &err)
+                          == PHR_ECORRUPT;
+                phr_store_close(st);
+            }
+        }
+
+        flip(at, bits);
+    }
+
+    ok(nlater > 5, "%d flips pass a quick look", nlater);
+    is_int(nfound, nlater, "and are found later");
+
+    is_int(phr_tree_check_quick(dir, 0, &result, &err), PHR_OK, "sound");
+    is_int(result.leaves, 0, "as far as it was looked at");
+    is_int(phr_tree_check_quick(dir, UINT64_MAX, &result, &err), PHR_OK,
+           "sound");
+    is_int(result.leaves, 1, "as a whole");
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -184,11 +279,15 @@ main(int argc, char **argv)
         is_int(check(UINT64_MAX), PHR_OK, "so are values");
     }
 
+    ok(nchecks > 16, "%d checks beside the writer", nchecks);
+    is_int(nfailed, 0, "found nothing");
+
     damaged("magic", 16, 1);
     damaged("magic of the other", 4096 + 16, 1);
     damaged("page size", 4096 + 16 + 24 + 1, 0x20);
 
     ok(stat(file, &sb) == 0, "size");
+    later((size_t) sb.st_size);
 
     /* the number of a state, by which one commit is undone */
     for (i = 0, rc = 0; i < 8; i++) {
