@@ -39,6 +39,19 @@ test('the table is sorted by value where that is wanted', async (page) => {
   assert.equal(await page.locator('th[aria-sort=descending]').count(), 1)
 })
 
+test('a histogram is shown with its buckets', async (page) => {
+  const buckets = [[0, '1', '2', '4'], [0, '2', '4', '1']]
+  const result = [{ metric: { __name__: 'h' }, histogram: [1, { count: '5', sum: '9.5', buckets }] }]
+  await page.route(/api\/v1\/query(\?|$)/, (route) => route.fulfill({ json: { status: 'success', data: { resultType: 'vector', result } } }))
+  await open(page, '#/explore?expr=h&view=table')
+  await page.locator('.histogram').waitFor()
+  assert.equal(await page.locator('.histogram summary').textContent(), 'count 5, sum 9.5')
+  const rows = await page.locator('.histogram tr').evaluateAll((list) => list.map((r) => [...r.children].map((c) => c.textContent)))
+  assert.deepEqual(rows, [['(1, 2]', '', '4'], ['(2, 4]', '', '1']])
+  const widths = await page.locator('.histogram .bar').evaluateAll((list) => list.map((b) => b.getBoundingClientRect().width))
+  assert.ok(widths[0] > 3.5 * widths[1] && widths[1] > 0, `bars of ${widths.join(' and ')}`)
+})
+
 test('typing proposes metrics, Tab takes the first', async (page) => {
   const names = await api(page, 'api/v1/label/__name__/values')
   const name = names.find((n) => n.startsWith('scrape_samples_p')) ?? names[0]

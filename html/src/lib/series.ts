@@ -2,8 +2,22 @@
 
 export type Labels = Record<string, string>
 
+// A native histogram: numbers stay text, buckets have their share of the
+// fullest one, 0 .. 1.
+export interface Bucket {
+  range: string
+  count: string
+  share: number
+}
+
+export interface Histogram {
+  count: string
+  sum: string
+  buckets: Bucket[]
+}
+
 // A sample as it came: the value stays text, which is exact.
-export type Sample = [number, string]
+export type Sample = [number, string, Histogram?]
 
 const PLAIN = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const PLAIN_METRIC = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/

@@ -2,6 +2,7 @@
 
 import type { Series } from '../api/result'
 import { momentText } from '../chart/axes'
+import { histogramBlock } from '../components/histogram'
 import { empty } from '../components/state'
 import { fill, h } from '../lib/dom'
 import { formatCount } from '../lib/number'
@@ -46,9 +47,13 @@ function nameCell(series: Series): HTMLElement {
 function valueCell(series: Series): HTMLElement {
   const [first] = series.samples
   if (series.samples.length <= 1) {
+    if (first?.[2]) return h('td', { class: 'num mono', title: momentText(first[0], 0.5) }, histogramBlock(first[2], true))
     return h('td', { class: 'num mono', title: first ? momentText(first[0], 0.5) : undefined }, first?.[1] ?? '')
   }
-  const lines = series.samples.slice(-CELL).map(([t, v]) => h('div', {}, v, h('span', { class: 'muted' }, ` @ ${momentText(t, 0.5)}`)))
+  const lines = series.samples.slice(-CELL).map(([t, v, histogram]) => {
+    const moment = h('span', { class: 'muted' }, ` @ ${momentText(t, 0.5)}`)
+    return histogram ? histogramBlock(histogram, false, moment) : h('div', {}, v, moment)
+  })
   const left = series.samples.length - lines.length
   return h('td', { class: 'num mono' }, left > 0 && h('div', { class: 'muted' }, `${formatCount(left)} earlier`), ...lines)
 }
