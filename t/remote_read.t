@@ -82,6 +82,41 @@ is_deeply([ map { $_->{type} } map { @{ $_->{chunks} } } @frames ],
 is(ask_as([ SAMPLES, CHUNKS ], $one)->{headers}{'content-encoding'},
    'snappy', 'the first form that is known is taken');
 
+# native histograms are samples only; who takes chunks as well gets these
+
+my $hist = "\x08\x05\x19" . pack('d<', 7.5) . message(11, "\x08\x00\x10\x02")
+           . message(12, "\x04\x02") . "\x78" . varint($base * 1000);
+
+is($t->http('POST', '/api/v1/write', headers => {
+       'Content-Type' => 'application/x-protobuf',
+       'Content-Encoding' => 'snappy',
+   }, content => snappy(message(1, series([ '__name__', 'hist' ])
+                                   . message(4, $hist))))->{status}, 204,
+   'a histogram is written');
+
+my $both = query(@range, [ EQ, '__name__', 'hist' ]);
+
+for ([ 'samples', SAMPLES ], [ 'if need be', CHUNKS, SAMPLES ]) {
+    my ($why, @forms) = @$_;
+
+    $res = ask_as(\@forms, $one, $both);
+    is($res->{headers}{'content-type'}, 'application/x-protobuf',
+       "histogram: $why");
+
+    my @results = fields(unsnappy($res->{content}));
+    my ($series) = fields($results[1][1]);
+    my ($got) = grep { $_->[0] == 4 } fields($series->[1]);
+    my %field = map { @$_ } fields($got->[1]);
+
+    is_deeply([ @field{1, 3, 11, 12, 15} ],
+              [ 5, 7.5, "\x10\x02", "\x04\x02", $base * 1000 ],
+              "histogram: $why, all of it");
+}
+
+$res = ask_as([ CHUNKS ], $both);
+is($res->{status}, 400, 'histogram: no chunks');
+like($res->{content}, qr/as SAMPLES only/, 'histogram: which is said');
+
 # what is no request
 
 for ([ 'no snappy', 'x' ],
