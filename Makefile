@@ -154,7 +154,7 @@ export DURATION ROUNDS SEED RUNS PHAROS_CORPUS
 
 accept: $(ACCEPT:%=accept-%)
 
-$(ACCEPT:%=accept-%): accept-%: module $(BUILD)/bench/fill
+$(ACCEPT:%=accept-%): accept-%: module tool $(BUILD)/bench/fill
 	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) \
 	    PHAROS_FILL=$(BUILD_DIR)/bench/fill perl bench/$*.pl
 
