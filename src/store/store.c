@@ -29,6 +29,12 @@
 #define PHR_STORE_MAGIC     "pharos store"
 #define PHR_STORE_COUNTERS  32      /* bytes */
 
+/*
+ * The record of the counters says that so many sequences more are taken, or
+ * each commit of loose samples would change a page for it.
+ */
+#define PHR_STORE_SEQS      4096
+
 /* new series of a transaction that are enough */
 #define PHR_STORE_HEAVY     1000
 
@@ -253,30 +259,36 @@ phr_store_read_counters(phr_store_t *st, phr_err_t *err)
 static int
 phr_store_write_counters(phr_store_t *st, phr_err_t *err)
 {
-    int              rc;
-    uint8_t          value[PHR_CRC_SIZE + PHR_STORE_COUNTERS], *p;
-    phr_counters_t  *c;
+    int             rc;
+    uint8_t         value[PHR_CRC_SIZE + PHR_STORE_COUNTERS], *p;
+    phr_counters_t  c;
 
-    c = &st->next;
+    c = st->next;
 
-    if (memcmp(c, &st->written, sizeof(phr_counters_t)) == 0) {
+    if (c.seq <= st->written.seq) {
+        c.seq = st->written.seq;
+    }
+
+    if (memcmp(&c, &st->written, sizeof(phr_counters_t)) == 0) {
         return PHR_OK;
     }
 
+    c.seq = st->next.seq + PHR_STORE_SEQS;
+
     p = value + PHR_CRC_SIZE;
-    phr_put_be32(p, c->sid);
-    phr_put_be32(p + 4, c->source);
-    phr_put_be32(p + 8, c->layout);
-    phr_put_be32(p + 12, c->seal);
-    phr_put_be32(p + 16, c->list);
-    phr_put_be32(p + 20, c->name);
-    phr_put_be64(p + 24, c->seq);
+    phr_put_be32(p, c.sid);
+    phr_put_be32(p + 4, c.source);
+    phr_put_be32(p + 8, c.layout);
+    phr_put_be32(p + 12, c.seal);
+    phr_put_be32(p + 16, c.list);
+    phr_put_be32(p + 20, c.name);
+    phr_put_be64(p + 24, c.seq);
 
     rc = phr_record_put(st->txn, PHR_DB_META, "counters", 8, value,
                         sizeof(value), err);
 
     if (rc == PHR_OK) {
-        st->written = *c;
+        st->written = c;
     }
 
     return rc;

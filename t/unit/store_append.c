@@ -173,6 +173,59 @@ test_late(void)
 }
 
 
+/* one sample of series "s0", with a time of its own */
+static int
+append_loose(int64_t t_ms, double v)
+{
+    int              rc;
+    phr_sid_t        sid;
+    phr_batch_t      b;
+    phr_appender_t  *app;
+
+    app = phr_store_appender(st);
+    memset(&b, 0, sizeof(b));
+
+    rc = app->ops->source(app, phr_str_of("loose"), &b.source, &err);
+    if (rc == PHR_OK) {
+        rc = series(0, &sid);
+    }
+
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    b.t_each = &t_ms;
+    b.sid = &sid;
+    b.v = &v;
+    b.n = 1;
+
+    return app->ops->append(app, &b, &err);
+}
+
+
+/* what another process wrote is not written over */
+static void
+test_loose(void)
+{
+    int  i;
+
+    fresh();
+
+    for (i = 1; i < 7; i++) {
+        is_int(append_loose(1000 * i, i), PHR_OK, "loose sample %d", i);
+        is_int(phr_store_commit(st, 0, 1, &err), PHR_OK, "is committed");
+
+        if (i % 2 == 0) {
+            reopen();
+        }
+    }
+
+    for (i = 1; i < 7; i++) {
+        is_int(value_at(1000 * i), i, "and found, %d", i);
+    }
+}
+
+
 /* the clock ran an hour ahead for two hours and is set back */
 static void
 test_overlap(void)
@@ -367,6 +420,7 @@ main(void)
 
     test_order();
     test_late();
+    test_loose();
     test_overlap();
     test_newest();
 
