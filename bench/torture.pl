@@ -234,7 +234,11 @@ sub strike {
         return;
     }
 
-    my @all = ($t->master, $t->workers, $t->helpers);
+    # a master that is stopped starts no other while they are looked for
+    my $master = $t->master;
+    kill 'STOP', $master;
+
+    my @all = ($master, $t->workers, $t->helpers);
     kill 'KILL', @all;
     $t->wait_for(sub { !grep { Test::Pharos::alive($_) } @all },
                  'all are gone');

@@ -226,6 +226,13 @@ seed('remote_read', "\1" . bytes(1, "\x08\xe8\x07\x10\xd0\x0f"
 
 # records: any bytes do, the target encodes some of them itself
 
+
+# a leaf of records: offsets of the nodes, then the nodes, from the end on
+seed('store_scan', chr($_) . leaf("\1\2\3\4\0\0" => "\5\10__name__\1x",
+                                  'psome' . "\0\1\0\0" => "\3\0abc",
+                                  "\0" x 7 . "\1" => "\0" x 16))
+    for 0x03, 0x07, 0x17, 0x1f, 0x27;
+
 seed('store_chunk', chr($_) . "\x10" . pack('d<*', 1 .. 40)) for 0 .. 4;
 seed('store_chunk', "\1\0" . pack('d<*', map { $_ / 10 } 1 .. 100));
 seed('store_chunk', "\1\0" . pack('d<*', (1e300, -0.0, 'NaN') x 9));
@@ -276,4 +283,24 @@ sub slurp {
     local $/;
 
     return scalar <$f>;
+}
+
+
+sub leaf {
+    my (@records) = @_;
+
+    my ($offsets, $nodes) = ('', '');
+
+    while (my ($key, $body) = splice @records, 0, 2) {
+        my $node = pack('VvvA*', 4 + length $body, 0, length $key, '')
+                   . "$key\0\0\0\0$body";
+        $nodes = $node . "\0" x (length($node) % 2) . $nodes;
+        $offsets .= pack 'v', 4094 - length $nodes;
+    }
+
+    my $head = pack 'Q<v4', 2, 0, 2, 16 + length $offsets,
+                    4094 - length $nodes;
+
+    return $head . $offsets
+           . "\0" x (4094 - 16 - length($offsets) - length $nodes) . $nodes;
 }
