@@ -10,7 +10,6 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include <dirent.h>
 #include <pthread.h>
 #include <sys/stat.h>
 
@@ -37,14 +36,19 @@ typedef struct {
     unsigned       clashed:1;       /* so it was in the list before */
 } ngx_http_pharos_board_file_t;
 
+typedef struct {
+    const char  *folder;
+    int          depth;         /* of folders that may be looked at */
+} ngx_http_pharos_boards_place_t;
+
 
 static void ngx_http_pharos_boards_timer(ngx_event_t *ev);
 static void ngx_http_pharos_boards_run(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_boards_outcome(int rc, const phr_err_t *err);
 static int ngx_http_pharos_boards_folder(const char *folder, int depth,
     phr_err_t *err);
-static int ngx_http_pharos_boards_entry(const char *folder, const char *name,
-    int depth, phr_err_t *err);
+static int ngx_http_pharos_boards_entry(void *data, const char *name,
+    phr_err_t *err);
 static int ngx_http_pharos_boards_file(const char *path,
     const struct stat *st, phr_err_t *err);
 static ngx_http_pharos_board_file_t *ngx_http_pharos_boards_add(
@@ -233,45 +237,28 @@ ngx_http_pharos_boards_outcome(int rc, const phr_err_t *err)
 static int
 ngx_http_pharos_boards_folder(const char *folder, int depth, phr_err_t *err)
 {
-    int             rc;
-    DIR            *dir;
-    struct dirent  *de;
+    ngx_http_pharos_boards_place_t  place;
 
-    dir = opendir(folder);
-    if (dir == NULL) {
-        return phr_err_set(err, PHR_EIO, "opendir() \"%s\" failed: %s",
-                           folder, strerror(errno));
-    }
+    place.folder = folder;
+    place.depth = depth;
 
-    rc = PHR_OK;
-
-    while (rc == PHR_OK && (de = readdir(dir)) != NULL) {
-
-        /* also what Kubernetes keeps beside the files of a volume */
-
-        if (de->d_name[0] != '.') {
-            rc = ngx_http_pharos_boards_entry(folder, de->d_name, depth,
-                                              err);
-        }
-    }
-
-    (void) closedir(dir);
-
-    return rc;
+    return ngx_http_pharos_folder_each(folder, ngx_http_pharos_boards_entry,
+                                       &place, err);
 }
 
 
 static int
-ngx_http_pharos_boards_entry(const char *folder, const char *name, int depth,
-    phr_err_t *err)
+ngx_http_pharos_boards_entry(void *data, const char *name, phr_err_t *err)
 {
-    int          rc;
-    size_t       len;
-    phr_buf_t    path;
-    struct stat  st;
+    int                                    rc;
+    size_t                                 len;
+    phr_buf_t                              path;
+    struct stat                            st;
+    const ngx_http_pharos_boards_place_t  *place;
 
+    place = data;
     phr_buf_init(&path, 0);
-    phr_buf_printf(&path, "%s/%s", folder, name);
+    phr_buf_printf(&path, "%s/%s", place->folder, name);
 
     if (path.failed) {
         phr_buf_free(&path);
@@ -286,9 +273,9 @@ ngx_http_pharos_boards_entry(const char *folder, const char *name, int depth,
 
     } else if (S_ISDIR(st.st_mode)) {
 
-        if (depth > 1) {
+        if (place->depth > 1) {
             rc = ngx_http_pharos_boards_folder(phr_buf_cstr(&path),
-                                               depth - 1, err);
+                                               place->depth - 1, err);
         }
 
         if (rc == PHR_EIO) {

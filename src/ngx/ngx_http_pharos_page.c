@@ -9,7 +9,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include "core/alloc.h"
@@ -31,11 +30,18 @@ typedef struct {
     phr_str_t   etag;
 } ngx_http_pharos_page_file_t;
 
+/* a folder below that of the page */
+typedef struct {
+    const char  *folder;
+    const char  *prefix;        /* of paths */
+    int          depth;         /* of folders that may be looked at */
+} ngx_http_pharos_page_place_t;
+
 
 static int ngx_http_pharos_page_folder(const char *folder,
     const char *prefix, int depth, phr_err_t *err);
-static int ngx_http_pharos_page_entry(const char *folder, const char *prefix,
-    const char *name, int depth, phr_err_t *err);
+static int ngx_http_pharos_page_entry(void *data, const char *name,
+    phr_err_t *err);
 static int ngx_http_pharos_page_file(const char *file, const char *path,
     phr_err_t *err);
 static phr_str_t ngx_http_pharos_page_type(const char *path);
@@ -75,41 +81,27 @@ static int
 ngx_http_pharos_page_folder(const char *folder, const char *prefix,
     int depth, phr_err_t *err)
 {
-    int             rc;
-    DIR            *dir;
-    struct dirent  *de;
+    ngx_http_pharos_page_place_t  place;
 
-    dir = opendir(folder);
-    if (dir == NULL) {
-        return phr_err_set(err, PHR_EIO, "opendir() \"%s\" failed: %s",
-                           folder, strerror(errno));
-    }
+    place.folder = folder;
+    place.prefix = prefix;
+    place.depth = depth;
 
-    rc = PHR_OK;
-
-    while (rc == PHR_OK && (de = readdir(dir)) != NULL) {
-
-        if (de->d_name[0] != '.') {
-            rc = ngx_http_pharos_page_entry(folder, prefix, de->d_name,
-                                            depth, err);
-        }
-    }
-
-    (void) closedir(dir);
-
-    return rc;
+    return ngx_http_pharos_folder_each(folder, ngx_http_pharos_page_entry,
+                                       &place, err);
 }
 
 
 static int
-ngx_http_pharos_page_entry(const char *folder, const char *prefix,
-    const char *name, int depth, phr_err_t *err)
+ngx_http_pharos_page_entry(void *data, const char *name, phr_err_t *err)
 {
-    char         *file, *path;
-    struct stat   st;
+    char                                *file, *path;
+    struct stat                          st;
+    const ngx_http_pharos_page_place_t  *place;
 
-    file = phr_arena_printf(page_arena, "%s/%s", folder, name);
-    path = phr_arena_printf(page_arena, "%s/%s", prefix, name);
+    place = data;
+    file = phr_arena_printf(page_arena, "%s/%s", place->folder, name);
+    path = phr_arena_printf(page_arena, "%s/%s", place->prefix, name);
 
     if (file == NULL || path == NULL) {
         return phr_err_set(err, phr_arena_rc(page_arena),
@@ -121,9 +113,10 @@ ngx_http_pharos_page_entry(const char *folder, const char *prefix,
     }
 
     if (S_ISDIR(st.st_mode)) {
-        return depth > 1 ? ngx_http_pharos_page_folder(file, path, depth - 1,
-                                                       err)
-                         : PHR_OK;
+        return place->depth > 1
+               ? ngx_http_pharos_page_folder(file, path, place->depth - 1,
+                                             err)
+               : PHR_OK;
     }
 
     return ngx_http_pharos_page_file(file, path, err);

@@ -59,6 +59,15 @@ int ngx_http_pharos_settings_external_labels(void *data, phr_arena_t *arena,
 void ngx_http_pharos_settings_state(void *data, int *ok, int64_t *at_ms);
 
 
+/*
+ * ngx_http_pharos_folder.c: visits the names in a folder, but for hidden
+ * ones, until a visit fails; PHR_EIO if the folder cannot be read.
+ */
+int ngx_http_pharos_folder_each(const char *folder,
+    int (*visit)(void *data, const char *name, phr_err_t *err), void *data,
+    phr_err_t *err);
+
+
 /* ngx_http_pharos_scrape.c */
 ngx_int_t ngx_http_pharos_scrape_apply(ngx_http_pharos_settings_t *s,
     phr_api_t *api, ngx_log_t *log);
