@@ -383,7 +383,7 @@ test-asan: tool
 #:                    busy, or ONLY_T, with nginx under ThreadSanitizer
 TSAN_T    = $(wildcard $(addprefix t/,helper_threads.t scrape_many.t \
             scrape_file_sd.t push_groups.t remote_write.t api_queries.t \
-            api_import.t api_limits.t api_boards.t conf_reload.t \
+            api_import.t api_limits.t api_boards.t api_backup.t conf_reload.t \
             notify_webhook.t store_late.t store_retention.t))
 TSAN_OPT  = die_after_fork=0:history_size=4:suppressions=$(CURDIR)/t/tsan.supp
 

@@ -181,8 +181,8 @@ phr_read_query(phr_api_read_t *r, size_t i, phr_err_t *err)
 
     while (rc == PHR_OK) {
 
-        if (c->req->stop != NULL && *c->req->stop != 0) {
-            return phr_err_set(err, *c->req->stop,
+        if (c->req->stop != NULL && phr_shared_get(c->req->stop) != 0) {
+            return phr_err_set(err, phr_shared_get(c->req->stop),
                                "reading took too long or was canceled");
         }
 

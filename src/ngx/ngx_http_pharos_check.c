@@ -158,7 +158,7 @@ ngx_http_pharos_check_stop(void)
         return;
     }
 
-    check.stop = 1;
+    phr_shared_set(&check.stop, 1);
     (void) pthread_join(check.tid, NULL);
     check.started = 0;
 }

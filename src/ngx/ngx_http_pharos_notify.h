@@ -58,7 +58,7 @@ typedef struct {
     ngx_http_pharos_task_t         task;
     ngx_http_pharos_settings_t    *settings;    /* in force */
     ngx_uint_t                     nsending;
-    unsigned                       started:1;
+    ngx_uint_t                     started;     /* other threads look */
     unsigned                       stopped:1;
     unsigned                       busy:1;
     unsigned                       again:1;     /* more came meanwhile */

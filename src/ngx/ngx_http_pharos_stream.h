@@ -45,10 +45,11 @@ struct ngx_http_pharos_stream_s {
     size_t                      len[NGX_HTTP_PHAROS_PIECES];
     ngx_uint_t                  first;      /* next to be sent */
     ngx_uint_t                  n;          /* filled */
-    unsigned                    gone:1;     /* nobody wants more */
+    ngx_uint_t                  gone;       /* nobody wants more */
 
+    /* loop alone: bits of a word cannot be shared */
     unsigned                    initialized:1;
-    unsigned                    sending:1;  /* loop: buf is not sent yet */
+    unsigned                    sending:1;  /* buf is not sent yet */
     unsigned                    header_sent:1;
     unsigned                    ended:1;    /* the thread has done its part */
 };

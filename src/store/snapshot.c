@@ -262,9 +262,9 @@ phr_snapshot_fill(int fd, phr_store_copy_t *copy, char *buf,
 
     for (at = 0; /* void */; at += (off_t) n) {
 
-        if (stop != NULL && *stop != 0) {
-            return phr_err_set(err, *stop, "the snapshot took too long or "
-                               "was canceled");
+        if (stop != NULL && phr_shared_get(stop) != 0) {
+            return phr_err_set(err, phr_shared_get(stop),
+                               "the snapshot took too long or was canceled");
         }
 
         rc = phr_store_copy_read(copy, buf, &n, err);

@@ -463,7 +463,7 @@ phr_tree_fetch(phr_tree_t *t, uint64_t pgno, unsigned depth, size_t *n)
     int       rc;
     uint8_t  *p;
 
-    if (t->stop != NULL && *t->stop) {
+    if (t->stop != NULL && phr_shared_get(t->stop)) {
         return phr_err_set(t->err, PHR_ECANCELED, "the check was stopped");
     }
 
