@@ -4,7 +4,7 @@
  * Fill: makes a store of many samples in seconds, for measurements that
  * would need days of scraping.  Nothing may have the store open.
  *
- *     fill DIRECTORY NSERIES NSAMPLES STEP_MS END_MS
+ *     fill DIRECTORY NSERIES NSAMPLES STEP_MS END_MS [KEY_FILE]
  *
  * The series are fill{series="0", group="0"} and so on, ten to a group,
  * each a counter that grows by 0 to 9 a sample, from a fixed seed.
@@ -13,6 +13,7 @@
 #include "core/arena.h"
 #include "core/labels.h"
 #include "store/store.h"
+#include "store/vault.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,12 +49,13 @@ main(int argc, char **argv)
 {
     int               rc;
     fill_t            f;
+    uint8_t           key[PHR_VAULT_KEY];
     phr_err_t         err;
     phr_store_conf_t  conf;
 
-    if (argc != 6) {
+    if (argc != 6 && argc != 7) {
         fprintf(stderr, "usage: fill DIRECTORY NSERIES NSAMPLES STEP_MS "
-                        "END_MS\n");
+                        "END_MS [KEY_FILE]\n");
         return 2;
     }
 
@@ -61,6 +63,15 @@ main(int argc, char **argv)
 
     memset(&conf, 0, sizeof(phr_store_conf_t));
     conf.path = argv[1];
+
+    if (argc == 7) {
+        if (phr_vault_key_read(argv[6], key, &err) != PHR_OK) {
+            fprintf(stderr, "fill: %s\n", err.text);
+            return 1;
+        }
+
+        conf.key = key;
+    }
 
     memset(&f, 0, sizeof(fill_t));
     f.nseries = strtoul(argv[2], NULL, 10);

@@ -112,6 +112,7 @@ typedef struct {
     ngx_array_t               *retention_rules; /* phr_store_rule_t; or NULL */
     ngx_str_t                  retention_for;   /* the same, as text */
     ngx_msec_t                 out_of_order;
+    u_char                    *encryption_key;  /* PHR_VAULT_KEY; or NULL */
 
     /* limits; 0: no bound, or that of the store */
     ngx_uint_t                 max_series;
@@ -183,6 +184,8 @@ char *ngx_http_pharos_conf_relay(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_pharos_conf_internal(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_count(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pharos_conf_encryption_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_label(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_pharos_conf_durability(ngx_conf_t *cf, ngx_command_t *cmd,

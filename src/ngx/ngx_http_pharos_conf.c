@@ -14,6 +14,7 @@
 #include "ngx/ngx_http_pharos_files.h"
 #include "store/place.h"
 #include "store/store.h"
+#include "store/vault.h"
 
 
 /* no worker has this number: all of them leave the socket alone */
@@ -286,6 +287,49 @@ ngx_http_pharos_conf_durability(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 /* a number of things, with "k", "m" and "g" for thousands and so on */
+
+/*
+ * Read here, as root and before the workers are there: the helper need not
+ * be able to read the file.
+ */
+
+char *
+ngx_http_pharos_conf_encryption_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_pharos_main_conf_t  *pmcf = conf;
+
+    phr_err_t   err;
+    ngx_str_t  *value;
+
+    if (pmcf->encryption_key) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    pmcf->encryption_key = ngx_palloc(cf->pool, PHR_VAULT_KEY);
+    if (pmcf->encryption_key == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* nginx terminates the arguments of directives */
+
+    if (phr_vault_key_read((char *) value[1].data, pmcf->encryption_key,
+                           &err)
+        != PHR_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
 
 char *
 ngx_http_pharos_conf_label(ngx_conf_t *cf, void *post, void *data)

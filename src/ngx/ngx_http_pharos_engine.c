@@ -222,6 +222,7 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
 
     conf.out_of_order_ms = pmcf->out_of_order;
     conf.future_ms = NGX_HTTP_PHAROS_FUTURE_MS;
+    conf.key = pmcf->encryption_key;
     conf.max_series = pmcf->max_series;
     conf.max_labels = pmcf->max_labels;
     conf.max_name_bytes = (size_t) pmcf->max_label_name;

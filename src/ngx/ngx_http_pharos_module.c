@@ -103,6 +103,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       0,
       NULL },
 
+    { ngx_string("pharos_encryption_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_encryption_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("pharos_max_series"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_pharos_conf_count,

@@ -28,6 +28,7 @@
 #include "store/loose.h"
 #include "store/row.h"
 #include "store/series.h"
+#include "store/text.h"
 
 
 #define PHR_SOURCE_NAME  2048
@@ -173,7 +174,7 @@ phr_append_source(phr_appender_t *app, phr_str_t name, uint32_t *id,
     if (rc == PHR_NOTFOUND) {
         new_id = st->next.source++;
 
-        phr_put_be64(key, phr_xxh64(name.data, name.len));
+        phr_put_be64(key, phr_text_hash(st->txn, PHR_DB_SOURCE, name));
         phr_put_be32(key + 8, new_id);
         memcpy(value + PHR_CRC_SIZE, name.data, name.len);
 
@@ -203,7 +204,7 @@ phr_source_find(phr_store_t *st, phr_str_t name, uint32_t *id,
     phr_str_t      k, v, body;
     phr_cursor_t  *cursor;
 
-    phr_put_be64(key, phr_xxh64(name.data, name.len));
+    phr_put_be64(key, phr_text_hash(st->txn, PHR_DB_SOURCE, name));
     phr_put_be32(key + 8, 0);
 
     rc = phr_cursor_open(st->txn, PHR_DB_SOURCE, &cursor, err);

@@ -25,8 +25,11 @@
 
 #define PHR_PACK_HEADER     8
 #define PHR_PACK_MAX_TIMES  2047
-#define PHR_PACK_ROOM       (PHR_PACK_MAX - PHR_CRC_SIZE - PHR_PACK_HEADER  \
-                             - PHR_BITS_PAD)
+
+/* what is left of PHR_PACK_MAX bytes, or fewer where they are encrypted */
+#define phr_pack_room(txn)                                                    \
+    (PHR_PACK_MAX - (PHR_VALUE_MAX - phr_txn_room(txn)) - PHR_CRC_SIZE        \
+     - PHR_PACK_HEADER - PHR_BITS_PAD)
 
 /* packs of this many windows may be open at once */
 #define PHR_PACKER_OPEN     4
@@ -218,8 +221,8 @@ phr_packer_hists(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
     c.tlen = phr_packer_times(t_ms, n, times);
 
     /* a word and an offset stand in the directory */
-    c.vlen = phr_hist_chunk_encode(h, n, values, PHR_PACK_ROOM - 6 - c.tlen,
-                                   &c.n);
+    c.vlen = phr_hist_chunk_encode(h, n, values, phr_pack_room(p->txn) - 6
+                                   - c.tlen, &c.n);
 
     if (c.vlen == 0) {
         return n > 1 ? phr_packer_hists(p, sid, t_ms, h, 1, taken, err)
@@ -275,7 +278,7 @@ phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c, phr_err_t *err)
                + o->ntimes_bytes + 4 + c->vlen
                + (at == o->ntimes ? 2 + c->tlen : 0);
 
-        if (room <= PHR_PACK_ROOM && at < PHR_PACK_MAX_TIMES) {
+        if (room <= phr_pack_room(p->txn) && at < PHR_PACK_MAX_TIMES) {
             break;
         }
 

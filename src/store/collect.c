@@ -158,6 +158,9 @@ phr_reader_pack(phr_reader_t *r, const phr_pack_key_t *key, phr_str_t k,
     phr_reader_ref_t  *ref;
 
     rc = phr_record_check(PHR_DB_PACK, k, v, &body, err);
+    if (rc == PHR_OK) {
+        rc = phr_txn_keep(r->txn, r->mem, &body, err);
+    }
     if (rc != PHR_OK) {
         return rc;
     }
@@ -274,7 +277,7 @@ static int
 phr_reader_layout(phr_reader_t *r, const phr_head_t *h, phr_err_t *err)
 {
     int         rc;
-    size_t      piece;
+    size_t      piece, values;
     phr_sid_t  *sid;
 
     sid = phr_arena_alloc(r->mem, h->n * sizeof(phr_sid_t));
@@ -285,7 +288,9 @@ phr_reader_layout(phr_reader_t *r, const phr_head_t *h, phr_err_t *err)
 
     rc = phr_layout_read(r->txn, h, sid, err);
 
-    for (piece = 0; piece * PHR_ROW_VALUES < h->n && rc == PHR_OK; piece++) {
+    values = phr_row_values(r->txn);
+
+    for (piece = 0; piece * values < h->n && rc == PHR_OK; piece++) {
         rc = phr_reader_unit(r, h, sid, piece, err);
     }
 
@@ -302,8 +307,9 @@ phr_reader_unit(phr_reader_t *r, const phr_head_t *h, const phr_sid_t *sid,
     uint32_t             slot[PHR_ROW_VALUES];
     phr_reader_unit_t   *u, **up;
 
-    sid += piece * PHR_ROW_VALUES;
-    n = phr_min(h->n - piece * PHR_ROW_VALUES, PHR_ROW_VALUES);
+    n = phr_row_values(r->txn);
+    sid += piece * n;
+    n = phr_min(h->n - piece * n, n);
     k = 0;
     place = 0;
 
@@ -440,6 +446,9 @@ phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
     const uint8_t  *p;
 
     rc = phr_record_check(PHR_DB_ROW, k, v, &body, err);
+    if (rc == PHR_OK) {
+        rc = phr_txn_keep(r->txn, r->mem, &body, err);
+    }
     if (rc != PHR_OK) {
         return rc;
     }

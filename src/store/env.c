@@ -44,14 +44,50 @@ struct phr_env_s {
     uint64_t  map_bytes;
     char     *path;
     uint8_t   unsynced;     /* the newest commit was not durable */
+
+    phr_vault_t  *vault;    /* NULL: not encrypted */
+};
+
+
+/* room for a value that was opened */
+typedef struct {
+    uint8_t  value[PHR_VALUE_MAX];
+} phr_plain_t;
+
+struct phr_txn_s {
+    MDB_txn             *mdb;
+    phr_env_t           *env;
+    phr_cursor_t        *closed;        /* cursors, to be opened again */
+
+    /* of an encrypted environment */
+    phr_vault_worker_t  *worker;
+    phr_plain_t         *get[PHR_TXN_GETS];
+    unsigned             next;          /* in get[] */
+};
+
+struct phr_cursor_s {
+    phr_cursor_t  *next;
+    MDB_cursor    *mdb;
+    phr_txn_t     *txn;
+    phr_db_e       db;
+    phr_plain_t   *plain;
 };
 
 
 static int phr_env_error(phr_err_t *err, int rc, const char *what);
 static int phr_env_reserve_lock(phr_env_t *env, phr_err_t *err);
 static int phr_env_open_dbs(phr_env_t *env, int read_only, phr_err_t *err);
+static void phr_txn_free(phr_txn_t *txn);
+static int phr_txn_open(phr_txn_t *txn, phr_db_e db, phr_str_t key,
+    phr_str_t *value, phr_plain_t **plain, phr_err_t *err);
+static int phr_txn_seal(phr_txn_t *txn, phr_db_e db, phr_str_t key,
+    const void *value, size_t len, uint8_t *sealed, phr_err_t *err);
 static int phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
     MDB_cursor_op op, phr_err_t *err);
+
+/* which values are sealed */
+#define phr_txn_seals(txn, db, len)                                           \
+    ((txn)->env->vault != NULL && (db) != PHR_DB_META && (len) != 0)
 
 
 /*
@@ -235,6 +271,7 @@ phr_env_close(phr_env_t *env)
         mdb_env_close(env->mdb);
     }
 
+    phr_vault_destroy(env->vault);
     phr_free(env->path);
     phr_free(env);
 }
@@ -244,6 +281,31 @@ const char *
 phr_env_path(const phr_env_t *env)
 {
     return env->path;
+}
+
+
+int
+phr_env_encrypt(phr_env_t *env, const uint8_t key[PHR_VAULT_KEY],
+    phr_err_t *err)
+{
+    phr_assert(env->vault == NULL);
+
+    return phr_vault_create(key, &env->vault, err);
+}
+
+
+int
+phr_env_encrypt_as(phr_env_t *env, const phr_env_t *other, phr_err_t *err)
+{
+    return other->vault == NULL ? PHR_OK
+           : phr_vault_copy(other->vault, &env->vault, err);
+}
+
+
+phr_vault_t *
+phr_env_vault(const phr_env_t *env)
+{
+    return env->vault;
 }
 
 
@@ -324,34 +386,77 @@ phr_env_check_readers(phr_env_t *env)
 int
 phr_txn_begin(phr_env_t *env, int write, phr_txn_t **txn, phr_err_t *err)
 {
-    int       rc;
-    MDB_txn  *t;
+    int         rc;
+    phr_txn_t  *t;
 
-    rc = mdb_txn_begin(env->mdb, NULL, write ? 0 : MDB_RDONLY, &t);
+    t = phr_calloc(1, sizeof(phr_txn_t));
+    if (t == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    t->env = env;
+
+    if (env->vault != NULL) {
+        rc = phr_vault_worker_create(env->vault, &t->worker, err);
+        if (rc != PHR_OK) {
+            phr_free(t);
+            return rc;
+        }
+    }
+
+    rc = mdb_txn_begin(env->mdb, NULL, write ? 0 : MDB_RDONLY, &t->mdb);
     if (rc != 0) {
+        phr_txn_free(t);
         return phr_env_error(err, rc, "mdb_txn_begin()");
     }
 
-    *txn = (phr_txn_t *) t;
+    *txn = t;
 
     return PHR_OK;
+}
+
+
+/* all but what LMDB has of it */
+static void
+phr_txn_free(phr_txn_t *txn)
+{
+    unsigned       i;
+    phr_cursor_t  *c;
+
+    for (i = 0; i < PHR_TXN_GETS; i++) {
+        phr_free(txn->get[i]);
+    }
+
+    while (txn->closed != NULL) {
+        c = txn->closed;
+        txn->closed = c->next;
+        phr_free(c->plain);
+        phr_free(c);
+    }
+
+    phr_vault_worker_destroy(txn->worker);
+    phr_free(txn);
 }
 
 
 int
 phr_txn_commit(phr_env_t *env, phr_txn_t *txn, int durable, phr_err_t *err)
 {
-    int             rc;
-    struct statvfs  fs;
+    int              rc;
+    MDB_txn         *mdb;
+    struct statvfs   fs;
+
+    mdb = txn->mdb;
+    phr_txn_free(txn);
 
     /* only the writer thread comes here, the flag is its own */
     rc = mdb_env_set_flags(env->mdb, MDB_NOMETASYNC, !durable);
     if (rc != 0) {
-        mdb_txn_abort((MDB_txn *) txn);
+        mdb_txn_abort(mdb);
         return phr_env_error(err, rc, "mdb_env_set_flags()");
     }
 
-    rc = mdb_txn_commit((MDB_txn *) txn);
+    rc = mdb_txn_commit(mdb);
     if (rc == 0) {
         env->unsynced = !durable;
         return PHR_OK;
@@ -370,8 +475,105 @@ void
 phr_txn_abort(phr_txn_t *txn)
 {
     if (txn != NULL) {
-        mdb_txn_abort((MDB_txn *) txn);
+        mdb_txn_abort(txn->mdb);
+        phr_txn_free(txn);
     }
+}
+
+
+phr_vault_t *
+phr_txn_vault(const phr_txn_t *txn)
+{
+    return txn->env->vault;
+}
+
+
+size_t
+phr_txn_room(const phr_txn_t *txn)
+{
+    return txn->env->vault == NULL ? PHR_VALUE_MAX : PHR_RECORD_MAX;
+}
+
+
+int
+phr_txn_keep(const phr_txn_t *txn, phr_arena_t *arena, phr_str_t *value,
+    phr_err_t *err)
+{
+    char  *p;
+
+    if (txn->env->vault == NULL) {
+        return PHR_OK;
+    }
+
+    p = phr_arena_alloc(arena, value->len + 1);
+    if (p == NULL) {
+        return phr_err_set(err, phr_arena_rc(arena), "too much memory "
+                           "needed for records");
+    }
+
+    memcpy(p, value->data, value->len);
+    value->data = p;
+
+    return PHR_OK;
+}
+
+
+/*
+ * Opens a value into *plain, made if it is NULL.  What cannot be opened
+ * becomes empty, which is damage to whoever checks it.
+ */
+static int
+phr_txn_open(phr_txn_t *txn, phr_db_e db, phr_str_t key, phr_str_t *value,
+    phr_plain_t **plain, phr_err_t *err)
+{
+    uint8_t  *p;
+
+    if (*plain == NULL) {
+        *plain = phr_malloc(sizeof(phr_plain_t));
+        if (*plain == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "no memory");
+        }
+    }
+
+    p = (*plain)->value;
+
+    if (value->len < PHR_CRC_SIZE + PHR_VAULT_OVERHEAD
+        || value->len > PHR_VALUE_MAX
+        || phr_vault_open(txn->worker, (uint8_t) db, key,
+                          (const uint8_t *) value->data + PHR_CRC_SIZE,
+                          value->len - PHR_CRC_SIZE, p + PHR_CRC_SIZE)
+           != PHR_OK)
+    {
+        *value = phr_str_from((const char *) p, 0);
+        return PHR_OK;
+    }
+
+    value->len -= PHR_VAULT_OVERHEAD;
+    value->data = (const char *) p;
+
+    phr_record_seal(key.data, key.len, p, value->len);
+
+    return PHR_OK;
+}
+
+
+static int
+phr_txn_seal(phr_txn_t *txn, phr_db_e db, phr_str_t key, const void *value,
+    size_t len, uint8_t *sealed, phr_err_t *err)
+{
+    int  rc;
+
+    phr_assert(len >= PHR_CRC_SIZE && len <= PHR_RECORD_MAX);
+
+    rc = phr_vault_seal(txn->worker, (uint8_t) db, key,
+                        (const uint8_t *) value + PHR_CRC_SIZE,
+                        len - PHR_CRC_SIZE, sealed + PHR_CRC_SIZE, err);
+
+    if (rc == PHR_OK) {
+        phr_record_seal(key.data, key.len, sealed, len + PHR_VAULT_OVERHEAD);
+    }
+
+    return rc;
 }
 
 
@@ -382,7 +584,7 @@ phr_txn_stat(phr_txn_t *txn, phr_db_e db, phr_db_stat_t *stat,
     int       rc;
     MDB_stat  st;
 
-    rc = mdb_stat((MDB_txn *) txn, phr_dbi(db), &st);
+    rc = mdb_stat(txn->mdb, phr_dbi(db), &st);
     if (rc != 0) {
         return phr_env_error(err, rc, "mdb_stat()");
     }
@@ -448,7 +650,7 @@ phr_env_fd(phr_env_t *env, int *fd, phr_err_t *err)
 uint64_t
 phr_txn_id(phr_txn_t *txn)
 {
-    return mdb_txn_id((MDB_txn *) txn);
+    return mdb_txn_id(txn->mdb);
 }
 
 
@@ -462,7 +664,7 @@ phr_txn_free_pages(phr_txn_t *txn,
     MDB_val      k, v;
     MDB_cursor  *cursor;
 
-    rc = mdb_cursor_open((MDB_txn *) txn, PHR_DBI_FREE, &cursor);
+    rc = mdb_cursor_open(txn->mdb, PHR_DBI_FREE, &cursor);
     if (rc != 0) {
         return phr_env_error(err, rc, "mdb_cursor_open()");
     }
@@ -505,17 +707,26 @@ int
 phr_txn_get(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
     phr_str_t *value, phr_err_t *err)
 {
-    int      rc;
-    MDB_val  k, v;
+    int            rc;
+    MDB_val        k, v;
+    phr_plain_t  **plain;
 
     k.mv_data = (void *) key;
     k.mv_size = klen;
 
-    rc = mdb_get((MDB_txn *) txn, phr_dbi(db), &k, &v);
+    rc = mdb_get(txn->mdb, phr_dbi(db), &k, &v);
 
     if (rc == 0) {
         *value = phr_str_from(v.mv_data, v.mv_size);
-        return PHR_OK;
+
+        if (!phr_txn_seals(txn, db, v.mv_size)) {
+            return PHR_OK;
+        }
+
+        plain = &txn->get[txn->next++ % PHR_TXN_GETS];
+
+        return phr_txn_open(txn, db, phr_str_from(key, klen), value, plain,
+                            err);
     }
 
     if (rc == MDB_NOTFOUND) {
@@ -531,16 +742,28 @@ phr_txn_put(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
     const void *value, size_t len, phr_err_t *err)
 {
     int      rc;
+    uint8_t  sealed[PHR_VALUE_MAX];
     MDB_val  k, v;
 
     phr_assert(klen > 0 && klen <= PHR_KEY_MAX && len <= PHR_VALUE_MAX);
+
+    if (phr_txn_seals(txn, db, len)) {
+        rc = phr_txn_seal(txn, db, phr_str_from(key, klen), value, len,
+                          sealed, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        value = sealed;
+        len += PHR_VAULT_OVERHEAD;
+    }
 
     k.mv_data = (void *) key;
     k.mv_size = klen;
     v.mv_data = (void *) value;
     v.mv_size = len;
 
-    rc = mdb_put((MDB_txn *) txn, phr_dbi(db), &k, &v, 0);
+    rc = mdb_put(txn->mdb, phr_dbi(db), &k, &v, 0);
 
     return rc == 0 ? PHR_OK : phr_env_error(err, rc, "mdb_put()");
 }
@@ -556,7 +779,7 @@ phr_txn_del(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
     k.mv_data = (void *) key;
     k.mv_size = klen;
 
-    rc = mdb_del((MDB_txn *) txn, phr_dbi(db), &k, NULL);
+    rc = mdb_del(txn->mdb, phr_dbi(db), &k, NULL);
 
     if (rc == 0 || rc == MDB_NOTFOUND) {
         return rc == 0 ? PHR_OK : PHR_NOTFOUND;
@@ -570,15 +793,29 @@ int
 phr_cursor_open(phr_txn_t *txn, phr_db_e db, phr_cursor_t **cursor,
     phr_err_t *err)
 {
-    int          rc;
-    MDB_cursor  *c;
+    int            rc;
+    phr_cursor_t  *c;
 
-    rc = mdb_cursor_open((MDB_txn *) txn, phr_dbi(db), &c);
+    c = txn->closed;
+
+    if (c == NULL) {
+        c = phr_calloc(1, sizeof(phr_cursor_t));
+        if (c == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "no memory");
+        }
+
+        txn->closed = c;
+    }
+
+    rc = mdb_cursor_open(txn->mdb, phr_dbi(db), &c->mdb);
     if (rc != 0) {
         return phr_env_error(err, rc, "mdb_cursor_open()");
     }
 
-    *cursor = (phr_cursor_t *) c;
+    txn->closed = c->next;
+    c->txn = txn;
+    c->db = db;
+    *cursor = c;
 
     return PHR_OK;
 }
@@ -587,9 +824,15 @@ phr_cursor_open(phr_txn_t *txn, phr_db_e db, phr_cursor_t **cursor,
 void
 phr_cursor_close(phr_cursor_t *cursor)
 {
-    if (cursor != NULL) {
-        mdb_cursor_close((MDB_cursor *) cursor);
+    if (cursor == NULL) {
+        return;
     }
+
+    /* the value that it gave last stays until it is opened again */
+
+    mdb_cursor_close(cursor->mdb);
+    cursor->next = cursor->txn->closed;
+    cursor->txn->closed = cursor;
 }
 
 
@@ -605,12 +848,16 @@ phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
     key.mv_data = (void *) k->data;
     key.mv_size = k->len;
 
-    rc = mdb_cursor_get((MDB_cursor *) cursor, &key, &value, op);
+    rc = mdb_cursor_get(cursor->mdb, &key, &value, op);
 
     if (rc == 0) {
         *k = phr_str_from(key.mv_data, key.mv_size);
         *v = phr_str_from(value.mv_data, value.mv_size);
-        return PHR_OK;
+
+        return phr_txn_seals(cursor->txn, cursor->db, value.mv_size)
+               ? phr_txn_open(cursor->txn, cursor->db, *k, v,
+                              &cursor->plain, err)
+               : PHR_OK;
     }
 
     if (rc == MDB_NOTFOUND) {
@@ -688,7 +935,7 @@ phr_cursor_del(phr_cursor_t *cursor, phr_err_t *err)
 {
     int  rc;
 
-    rc = mdb_cursor_del((MDB_cursor *) cursor, 0);
+    rc = mdb_cursor_del(cursor->mdb, 0);
 
     return rc == 0 ? PHR_OK : phr_env_error(err, rc, "mdb_cursor_del()");
 }

@@ -10,18 +10,28 @@
  * transaction to whichever thread began it.  Data returned by a get or a
  * cursor points into the map: until the transaction ends in a reader, until
  * the next change in a writer.
+ *
+ * An environment may be encrypted: values are, but for those of "meta" and
+ * the empty ones; keys are not.  The checksum then covers what is sealed, so
+ * that damage is found without the key.  Values returned by a get or a
+ * cursor are open, with a checksum of their own, and last only until that
+ * cursor moves, or for PHR_TXN_GETS gets; phr_txn_keep() makes them last.
  */
 
 #ifndef PHR_ENV_H_INCLUDED
 #define PHR_ENV_H_INCLUDED
 
 
-#include "core/err.h"
+#include "core/arena.h"
+#include "store/vault.h"
 
 
 /* a value fills one overflow page at most: longer ones fragment the file */
 #define PHR_VALUE_MAX    4080
 #define PHR_CRC_SIZE     4
+
+/* and one that is encrypted has so much room for what is written */
+#define PHR_RECORD_MAX   (PHR_VALUE_MAX - PHR_VAULT_OVERHEAD)
 #define PHR_KEY_MAX      511
 
 
@@ -96,6 +106,20 @@ void phr_env_relax(phr_env_t *env);
 /* the disk below the environment; PHR_EIO */
 int phr_env_disk(phr_env_t *env, phr_env_disk_t *disk, phr_err_t *err);
 
+/*
+ * Seals and opens all values with this key from now on; before the first
+ * transaction.  PHR_ENOMEM or PHR_ERROR.
+ */
+int phr_env_encrypt(phr_env_t *env, const uint8_t key[PHR_VAULT_KEY],
+    phr_err_t *err);
+
+/* the same with the key of another environment, if it has one */
+int phr_env_encrypt_as(phr_env_t *env, const phr_env_t *other,
+    phr_err_t *err);
+
+/* NULL: not encrypted */
+phr_vault_t *phr_env_vault(const phr_env_t *env);
+
 /* frees the slots of readers that died; once at open, then each minute */
 void phr_env_check_readers(phr_env_t *env);
 
@@ -110,6 +134,19 @@ int phr_txn_begin(phr_env_t *env, int write, phr_txn_t **txn,
 int phr_txn_commit(phr_env_t *env, phr_txn_t *txn, int durable,
     phr_err_t *err);
 void phr_txn_abort(phr_txn_t *txn);             /* txn may be NULL */
+
+/* NULL: not encrypted */
+phr_vault_t *phr_txn_vault(const phr_txn_t *txn);
+
+/* how long a value may be that is put, PHR_RECORD_MAX at least */
+size_t phr_txn_room(const phr_txn_t *txn);
+
+/*
+ * Makes the value last as long as the arena, unless it lasts as long as the
+ * transaction anyway.  PHR_OK, or the arena's failure.
+ */
+int phr_txn_keep(const phr_txn_t *txn, phr_arena_t *arena, phr_str_t *value,
+    phr_err_t *err);
 
 int phr_txn_stat(phr_txn_t *txn, phr_db_e db, phr_db_stat_t *stat,
     phr_err_t *err);
@@ -133,6 +170,9 @@ int phr_txn_free_pages(phr_txn_t *txn,
     int (*visit)(void *data, uint64_t id, const char *pages, size_t n),
     void *data, phr_err_t *err);
 
+
+/* gets whose values are there at once, where they are encrypted */
+#define PHR_TXN_GETS  16
 
 /* PHR_OK, PHR_NOTFOUND or a failure; the raw value, checksum included */
 int phr_txn_get(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
@@ -175,7 +215,9 @@ int phr_cursor_del(phr_cursor_t *cursor, phr_err_t *err);
 /*
  * Every record begins with a CRC-32C of its key and of the rest of it.
  * seal() writes it into the first four bytes, check() gives the rest or
- * PHR_ECORRUPT, naming the sub-database and the key.
+ * PHR_ECORRUPT, naming the sub-database and the key.  In an encrypted
+ * environment check() takes what a get or a cursor returned, and as well
+ * what stands in the file: then "body" is sealed.
  */
 void phr_record_seal(const void *key, size_t klen, void *value, size_t len);
 int phr_record_check(phr_db_e db, phr_str_t key, phr_str_t value,

@@ -16,6 +16,7 @@
 
 #include "core/alloc.h"
 #include "store/postings.h"
+#include "store/text.h"
 
 
 #define PHR_NAME_BODY     16
@@ -367,7 +368,8 @@ phr_index_find(phr_txn_t *txn, phr_db_e db, const uint32_t *id, phr_str_t s,
     r->string = s;
 
     for (probe = 0; /* void */; probe++) {
-        r->klen = at + phr_key_str(r->key + at, s, probe, &r->is_long);
+        r->klen = at + phr_text_key(txn, db, id ? *id : 0, r->key + at, s,
+                                    probe, &r->is_long);
 
         rc = phr_record_get(txn, db, r->key, r->klen, &r->body, err);
         if (rc != PHR_OK) {
@@ -396,7 +398,7 @@ static int
 phr_index_put(phr_txn_t *txn, phr_index_record_t *r, const uint8_t *fixed,
     size_t len, phr_err_t *err)
 {
-    uint8_t  value[PHR_VALUE_MAX];
+    uint8_t  value[PHR_RECORD_MAX];
 
     memcpy(value + PHR_CRC_SIZE, fixed, len);
     len += PHR_CRC_SIZE;
@@ -472,8 +474,9 @@ phr_pair_find(phr_txn_t *txn, uint32_t name_id, phr_str_t value,
 
 /* the string of a record: from its key, or from behind the fixed part */
 static int
-phr_index_string(phr_db_e db, phr_str_t k, phr_str_t v, size_t at,
-    size_t fixed, char *room, phr_str_t *s, phr_str_t *body, phr_err_t *err)
+phr_index_string(const phr_txn_t *txn, phr_db_e db, phr_str_t k,
+    phr_str_t v, size_t at, size_t fixed, char *room, phr_str_t *s,
+    phr_str_t *body, phr_err_t *err)
 {
     int     rc;
     size_t  len, used;
@@ -488,8 +491,8 @@ phr_index_string(phr_db_e db, phr_str_t k, phr_str_t v, size_t at,
                            "\"%s\"", body->len, phr_db_name(db));
     }
 
-    rc = phr_key_str_get((const uint8_t *) k.data + at, k.len - at, room,
-                         &len, &used);
+    rc = phr_text_get(txn, (const uint8_t *) k.data + at, k.len - at, room,
+                      &len, &used);
 
     if (rc == PHR_FULL) {
         *s = phr_str_from(body->data + fixed, body->len - fixed);
@@ -526,8 +529,8 @@ phr_names_each(phr_txn_t *txn,
     rc = phr_cursor_first(cursor, &k, &v, err);
 
     while (rc == PHR_OK) {
-        rc = phr_index_string(PHR_DB_NAME, k, v, 0, PHR_NAME_BODY, room,
-                              &name, &body, err);
+        rc = phr_index_string(txn, PHR_DB_NAME, k, v, 0, PHR_NAME_BODY,
+                              room, &name, &body, err);
         if (rc != PHR_OK) {
             break;
         }
@@ -552,6 +555,16 @@ phr_names_each(phr_txn_t *txn,
 }
 
 
+/* keys tell no more than a long beginning, or nothing */
+static int
+phr_index_begins(phr_str_t s, phr_str_t prefix)
+{
+    return prefix.len == 0
+           || (s.len >= prefix.len
+               && memcmp(s.data, prefix.data, prefix.len) == 0);
+}
+
+
 int
 phr_pairs_each(phr_txn_t *txn, uint32_t name_id, phr_str_t prefix,
     int (*visit)(void *data, phr_str_t value, const phr_pair_t *p),
@@ -571,14 +584,14 @@ phr_pairs_each(phr_txn_t *txn, uint32_t name_id, phr_str_t prefix,
     }
 
     phr_put_be32(key, name_id);
-    klen = phr_key_prefix(key + 4, prefix);
+    klen = phr_text_prefix(txn, key + 4, prefix);
     klen = 4 + phr_min(klen, PHR_KEY_STR);
 
     rc = phr_cursor_seek(cursor, key, klen, &k, &v, err);
 
     while (rc == PHR_OK && k.len > klen && memcmp(k.data, key, klen) == 0) {
-        rc = phr_index_string(PHR_DB_PAIR, k, v, 4, PHR_PAIR_BODY, room,
-                              &value, &body, err);
+        rc = phr_index_string(txn, PHR_DB_PAIR, k, v, 4, PHR_PAIR_BODY,
+                              room, &value, &body, err);
         if (rc != PHR_OK) {
             break;
         }
@@ -587,7 +600,8 @@ phr_pairs_each(phr_txn_t *txn, uint32_t name_id, phr_str_t prefix,
         pair.nseries = phr_get_be32((const uint8_t *) body.data + 4);
 
         /* the empty value is the list of those that have the label */
-        rc = value.len == 0 ? PHR_OK : visit(data, value, &pair);
+        rc = value.len == 0 || !phr_index_begins(value, prefix)
+             ? PHR_OK : visit(data, value, &pair);
         if (rc != PHR_OK) {
             phr_cursor_close(cursor);
             return rc;

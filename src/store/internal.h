@@ -27,6 +27,10 @@
 
 #define PHR_STORE_FORMAT     1
 
+/* of a store whose values are encrypted, and how */
+#define PHR_STORE_FORMAT_SEALED  2
+#define PHR_STORE_CIPHER         1
+
 /* rows of a source that are sealed together */
 #define PHR_SEAL_ROWS        120
 

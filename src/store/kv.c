@@ -11,11 +11,10 @@
 
 #include "store/kv.h"
 
-#include "store/key.h"
+#include "store/text.h"
 
 
 #define PHR_KV_KEY      (1 + PHR_KEY_STR_MAX + 2)
-#define PHR_KV_PIECE    (PHR_VALUE_MAX - PHR_CRC_SIZE)
 
 /* a key must fit the first piece; values are what memory holds */
 #define PHR_KV_KEY_MAX  3500
@@ -31,7 +30,8 @@ typedef struct {
 
 
 static int phr_kv_find(phr_txn_t *txn, char space, phr_str_t key,
-    uint8_t *room, size_t *klen, phr_kv_head_t *h, phr_err_t *err);
+    uint8_t *room, size_t *klen, int *is_long, phr_kv_head_t *h,
+    phr_err_t *err);
 static int phr_kv_head(phr_str_t body, phr_kv_head_t *h, phr_err_t *err);
 static int phr_kv_rest(phr_txn_t *txn, uint8_t *key, size_t klen,
     const phr_kv_head_t *h, phr_buf_t *out, phr_err_t *err);
@@ -45,9 +45,9 @@ int
 phr_kv_put(phr_txn_t *txn, char space, phr_str_t key, phr_str_t value,
     phr_err_t *err)
 {
-    int            rc;
+    int            rc, is_long;
     size_t         klen, at, n, used;
-    uint8_t        room[PHR_KV_KEY], data[PHR_VALUE_MAX];
+    uint8_t        room[PHR_KV_KEY], data[PHR_RECORD_MAX];
     uint16_t       piece;
     phr_kv_head_t  h;
 
@@ -56,7 +56,8 @@ phr_kv_put(phr_txn_t *txn, char space, phr_str_t key, phr_str_t value,
                            "value of %zu bytes", key.len, value.len);
     }
 
-    rc = phr_kv_find(txn, space, key, room, &klen, &h, err);
+    rc = phr_kv_find(txn, space, key, room, &klen, &is_long, &h,
+                     err);
     if (rc < 0) {
         return rc;
     }
@@ -70,8 +71,7 @@ phr_kv_put(phr_txn_t *txn, char space, phr_str_t key, phr_str_t value,
         if (piece == 0) {
             used += phr_put_uvarint(data + used, value.len);
 
-            /* klen counts the end of a long key's beginning and its hash */
-            n = klen - 2 > PHR_KEY_STR + 3 ? key.len : 0;
+            n = is_long ? key.len : 0;
             used += phr_put_uvarint(data + used, n);
             memcpy(data + used, key.data, n);
             used += n;
@@ -102,12 +102,13 @@ phr_kv_put(phr_txn_t *txn, char space, phr_str_t key, phr_str_t value,
 int
 phr_kv_del(phr_txn_t *txn, char space, phr_str_t key, phr_err_t *err)
 {
-    int            rc;
+    int            rc, is_long;
     size_t         klen;
     uint8_t        room[PHR_KV_KEY];
     phr_kv_head_t  h;
 
-    rc = phr_kv_find(txn, space, key, room, &klen, &h, err);
+    rc = phr_kv_find(txn, space, key, room, &klen, &is_long, &h,
+                     err);
 
     if (rc != PHR_OK) {
         return rc < 0 ? rc : PHR_OK;
@@ -121,12 +122,13 @@ int
 phr_kv_get(phr_txn_t *txn, char space, phr_str_t key, phr_buf_t *out,
     phr_err_t *err)
 {
-    int            rc;
+    int            rc, is_long;
     size_t         klen;
     uint8_t        room[PHR_KV_KEY];
     phr_kv_head_t  h;
 
-    rc = phr_kv_find(txn, space, key, room, &klen, &h, err);
+    rc = phr_kv_find(txn, space, key, room, &klen, &is_long, &h,
+                     err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -142,16 +144,17 @@ phr_kv_get(phr_txn_t *txn, char space, phr_str_t key, phr_buf_t *out,
  */
 static int
 phr_kv_find(phr_txn_t *txn, char space, phr_str_t key, uint8_t *room,
-    size_t *klen, phr_kv_head_t *h, phr_err_t *err)
+    size_t *klen, int *is_long, phr_kv_head_t *h, phr_err_t *err)
 {
-    int        rc, is_long;
+    int        rc;
     uint32_t   probe;
     phr_str_t  body;
 
     room[0] = (uint8_t) space;
 
     for (probe = 0; /* void */; probe++) {
-        *klen = 1 + phr_key_str(room + 1, key, probe, &is_long) + 2;
+        *klen = 1 + phr_text_key(txn, PHR_DB_KV, (uint8_t) space, room + 1,
+                                 key, probe, is_long) + 2;
         phr_put_be16(room + *klen - 2, 0);
 
         rc = phr_record_get(txn, PHR_DB_KV, room, *klen, &body, err);
@@ -164,7 +167,7 @@ phr_kv_find(phr_txn_t *txn, char space, phr_str_t key, uint8_t *room,
             return rc;
         }
 
-        if (!is_long || phr_str_eq(h->key, key)) {
+        if (!*is_long || phr_str_eq(h->key, key)) {
             return PHR_OK;
         }
     }
@@ -273,14 +276,14 @@ phr_kv_each(phr_txn_t *txn, char space, phr_str_t prefix,
     phr_buf_init(&value, 0);
 
     from[0] = (uint8_t) space;
-    klen = phr_key_prefix(from + 1, prefix);
+    klen = phr_text_prefix(txn, from + 1, prefix);
     klen = 1 + phr_min(klen, PHR_KEY_STR);
 
     rc = phr_cursor_seek(cursor, from, klen, &k, &v, err);
 
     while (rc == PHR_OK && k.len >= klen && memcmp(k.data, from, klen) == 0) {
-        kind = phr_key_str_get((const uint8_t *) k.data + 1, k.len - 1, name,
-                               &len, &used);
+        kind = phr_text_get(txn, (const uint8_t *) k.data + 1, k.len - 1,
+                            name, &len, &used);
 
         if (kind < 0 || used + 3 != k.len || k.len > sizeof(room)) {
             rc = phr_err_set(err, PHR_ECORRUPT, "damaged key in \"kv\"");

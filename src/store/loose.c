@@ -201,7 +201,7 @@ phr_loose_put(phr_store_t *st, const phr_loose_t *s, size_t n, size_t *done,
 {
     size_t     i, k;
     int64_t    min, max;
-    uint8_t    key[PHR_KEY_LOOSE], value[PHR_VALUE_MAX], *p, *end;
+    uint8_t    key[PHR_KEY_LOOSE], value[PHR_RECORD_MAX], *p, *end;
     uint32_t   group;
 
     group = phr_group_of(s[0].sid);
@@ -316,7 +316,7 @@ phr_loose_run_put(const phr_loose_t *s, size_t n, uint8_t **p, uint8_t *end,
 {
     size_t             i, room, len, tlen;
     int64_t            t_ms[PHR_LOOSE_RUN_MAX];
-    uint8_t            chunk[PHR_VALUE_MAX];
+    uint8_t            chunk[PHR_RECORD_MAX];
     uint8_t            times[PHR_CHUNK_BOUND(PHR_LOOSE_RUN_MAX)], *q;
     const phr_hist_t  *h[PHR_LOOSE_RUN_MAX];
 

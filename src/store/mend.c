@@ -19,14 +19,12 @@
 #include "store/row.h"
 #include "store/series.h"
 #include "store/source.h"
+#include "store/text.h"
 
 
 /* records in a transaction, and label sets, which touch many more */
 #define PHR_MEND_STEP    16384
 #define PHR_MEND_LABELS  4096
-
-/* pieces of a row to one of its layout */
-#define PHR_MEND_PIECES  (PHR_LAYOUT_SIDS / PHR_ROW_VALUES)
 
 
 typedef struct {
@@ -269,7 +267,7 @@ phr_mend_layout(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
         h.n += (uint32_t) n;
         phr_put_be16(next + 8, ++piece);
 
-        rc = n < PHR_LAYOUT_SIDS ? PHR_NOTFOUND
+        rc = n < phr_layout_piece(m->st->txn) ? PHR_NOTFOUND
              : phr_record_get(m->st->txn, PHR_DB_LAYOUT, next, sizeof(next),
                               &body, err);
     } while (rc == PHR_OK);
@@ -315,7 +313,7 @@ phr_mend_hash(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
         return phr_err_set(err, rc, "labels of series %u", sid);
     }
 
-    phr_put_be64(hkey, phr_xxh64(enc.data, enc.len));
+    phr_put_be64(hkey, phr_text_hash(m->st->txn, PHR_DB_HASH, enc));
     phr_put_be32(hkey + 8, sid);
 
     rc = phr_mend_same(m, hkey, enc, err);
@@ -594,14 +592,14 @@ phr_mend_row(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
         return rc;
     }
 
-    at = (size_t) rk.piece * PHR_ROW_VALUES;
+    at = rk.piece * phr_row_values(m->st->txn);
 
     if (at >= m->head.n) {
         rc = phr_mend_loosen(m, &rk, v, n, err);
         return rc == PHR_OK ? PHR_NOTFOUND : rc;
     }
 
-    if (n != phr_min(m->head.n - at, PHR_ROW_VALUES)) {
+    if (n != phr_min(m->head.n - at, phr_row_values(m->st->txn))) {
         m->result->nrow_lost += n;
         return PHR_NOTFOUND;
     }
@@ -683,7 +681,7 @@ phr_mend_loosen(phr_mend_t *m, const phr_row_key_t *rk, const uint8_t *v,
 
     phr_put_be32(key, rk->source);
     phr_put_be32(key + 4, rk->layout);
-    phr_put_be16(key + 8, rk->piece / PHR_MEND_PIECES);
+    phr_put_be16(key + 8, rk->piece / PHR_LAYOUT_ROWS);
 
     rc = phr_record_get(m->st->txn, PHR_DB_LAYOUT, key, sizeof(key), &body,
                         err);
@@ -691,7 +689,7 @@ phr_mend_loosen(phr_mend_t *m, const phr_row_key_t *rk, const uint8_t *v,
         return rc;
     }
 
-    at = (size_t) (rk->piece % PHR_MEND_PIECES) * PHR_ROW_VALUES;
+    at = (rk->piece % PHR_LAYOUT_ROWS) * phr_row_values(m->st->txn);
 
     if (rc == PHR_NOTFOUND || n > PHR_ROW_VALUES || body.len < (at + n) * 4)
     {
@@ -741,7 +739,7 @@ phr_mend_tail(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
         return rc;
     }
 
-    return (uint32_t) phr_get_be16(p + 8) * PHR_LAYOUT_SIDS < m->head.n
+    return phr_get_be16(p + 8) * phr_layout_piece(m->st->txn) < m->head.n
            ? PHR_OK : PHR_NOTFOUND;
 }
 

@@ -15,6 +15,13 @@
 #define PHR_ROW_ENCODING       1
 
 
+size_t
+phr_row_values(const phr_txn_t *txn)
+{
+    return (phr_txn_room(txn) - PHR_CRC_SIZE - PHR_ROW_HEADER) / 8;
+}
+
+
 int
 phr_row_decode(phr_str_t body, const uint8_t **v, size_t *n)
 {
@@ -56,7 +63,7 @@ phr_row_append(phr_store_t *st, phr_source_t *src, int64_t t_ms,
     rk.piece = 0;
 
     for (at = 0; at < n; at += k) {
-        k = phr_min(n - at, PHR_ROW_VALUES);
+        k = phr_min(n - at, phr_row_values(st->txn));
 
         phr_key_row(key, &rk);
         rk.piece++;

@@ -12,9 +12,12 @@
 #include "store/source.h"
 
 
-/* values in a piece of a row: 4 + 4 + 8 * 509 bytes fill a page */
+/* values in a piece of a row, at most: 4 + 4 + 8 * 509 bytes fill a page */
 #define PHR_ROW_VALUES    509
 #define PHR_ROW_HEADER    4
+
+/* and as many they are in this store: fewer where it is encrypted */
+size_t phr_row_values(const phr_txn_t *txn);
 
 
 /* body of a checked record; *v points to n doubles, not aligned */

@@ -79,7 +79,8 @@ phr_salvage(const char *file, phr_store_t *st, const char *scratch,
     s.st = st;
     s.scratch = scratch;
 
-    rc = phr_scan(file, phr_salvage_record, &s, &scan, err);
+    rc = phr_scan(file, phr_env_vault(st->env), phr_salvage_record, &s,
+                  &scan, err);
 
     if (rc == PHR_OK && s.doubt != NULL) {
         rc = phr_salvage_merge(&s, err);
@@ -209,6 +210,9 @@ phr_salvage_doubt(phr_salvage_t *s, phr_db_e db, phr_str_t key,
     if (s->doubt == NULL) {
         rc = phr_env_open(s->scratch, s->st->conf.map_size_bytes, 0,
                           &s->doubt, err);
+        if (rc == PHR_OK) {
+            rc = phr_env_encrypt_as(s->doubt, s->st->env, err);
+        }
     }
 
     if (rc == PHR_OK && s->ndoubt == PHR_SALVAGE_STEP) {

@@ -23,6 +23,7 @@
 
 #include "core/alloc.h"
 #include "core/bytes.h"
+#include "store/internal.h"
 #include "store/key.h"
 #include "store/kind.h"
 #include "store/page.h"
@@ -54,6 +55,10 @@ typedef struct {
     uint64_t            nlost;      /* links that lead nowhere */
     phr_page_db_t       subs[PHR_DB_MAX];
     uint8_t             found[PHR_DB_MAX];
+
+    phr_vault_t         *vault;     /* NULL: not encrypted */
+    phr_vault_worker_t  *worker;
+    uint8_t              plain[PHR_VALUE_MAX];
 
     phr_scan_pt         visit;
     void               *data;
@@ -90,6 +95,9 @@ static int phr_scan_record(phr_scan_t *s, phr_db_e db,
     const phr_page_node_t *node);
 static size_t phr_scan_forgive(const phr_scan_t *s, uint64_t pgno,
     uint8_t *p);
+static int phr_scan_sealed(phr_scan_t *s, phr_str_t key, phr_str_t value);
+static int phr_scan_unseal(phr_scan_t *s, phr_db_e *db, phr_str_t key,
+    phr_str_t *value);
 static int phr_scan_read(phr_scan_t *s, const phr_page_node_t *node,
     phr_db_e *db, phr_str_t *value);
 static int phr_scan_value(phr_scan_t *s, const phr_page_node_t *node,
@@ -109,8 +117,8 @@ static int phr_scan_within(phr_str_t key, phr_str_t low, phr_str_t high);
 
 
 int
-phr_scan(const char *file, phr_scan_pt visit, void *data,
-    phr_scan_result_t *result, phr_err_t *err)
+phr_scan(const char *file, phr_vault_t *vault, phr_scan_pt visit,
+    void *data, phr_scan_result_t *result, phr_err_t *err)
 {
     int               rc, i, n;
     phr_scan_t       *s;
@@ -141,6 +149,10 @@ phr_scan(const char *file, phr_scan_pt visit, void *data,
         rc = phr_scan_open(s, file);
     }
 
+    if (rc == PHR_OK && vault != NULL) {
+        s->vault = vault;
+        rc = phr_vault_worker_create(vault, &s->worker, err);
+    }
     if (rc == PHR_OK) {
         rc = phr_scan_pages(s, m, n);
     }
@@ -149,6 +161,7 @@ phr_scan(const char *file, phr_scan_pt visit, void *data,
         phr_free(s->page[i]);
     }
 
+    phr_vault_worker_destroy(s->worker);
     phr_free(s->stray);
     phr_free(s->value);
     phr_free(s->seen);
@@ -660,6 +673,16 @@ phr_scan_read(phr_scan_t *s, const phr_page_node_t *node, phr_db_e *db,
                                                              : PHR_ECORRUPT;
     }
 
+    if (*db == PHR_DB_META) {
+        rc = phr_scan_sealed(s, key, *value);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+    } else if (s->worker != NULL) {
+        return phr_scan_unseal(s, db, key, value);
+    }
+
     if (*db == PHR_KIND_NONE) {
         *db = phr_kind_guess(key, *value);
         return *db == PHR_KIND_NONE ? PHR_ECORRUPT : PHR_OK;
@@ -672,6 +695,82 @@ phr_scan_read(phr_scan_t *s, const phr_page_node_t *node, phr_db_e *db,
     }
 
     return PHR_OK;
+}
+
+
+/* a store that is encrypted says so, and with which key */
+static int
+phr_scan_sealed(phr_scan_t *s, phr_str_t key, phr_str_t value)
+{
+    phr_str_t  body;
+
+    if (phr_record_check(PHR_DB_META, key, value, &body, NULL) != PHR_OK) {
+        return PHR_OK;
+    }
+
+    if (s->vault != NULL && phr_str_eq(key, phr_str_of("version"))
+        && body.len > 4
+        && phr_get_be32((const uint8_t *) body.data + body.len - 4)
+           == PHR_STORE_FORMAT)
+    {
+        return phr_err_set(s->err, PHR_EINVAL, "a key is given, but the "
+                           "store is not encrypted");
+    }
+
+    if (!phr_str_eq(key, phr_str_of("key"))
+        || body.len != 4 + PHR_VAULT_ID)
+    {
+        return PHR_OK;
+    }
+
+    if (s->vault == NULL) {
+        return phr_err_set(s->err, PHR_EINVAL, "the store is encrypted, and "
+                           "no key is given");
+    }
+
+    if (memcmp(body.data + 4, phr_vault_id(s->vault), PHR_VAULT_ID) != 0) {
+        return phr_err_set(s->err, PHR_EINVAL, "the store is encrypted with "
+                           "another key");
+    }
+
+    return PHR_OK;
+}
+
+
+/* what opens as a record of a sub-database is one of it, and as written */
+static int
+phr_scan_unseal(phr_scan_t *s, phr_db_e *db, phr_str_t key,
+    phr_str_t *value)
+{
+    int        i;
+    phr_str_t  sealed;
+
+    if (phr_record_check(PHR_DB_META, key, *value, &sealed, NULL) != PHR_OK
+        || sealed.len < PHR_VAULT_OVERHEAD)
+    {
+        return PHR_ECORRUPT;
+    }
+
+    for (i = 0; i < PHR_DB_MAX; i++) {
+
+        if ((*db != PHR_KIND_NONE && i != (int) *db)
+            || phr_vault_open(s->worker, (uint8_t) i, key,
+                              (const uint8_t *) sealed.data, sealed.len,
+                              s->plain + PHR_CRC_SIZE)
+               != PHR_OK)
+        {
+            continue;
+        }
+
+        *db = (phr_db_e) i;
+        *value = phr_str_from((const char *) s->plain, PHR_CRC_SIZE
+                              + sealed.len - PHR_VAULT_OVERHEAD);
+        phr_record_seal(key.data, key.len, s->plain, value->len);
+
+        return PHR_OK;
+    }
+
+    return PHR_ECORRUPT;
 }
 
 

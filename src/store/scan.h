@@ -39,12 +39,13 @@ typedef int (*phr_scan_pt)(void *data, phr_scan_rank_e rank, phr_db_e db,
     phr_str_t key, phr_str_t value, phr_err_t *err);
 
 /*
- * Reads the file, which nothing may write to meanwhile.  Memory: two bits a
- * page.  PHR_OK however damaged it is; PHR_EIO, PHR_ENOMEM, or what the
- * visitor returned.
+ * Reads the file, which nothing may write to meanwhile; vault may be NULL.
+ * Memory: two bits a page.  PHR_OK however damaged it is; PHR_EIO,
+ * PHR_ENOMEM, PHR_EINVAL if it is encrypted and not with this key, or what
+ * the visitor returned.
  */
-int phr_scan(const char *file, phr_scan_pt visit, void *data,
-    phr_scan_result_t *result, phr_err_t *err);
+int phr_scan(const char *file, phr_vault_t *vault, phr_scan_pt visit,
+    void *data, phr_scan_result_t *result, phr_err_t *err);
 
 
 #endif /* PHR_SCAN_H_INCLUDED */

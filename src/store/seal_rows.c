@@ -267,7 +267,7 @@ phr_seal_layouts(phr_seal_t *s, phr_err_t *err)
             loaded = u->layout;
         }
 
-        at = (size_t) u->piece * PHR_ROW_VALUES;
+        at = u->piece * phr_row_values(s->st->txn);
 
         if (at >= h.n) {
             return phr_err_set(err, PHR_ECORRUPT, "piece %u of a row of %u "
@@ -275,7 +275,7 @@ phr_seal_layouts(phr_seal_t *s, phr_err_t *err)
         }
 
         u->sid = sid + at;
-        u->ncols = phr_min(h.n - at, PHR_ROW_VALUES);
+        u->ncols = phr_min(h.n - at, phr_row_values(s->st->txn));
         s->ncols += u->ncols;
     }
 

@@ -452,7 +452,7 @@ phr_querier_label_values(phr_querier_t *base, phr_str_t name,
                            err);
     if (rc == PHR_OK) {
         /* values come about in order: one more than asked for is enough */
-        s.limit = limit > 0 ? limit + 1 : 0;
+        s.limit = limit > 0 && phr_txn_vault(q->txn) == NULL ? limit + 1 : 0;
 
         rc = phr_name_find(q->txn, name, &id, err);
         if (rc == PHR_OK) {

@@ -14,9 +14,10 @@
 #include "store/index.h"
 #include "store/loose.h"
 #include "store/source.h"
+#include "store/text.h"
 
 
-#define PHR_SERIES_PIECE   (PHR_VALUE_MAX - PHR_CRC_SIZE)
+#define PHR_SERIES_PIECE   (PHR_RECORD_MAX - PHR_CRC_SIZE)
 
 /* times in the record of a group: 48 bits, biased; the lowest are special */
 #define PHR_LAST_BYTES     6
@@ -52,7 +53,7 @@ phr_series_id(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
 
     enc = phr_buf_view(&st->buf);
 
-    hash = phr_xxh64(enc.data, enc.len);
+    hash = phr_text_hash(st->txn, PHR_DB_HASH, enc);
 
     rc = phr_series_find(st, hash, enc, sid, err);
 
@@ -158,7 +159,7 @@ phr_series_create(phr_store_t *st, uint64_t hash, phr_labels_t ls,
     int           rc;
     size_t        at, n, room, used;
     uint8_t       key[PHR_KEY_SERIES], hkey[PHR_KEY_HASH];
-    uint8_t       value[PHR_VALUE_MAX];
+    uint8_t       value[PHR_RECORD_MAX];
     uint16_t      piece;
     phr_sid_t     sid;
     phr_group_t  *g;
@@ -180,7 +181,7 @@ phr_series_create(phr_store_t *st, uint64_t hash, phr_labels_t ls,
             used += phr_put_uvarint(value + used, enc.len);
         }
 
-        room = PHR_VALUE_MAX - used;
+        room = PHR_RECORD_MAX - used;
         n = phr_min(room, enc.len - at);
         memcpy(value + used, enc.data + at, n);
 
@@ -258,7 +259,7 @@ phr_series_encoding(phr_txn_t *txn, phr_sid_t sid, phr_arena_t *arena,
 
     if (len == (size_t) (end - p)) {
         *enc = phr_str_from((const char *) p, len);
-        return PHR_OK;
+        return phr_txn_keep(txn, arena, enc, err);
     }
 
     copy = phr_arena_alloc(arena, len);
@@ -339,7 +340,7 @@ phr_series_remove(phr_store_t *st, phr_sid_t sid, phr_err_t *err)
         return phr_err_set(err, rc, "labels of series %u", sid);
     }
 
-    hash = phr_xxh64(enc.data, enc.len);
+    hash = phr_text_hash(st->txn, PHR_DB_HASH, enc);
 
     /* takes a copy, before the record goes */
     rc = phr_index_remove(st, sid, ls, err);

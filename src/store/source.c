@@ -12,6 +12,7 @@
 #include "store/source.h"
 
 #include "core/alloc.h"
+#include "store/row.h"
 #include "store/series.h"
 
 
@@ -301,12 +302,19 @@ phr_layout_create(phr_store_t *st, phr_source_t *src, uint64_t hash,
 }
 
 
+size_t
+phr_layout_piece(const phr_txn_t *txn)
+{
+    return PHR_LAYOUT_ROWS * phr_row_values(txn);
+}
+
+
 static int
 phr_layout_write(phr_store_t *st, uint32_t source, const phr_layout_t *l,
     phr_err_t *err)
 {
     int        rc;
-    size_t     i, k, n;
+    size_t     i, k, n, room;
     uint8_t    key[PHR_KEY_LAYOUT], value[PHR_VALUE_MAX];
     uint16_t   piece;
     phr_sid_t  min, max;
@@ -316,10 +324,11 @@ phr_layout_write(phr_store_t *st, uint32_t source, const phr_layout_t *l,
     phr_put_be32(key + 4, l->id);
     min = l->sid[0];
     max = l->sid[0];
+    room = phr_layout_piece(st->txn);
     piece = 0;
 
     for (i = 0; i < l->n; i += n) {
-        n = phr_min(l->n - i, PHR_LAYOUT_SIDS);
+        n = phr_min(l->n - i, room);
 
         for (k = 0; k < n; k++) {
             phr_put_be32(value + PHR_CRC_SIZE + 4 * k, l->sid[i + k]);

@@ -13,8 +13,10 @@
 #include "store/internal.h"
 
 
-/* ids in a piece of a layout: the columns of two pieces of a row */
-#define PHR_LAYOUT_SIDS  1018
+/* pieces of a row to one of its layout: 1018 ids, or fewer if encrypted */
+#define PHR_LAYOUT_ROWS  2
+
+size_t phr_layout_piece(const phr_txn_t *txn);
 
 
 /* a layout as PHR_DB_HEAD has it */

@@ -40,6 +40,9 @@
 
 
 static int phr_store_check_version(phr_store_t *st, phr_err_t *err);
+static int phr_store_check_format(phr_store_t *st, uint32_t version,
+    phr_err_t *err);
+static int phr_store_write_version(phr_store_t *st, phr_err_t *err);
 static int phr_store_read_counters(phr_store_t *st, phr_err_t *err);
 static int phr_store_write_counters(phr_store_t *st, phr_err_t *err);
 static void phr_store_account(phr_store_t *st, int committed);
@@ -92,6 +95,10 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
     if (rc == PHR_OK) {
         rc = phr_env_open(conf->path, conf->map_size_bytes, conf->read_only,
                           &st->env, err);
+    }
+    if (rc == PHR_OK && conf->key != NULL) {
+        rc = phr_env_encrypt(st->env, conf->key, err);
+        st->conf.key = NULL;
     }
     if (rc != PHR_OK) {
         goto failed;
@@ -147,10 +154,8 @@ phr_store_close(phr_store_t *st)
 static int
 phr_store_check_version(phr_store_t *st, phr_err_t *err)
 {
-    int             rc;
-    uint8_t         value[PHR_CRC_SIZE + sizeof(PHR_STORE_MAGIC) + 4];
-    uint32_t        version;
-    phr_str_t       body;
+    int        rc;
+    phr_str_t  body;
 
     rc = phr_txn_begin(st->env, !st->conf.read_only, &st->txn, err);
     if (rc != PHR_OK) {
@@ -167,25 +172,12 @@ phr_store_check_version(phr_store_t *st, phr_err_t *err)
             goto done;
         }
 
-        version = phr_get_be32((const uint8_t *) body.data
-                               + sizeof(PHR_STORE_MAGIC));
-
-        if (version != PHR_STORE_FORMAT) {
-            rc = phr_err_set(err, PHR_EINVAL, "the store has format %u, "
-                             "this program knows format %d: use the program "
-                             "that wrote it, or a newer one", version,
-                             PHR_STORE_FORMAT);
-            goto done;
-        }
+        rc = phr_store_check_format(st, phr_get_be32((const uint8_t *)
+                                    body.data + sizeof(PHR_STORE_MAGIC)),
+                                    err);
 
     } else if (rc == PHR_NOTFOUND && !st->conf.read_only) {
-        memcpy(value + PHR_CRC_SIZE, PHR_STORE_MAGIC,
-               sizeof(PHR_STORE_MAGIC));
-        phr_put_be32(value + PHR_CRC_SIZE + sizeof(PHR_STORE_MAGIC),
-                     PHR_STORE_FORMAT);
-
-        rc = phr_record_put(st->txn, PHR_DB_META, "version", 7, value,
-                            sizeof(value), err);
+        rc = phr_store_write_version(st, err);
 
     } else if (rc == PHR_NOTFOUND) {
         rc = phr_err_set(err, PHR_ECORRUPT, "this is not a store");
@@ -207,6 +199,85 @@ done:
     st->txn = NULL;
 
     return rc;
+}
+
+
+/* a store goes with a key, or with none, and that stays so */
+static int
+phr_store_check_format(phr_store_t *st, uint32_t version, phr_err_t *err)
+{
+    int                 rc;
+    phr_str_t           body;
+    const phr_vault_t  *vault;
+
+    vault = phr_env_vault(st->env);
+
+    if (version == PHR_STORE_FORMAT) {
+        return vault == NULL ? PHR_OK
+               : phr_err_set(err, PHR_EINVAL, "a key is given, but the store "
+                             "is not encrypted; a new one would be: export "
+                             "what is in it, and import that");
+    }
+
+    if (version != PHR_STORE_FORMAT_SEALED) {
+        return phr_err_set(err, PHR_EINVAL, "the store has format %u, "
+                           "this program knows formats %d and %d: use the "
+                           "program that wrote it, or a newer one", version,
+                           PHR_STORE_FORMAT, PHR_STORE_FORMAT_SEALED);
+    }
+
+    if (vault == NULL) {
+        return phr_err_set(err, PHR_EINVAL, "the store is encrypted, and no "
+                           "key is given");
+    }
+
+    rc = phr_record_get(st->txn, PHR_DB_META, "key", 3, &body, err);
+    if (rc < 0) {
+        return rc;
+    }
+
+    if (rc == PHR_NOTFOUND || body.len != 4 + PHR_VAULT_ID) {
+        return phr_err_set(err, PHR_ECORRUPT, "the store does not say which "
+                           "key it has");
+    }
+
+    if (phr_get_be32((const uint8_t *) body.data) != PHR_STORE_CIPHER
+        || memcmp(body.data + 4, phr_vault_id(vault), PHR_VAULT_ID) != 0)
+    {
+        return phr_err_set(err, PHR_EINVAL, "the store is encrypted with "
+                           "another key");
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_store_write_version(phr_store_t *st, phr_err_t *err)
+{
+    int                 rc;
+    uint8_t             value[PHR_CRC_SIZE + sizeof(PHR_STORE_MAGIC) + 4];
+    uint8_t             key[PHR_CRC_SIZE + 4 + PHR_VAULT_ID];
+    const phr_vault_t  *vault;
+
+    vault = phr_env_vault(st->env);
+
+    memcpy(value + PHR_CRC_SIZE, PHR_STORE_MAGIC, sizeof(PHR_STORE_MAGIC));
+    phr_put_be32(value + PHR_CRC_SIZE + sizeof(PHR_STORE_MAGIC),
+                 vault ? PHR_STORE_FORMAT_SEALED : PHR_STORE_FORMAT);
+
+    rc = phr_record_put(st->txn, PHR_DB_META, "version", 7, value,
+                        sizeof(value), err);
+
+    if (rc != PHR_OK || vault == NULL) {
+        return rc;
+    }
+
+    phr_put_be32(key + PHR_CRC_SIZE, PHR_STORE_CIPHER);
+    memcpy(key + PHR_CRC_SIZE + 4, phr_vault_id(vault), PHR_VAULT_ID);
+
+    return phr_record_put(st->txn, PHR_DB_META, "key", 3, key, sizeof(key),
+                          err);
 }
 
 

@@ -52,6 +52,7 @@ typedef struct {
     size_t       max_value_bytes;
     size_t       max_labels_bytes;      /* names and values together */
 
+    const uint8_t  *key;                /* of 32 bytes; NULL: in the clear */
     unsigned     read_only:1;
 
     /* life-cycle events and damage; level is of syslog(3) */

@@ -16,6 +16,7 @@
 #include "store/loose.h"
 #include "store/row.h"
 #include "store/series.h"
+#include "store/text.h"
 
 
 typedef struct {
@@ -394,7 +395,7 @@ phr_verify_series(phr_verify_t *vf, phr_str_t key, phr_str_t body)
         return rc == PHR_ENOMEM ? rc : PHR_OK;
     }
 
-    phr_put_be64(hkey, phr_xxh64(enc.data, enc.len));
+    phr_put_be64(hkey, phr_text_hash(vf->txn, PHR_DB_HASH, enc));
     phr_put_be32(hkey + 8, sid);
 
     if (phr_txn_get(vf->txn, PHR_DB_HASH, hkey, sizeof(hkey), &found, NULL)

@@ -29,6 +29,12 @@ main(int argc, char **argv)
     int                        rc;
     const phr_tool_command_t  *command;
 
+    if (argc > 2 && strcmp(argv[1], "--key") == 0) {
+        phr_tool_key(argv[2]);
+        argc -= 2;
+        argv += 2;
+    }
+
     if (argc < 2) {
         phr_main_list(stderr);
         return PHR_TOOL_USAGE;
@@ -87,15 +93,16 @@ phr_main_list(FILE *out)
 {
     size_t  i;
 
-    fprintf(out, "usage: " PHR_TOOL_PROGRAM " COMMAND ...\n\n");
+    fprintf(out, "usage: " PHR_TOOL_PROGRAM " [--key FILE] COMMAND ...\n\n");
 
     for (i = 0; i < phr_nelems(phr_main_commands); i++) {
         fprintf(out, "  %-14s %s\n", phr_main_commands[i]->name,
                 phr_main_commands[i]->brief);
     }
 
-    fprintf(out, "\n\"" PHR_TOOL_PROGRAM " help COMMAND\" says more.  Exit "
-            "codes: 0 done, 1 failed or\ndamage found, 2 called "
+    fprintf(out, "\n\"" PHR_TOOL_PROGRAM " help COMMAND\" says more.  FILE is "
+            "that of the\ndirective pharos_encryption_key, if there is one."
+            "  Exit codes: 0 done,\n1 failed or damage found, 2 called "
             "wrongly.\n");
 
     return PHR_TOOL_OK;

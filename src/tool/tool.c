@@ -25,6 +25,7 @@
 
 #include "store/page.h"
 #include "store/tree.h"
+#include "store/vault.h"
 
 
 #define PHR_TOOL_PATH  4096
@@ -32,11 +33,16 @@
 
 static int phr_tool_pages(const char *path, phr_err_t *err);
 static int phr_tool_short(const char *path, int *is_short, phr_err_t *err);
+static int phr_tool_open(const char *command, phr_store_conf_t *conf,
+    phr_store_t **st);
 static long phr_tool_holder(const struct stat *lock);
 static void phr_tool_give(const char *dir);
 static int phr_tool_path(char *out, const char *dir, const char *name);
 static void phr_tool_log(void *data, int level, const char *text);
 
+
+/* as said on the command line; NULL: no key */
+static const char  *phr_tool_key_file;
 
 static const char *const  phr_tool_files[] = {
     "data.mdb", "lock.mdb", "lock"
@@ -173,6 +179,40 @@ phr_tool_short(const char *path, int *is_short, phr_err_t *err)
 }
 
 
+void
+phr_tool_key(const char *file)
+{
+    phr_tool_key_file = file;
+}
+
+
+static int
+phr_tool_open(const char *command, phr_store_conf_t *conf, phr_store_t **st)
+{
+    int        rc;
+    uint8_t    key[PHR_VAULT_KEY];
+    phr_err_t  err;
+
+    if (phr_tool_key_file != NULL) {
+        if (phr_vault_key_read(phr_tool_key_file, key, &err) != PHR_OK) {
+            return phr_tool_error(command, NULL, "%s", err.text);
+        }
+
+        conf->key = key;
+    }
+
+    conf->log = phr_tool_log;
+    conf->log_data = (void *) command;
+
+    rc = phr_store_open(conf, st, &err);
+    memset(key, 0, sizeof(key));
+    phr_tool_give(conf->path);
+
+    return rc == PHR_OK ? PHR_TOOL_OK
+                        : phr_tool_failed(command, conf->path, &err);
+}
+
+
 int
 phr_tool_open_reader(const char *command, const char *path,
     phr_store_t **st)
@@ -200,17 +240,8 @@ phr_tool_open_reader(const char *command, const char *path,
     memset(&conf, 0, sizeof(phr_store_conf_t));
     conf.path = path;
     conf.read_only = 1;
-    conf.log = phr_tool_log;
-    conf.log_data = (void *) command;
 
-    if (phr_store_open(&conf, st, &err) != PHR_OK) {
-        phr_tool_give(path);
-        return phr_tool_failed(command, path, &err);
-    }
-
-    phr_tool_give(path);
-
-    return PHR_TOOL_OK;
+    return phr_tool_open(command, &conf, st);
 }
 
 
@@ -218,7 +249,6 @@ int
 phr_tool_open_writer(const char *command, const phr_store_conf_t *conf,
     phr_store_t **st)
 {
-    phr_err_t         err;
     phr_store_conf_t  own;
 
     if (phr_tool_lock(command, conf->path) != PHR_TOOL_OK) {
@@ -227,17 +257,8 @@ phr_tool_open_writer(const char *command, const phr_store_conf_t *conf,
 
     own = *conf;
     own.read_only = 0;
-    own.log = phr_tool_log;
-    own.log_data = (void *) command;
 
-    if (phr_store_open(&own, st, &err) != PHR_OK) {
-        phr_tool_give(conf->path);
-        return phr_tool_failed(command, conf->path, &err);
-    }
-
-    phr_tool_give(conf->path);
-
-    return PHR_TOOL_OK;
+    return phr_tool_open(command, &own, st);
 }
 
 

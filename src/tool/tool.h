@@ -58,6 +58,9 @@ int phr_tool_usage(const char *command, const char *fmt, ...)
     PHR_PRINTF(2, 3);
 
 
+/* the file with the key of the stores that are opened from now on */
+void phr_tool_key(const char *file);
+
 /*
  * Opens a store to read one snapshot or more of it: safe beside a running
  * nginx.  Says on stderr why it could not.  PHR_TOOL_OK or

@@ -54,6 +54,10 @@ static char  dir[] = "/tmp/phr-model-XXXXXX";
 static int   damage;
 
 
+/* every other run is over an encrypted store */
+static const uint8_t  key[32] = "a key of 32 bytes, known to all.";
+
+
 static uint32_t
 rnd(model_t *m, uint32_t n)
 {
@@ -582,6 +586,19 @@ verify(model_t *m)
 
 
 static void
+begin(model_t *m, uint64_t seed)
+{
+    memset(m, 0, sizeof(model_t));
+    m->rand = seed * 88172645463325252ULL;
+    m->cell = calloc(NSERIES * NTIMES, sizeof(cell_t));
+    m->conf.path = dir;
+    m->conf.map_size_bytes = 256 << 20;
+    m->conf.out_of_order_ms = OOO_MS;
+    m->conf.key = seed % 2 == 0 ? key : NULL;
+}
+
+
+static void
 run(uint64_t seed, int forked)
 {
     int                i, slot, wrong, differ, s, broken;
@@ -593,12 +610,7 @@ run(uint64_t seed, int forked)
     phr_appender_t    *app;
     phr_store_stats_t  stats;
 
-    memset(&m, 0, sizeof(m));
-    m.rand = seed * 88172645463325252ULL;
-    m.cell = calloc(NSERIES * NTIMES, sizeof(cell_t));
-    m.conf.path = dir;
-    m.conf.map_size_bytes = 256 << 20;
-    m.conf.out_of_order_ms = OOO_MS;
+    begin(&m, seed);
     phr_err_init(&err);
 
     for (i = 0; i < NSERIES; i++) {
@@ -748,8 +760,8 @@ main(void)
         return 1;
     }
 
-    for (seed = 1; seed <= 2; seed++) {
-        run(seed, seed == 1);
+    for (seed = 1; seed <= 3; seed++) {
+        run(seed, seed <= 2);
 
         snprintf(path, sizeof(path), "%s/data.mdb", dir);
         unlink(path);

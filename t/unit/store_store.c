@@ -325,7 +325,8 @@ test_version(void)
         int          rc;
         const char  *text;
     } cases[] = {
-        { "pharos store", 2, PHR_EINVAL, "the store has format 2" },
+        { "pharos store", 3, PHR_EINVAL, "the store has format 3" },
+        { "pharos store", 2, PHR_EINVAL, "encrypted, and no key is given" },
         { "other things", 1, PHR_ECORRUPT, "not a store" },
     };
 
