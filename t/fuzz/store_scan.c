@@ -139,7 +139,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 
     n = 0;
-    rc = phr_scan(name, visit, &n, &result, &err);
+    rc = phr_scan(name, NULL, visit, &n, &result, &err);
     fuzz_check(rc == PHR_OK || rc == PHR_EIO);
     close(fd);
 
