@@ -110,6 +110,7 @@ void phr_api_refuse(phr_api_response_t *res, int code, const char *text);
 
 typedef struct {
     int64_t   lookback_ms;
+    int64_t   max_res_ms;               /* of queries that do not say */
     int64_t   query_timeout_ms;
     uint64_t  query_max_samples;
     size_t    query_memory_bytes;       /* per query, work space and result */

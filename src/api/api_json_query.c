@@ -224,6 +224,7 @@ phr_json_eval(phr_call_t *c, phr_str_t text, const phr_json_range_t *range,
     query.end_ms = range->end_ms;
     query.step_ms = range->step_ms;
     query.lookback_ms = c->api->limits.lookback_ms;
+    query.max_res_ms = c->api->limits.max_res_ms;
     query.subquery_step_ms = 60000;
     query.max_samples = c->api->limits.query_max_samples;
     query.delayed_names = (c->api->limits.promql_flags

@@ -204,6 +204,21 @@ phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
                         && phr_str_eq(phr_call_param(c, "stats"),
                                       phr_str_of("all"));
 
+    query->max_res_ms = c->api->limits.max_res_ms;
+
+    s = phr_call_param(c, "max_source_resolution");
+
+    if (phr_str_eq(s, phr_str_of("auto"))) {
+        query->max_res_ms = INT64_MAX;
+
+    } else {
+        rc = phr_call_duration(c, "max_source_resolution", query->max_res_ms,
+                               &query->max_res_ms, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
     /* the carrier has set its clock already, here it is only checked */
 
     rc = phr_call_duration(c, "timeout", 0, &timeout_ms, err);
@@ -627,6 +642,11 @@ phr_query_stats(phr_call_t *c, const phr_result_t *r)
     phr_json_pair_int(w, "totalQueryableSamples", (int64_t) r->samples_read);
     phr_json_pair_int(w, "peakSamples", (int64_t) r->samples_peak);
     phr_json_end_object(w);
+
+    if (r->res_ms != 0) {
+        phr_json_pair_int(w, "resolutionMs", r->res_ms);
+    }
+
     phr_json_end_object(w);
 }
 

@@ -22,6 +22,12 @@
 #include "core/matcher.h"
 
 
+typedef struct {
+    int64_t  to_ms;
+    int64_t  res_ms;
+} phr_part_t;
+
+
 /*
  * Columns of one series, in ascending order of time, without duplicates.
  * Stale markers (phr_is_stale()) are among the samples: the reader decides
@@ -37,6 +43,18 @@ typedef struct {
     const double             *v;
     const phr_hist_t *const  *h;
     size_t                    n;
+
+    /*
+     * Old samples may have been replaced by coarser ones, as the hints say.
+     * Parts are in order of time, each up to and including to_ms; what is
+     * later than the last is as it was.  In a part, what is asked of times
+     * that are no multiples of its resolution has no exact answer.  Then w,
+     * if it is not NULL, has how many samples each stands for; of equal
+     * times there may be several.
+     */
+    const phr_part_t         *parts;
+    size_t                    nparts;
+    const double             *w;
 } phr_series_t;
 
 
@@ -50,6 +68,21 @@ typedef struct {
     int64_t    step_ms;         /* of the query, 0: instant */
     int64_t    range_ms;        /* of a matrix selector, else 0 */
     phr_str_t  func;            /* the function around the selector, or "" */
+
+    /*
+     * Where the samples are there, coarser ones up to this resolution may
+     * be given if they serve: 0, none.  They replace, by func:
+     *
+     * min_over_time, max_over_time, sum_over_time   the least, the greatest,
+     *                                the sum, at the end of a step
+     * count_over_time, avg_over_time the same as for sum_over_time, and w
+     * rate, increase, delta, resets, changes        the first and the last,
+     *                                and w; between them there are falls
+     *                                from what a counter lost by resets
+     * all others                     the last, and a stale marker if one
+     *                                followed
+     */
+    int64_t    max_res_ms;
     unsigned   labels_only:1;   /* samples are not wanted: n is 0 */
     unsigned   sorted:1;        /* series in order of their labels */
 } phr_select_hints_t;

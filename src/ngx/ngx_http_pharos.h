@@ -111,6 +111,9 @@ typedef struct {
     off_t                      retention_size;
     ngx_array_t               *retention_rules; /* phr_store_rule_t; or NULL */
     ngx_str_t                  retention_for;   /* the same, as text */
+    phr_store_coarse_t         coarse[PHR_STORE_COARSE];
+    ngx_str_t                  downsample;      /* the same, as text */
+    ngx_uint_t                 query_resolution; /* s; see auto */
     ngx_msec_t                 out_of_order;
     u_char                    *encryption_key;  /* PHR_VAULT_KEY; or NULL */
 
@@ -147,6 +150,10 @@ typedef struct {
     ngx_str_t                  external_url;
     ngx_array_t               *path_maps;    /* of phr_path_map_t; or NULL */
 } ngx_http_pharos_main_conf_t;
+
+
+/* what "pharos_query_resolution auto" is: coarser than all there are */
+#define NGX_HTTP_PHAROS_RESOLUTION_AUTO  86400
 
 
 typedef struct {
@@ -194,6 +201,10 @@ char *ngx_http_pharos_conf_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_retention_for(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_pharos_conf_downsample(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pharos_conf_downsample_check(ngx_conf_t *cf,
+    ngx_http_pharos_main_conf_t *pmcf);
 char *ngx_http_pharos_conf_path_map(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_pharos_conf_finish(ngx_conf_t *cf);

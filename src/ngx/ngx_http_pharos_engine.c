@@ -51,6 +51,7 @@
 #define NGX_HTTP_PHAROS_SYNC           0x02
 #define NGX_HTTP_PHAROS_SEAL           0x04
 #define NGX_HTTP_PHAROS_RETAIN         0x08
+#define NGX_HTTP_PHAROS_COARSEN        0x10
 
 
 typedef struct {
@@ -163,6 +164,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->limits.query_memory_bytes = (size_t) pmcf->query_memory;
     api->limits.promql_flags = pmcf->query_experimental
                                ? PHR_PROMQL_EXPERIMENTAL : 0;
+    api->limits.max_res_ms = (int64_t) pmcf->query_resolution * 1000;
     api->limits.query_max_points = NGX_HTTP_PHAROS_MAX_POINTS;
     api->limits.max_body_bytes = (size_t) pmcf->max_body;
     api->limits.max_series = NGX_HTTP_PHAROS_MAX_ANSWER;
@@ -220,6 +222,7 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
         conf.nrules = pmcf->retention_rules->nelts;
     }
 
+    ngx_memcpy(conf.coarse, pmcf->coarse, sizeof(conf.coarse));
     conf.out_of_order_ms = pmcf->out_of_order;
     conf.future_ms = NGX_HTTP_PHAROS_FUTURE_MS;
     conf.key = pmcf->encryption_key;
@@ -528,6 +531,19 @@ ngx_http_pharos_engine_idle(void *data)
 
         (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_RETAIN, rc,
                                               &err, "dropping old samples");
+
+        rc = phr_store_coarsen(engine.store,
+                               ngx_http_pharos_clock_settled(engine.store,
+                                                             now_ms),
+                               &err);
+        phr_store_now(engine.store, now_ms);
+
+        if (rc == PHR_AGAIN) {
+            return PHR_AGAIN;
+        }
+
+        (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_COARSEN, rc,
+                                              &err, "downsampling");
         engine.retain_ms = clock_ms + (phr_store_full(engine.store)
                                        ? NGX_HTTP_PHAROS_FULL_MS
                                        : NGX_HTTP_PHAROS_RETAIN_MS);

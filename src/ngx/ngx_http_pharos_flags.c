@@ -36,6 +36,7 @@ static const struct {
 } ngx_http_pharos_flag_list[] = {
     ngx_http_pharos_flag("pharos_alertmanager", NAME, alertmanager),
     ngx_http_pharos_flag("pharos_dashboards", NAME, dashboards),
+    ngx_http_pharos_flag("pharos_downsample", NAME, downsample),
     ngx_http_pharos_flag("pharos_durability", MSEC, durability),
     ngx_http_pharos_flag("pharos_external_url", NAME, external_url),
     ngx_http_pharos_flag("pharos_lua", NAME, lua),
@@ -60,6 +61,7 @@ static const struct {
     ngx_http_pharos_flag("pharos_query_max_samples", NUM, query_max_samples),
     ngx_http_pharos_flag("pharos_query_memory", OFF, query_memory),
     ngx_http_pharos_flag("pharos_query_queue", NUM, query_queue),
+    ngx_http_pharos_flag("pharos_query_resolution", SEC, query_resolution),
     ngx_http_pharos_flag("pharos_query_timeout", MSEC, query_timeout),
     ngx_http_pharos_flag("pharos_retention", SEC, retention),
     ngx_http_pharos_flag("pharos_retention_for", NAME, retention_for),

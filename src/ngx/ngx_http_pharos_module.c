@@ -38,6 +38,16 @@ static ngx_conf_post_t  ngx_http_pharos_label_post = {
 };
 
 
+/* seconds */
+static ngx_conf_enum_t  ngx_http_pharos_resolutions[] = {
+    { ngx_string("raw"), 0 },
+    { ngx_string("5m"), 300 },
+    { ngx_string("1h"), 3600 },
+    { ngx_string("auto"), NGX_HTTP_PHAROS_RESOLUTION_AUTO },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_pharos_commands[] = {
 
     { ngx_string("pharos_store"),
@@ -88,6 +98,20 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("pharos_downsample"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ngx_http_pharos_conf_downsample,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pharos_query_resolution"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, query_resolution),
+      &ngx_http_pharos_resolutions },
 
     { ngx_string("pharos_out_of_order"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -450,6 +474,8 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
      *     pmcf->path_maps = NULL;
      *     pmcf->retention_rules = NULL;
      *     pmcf->retention_for = { 0, NULL };
+     *     pmcf->coarse = { { 0, 0 } };
+     *     pmcf->downsample = { 0, NULL };
      */
 
     if (ngx_array_init(&pmcf->locations, cf->pool, 4,
@@ -463,6 +489,7 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
 
     pmcf->retention = NGX_CONF_UNSET;
     pmcf->retention_size = NGX_CONF_UNSET;
+    pmcf->query_resolution = NGX_CONF_UNSET_UINT;
     pmcf->out_of_order = NGX_CONF_UNSET_MSEC;
     pmcf->durability = NGX_CONF_UNSET_MSEC;
     pmcf->max_series = NGX_CONF_UNSET_UINT;
@@ -497,6 +524,7 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_value(pmcf->retention, 15 * 24 * 3600);
     ngx_conf_init_value(pmcf->retention_size, 0);
+    ngx_conf_init_uint_value(pmcf->query_resolution, 0);
     ngx_conf_init_msec_value(pmcf->out_of_order, 0);
     ngx_conf_init_msec_value(pmcf->durability, 0);
     ngx_conf_init_uint_value(pmcf->max_series, 1000000);
@@ -528,7 +556,7 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
         ngx_str_set(&pmcf->lua, NGX_HTTP_PHAROS_SHARE "/lua");
     }
 
-    return NGX_CONF_OK;
+    return ngx_http_pharos_conf_downsample_check(cf, pmcf);
 }
 
 

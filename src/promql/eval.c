@@ -57,6 +57,7 @@ phr_promql_eval(const phr_query_t *query, phr_querier_t *querier,
     result->samples_read = ev.read;
     result->samples_peak = ev.peak;
     result->read_by_step = ev.step_read;
+    result->res_ms = ev.res_ms;
 
     if (rc == PHR_OK) {
         rc = phr_annotations_format(&ev.notes, ev.arena, query->text, result);

@@ -69,6 +69,7 @@ typedef struct {
     uint64_t            peak;
     uint64_t            read;           /* samples looked at */
     uint64_t           *step_read;      /* the same by step, or NULL */
+    int64_t             res_ms;         /* of the coarsest, see phr_result_t */
 } phr_eval_t;
 
 
@@ -163,6 +164,9 @@ typedef struct {
     const int64_t      *t_ms;
     const double       *v;
     const phr_hist_t *const  *h;        /* NULL: floats only */
+    const double       *w;              /* see phr_series_t, for these, too */
+    const phr_part_t   *parts;
+    size_t              nparts;
     size_t              n;
     unsigned            drop_name:1;
 
@@ -172,9 +176,27 @@ typedef struct {
     size_t              next;
     int64_t            *t_buf;          /* on the heap */
     double             *v_buf;
+    double             *w_buf;
     const phr_hist_t  **h_buf;
     size_t              nbuf;
 } phr_points_t;
+
+/* the time up to which samples answer for t: t, where they are not coarse */
+static inline int64_t
+phr_part_floor(const phr_part_t *parts, size_t n, int64_t t_ms)
+{
+    size_t   i;
+    int64_t  rest;
+
+    for (i = 0; i < n; i++) {
+        if (t_ms <= parts[i].to_ms) {
+            rest = t_ms % parts[i].res_ms;
+            return t_ms - (rest < 0 ? rest + parts[i].res_ms : rest);
+        }
+    }
+
+    return t_ms;
+}
 
 /* close it whether or not open succeeded */
 int phr_points_open(phr_eval_t *ev, const phr_node_t *node,

@@ -17,6 +17,7 @@ static int phr_select_open(phr_eval_t *ev, const phr_node_t *node,
     int64_t range_ms, phr_series_set_t **set);
 static int phr_select_next(phr_eval_t *ev, phr_series_set_t *set,
     phr_series_t *s);
+static int phr_select_coarse(phr_eval_t *ev, const phr_series_t *s);
 static int64_t phr_select_time(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, size_t step);
 static int phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
@@ -157,7 +158,8 @@ phr_select_lookback(phr_eval_t *ev, const phr_node_t *node,
     j = 0;
 
     for (i = 0; i < g->n; i++) {
-        ref = phr_select_time(ev, node, g, i);
+        ref = phr_part_floor(s->parts, s->nparts,
+                             phr_select_time(ev, node, g, i));
 
         while (j < s->n && s->t_ms[j] <= ref) {
             j++;
@@ -193,7 +195,8 @@ phr_select_native(phr_eval_t *ev, const phr_node_t *node,
     last = SIZE_MAX;
 
     for (i = 0; i < g->n; i++) {
-        ref = phr_select_time(ev, node, g, i);
+        ref = phr_part_floor(s->parts, s->nparts,
+                             phr_select_time(ev, node, g, i));
         v[i] = phr_no_sample();
 
         if (node->u.selector.smoothed && !times) {
@@ -325,6 +328,10 @@ phr_select_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     hints.range_ms = range_ms;
     hints.func = ev->func;
 
+    if (!node->u.selector.anchored && !node->u.selector.smoothed) {
+        hints.max_res_ms = ev->query->max_res_ms;
+    }
+
     return phr_eval_select(ev, node->u.selector.matchers,
                            node->u.selector.nmatchers, min, max, &hints, set);
 }
@@ -357,12 +364,41 @@ phr_select_next(phr_eval_t *ev, phr_series_set_t *set, phr_series_t *s)
         return rc;
     }
 
+    s->w = NULL;
+    s->parts = NULL;
+    s->nparts = 0;
+
     rc = set->next(set, s, ev->err);
     if (rc < 0) {
         phr_err_prefix(ev->err, "expanding series: ");
     }
 
-    return rc;
+    return rc == PHR_OK && s->nparts > 0 ? phr_select_coarse(ev, s) : rc;
+}
+
+
+/* the result says that it was made of coarser samples */
+static int
+phr_select_coarse(phr_eval_t *ev, const phr_series_t *s)
+{
+    size_t   i;
+    int64_t  res_ms;
+
+    res_ms = 0;
+
+    for (i = 0; i < s->nparts; i++) {
+        res_ms = phr_max(res_ms, s->parts[i].res_ms);
+    }
+
+    if (res_ms <= ev->res_ms) {
+        return PHR_OK;
+    }
+
+    ev->res_ms = res_ms;
+
+    return phr_annotate(&ev->notes, ev->arena, PHR_NOTE_INFO, 0,
+                        "PromQL info: samples of a resolution of %lldm were "
+                        "used", (long long) (res_ms / 60000));
 }
 
 
@@ -484,6 +520,8 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
     }
 
     p->labels = s.labels;
+    p->parts = s.parts;
+    p->nparts = s.nparts;
     p->drop_name = 0;
 
     for (i = 0; i < s.n && !phr_is_signaling(s.v[i]); i++) { /* void */ }
@@ -492,6 +530,7 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
         p->t_ms = s.t_ms;
         p->v = s.v;
         p->h = s.h;
+        p->w = s.w;
         p->n = s.n;
 
         return PHR_OK;
@@ -506,6 +545,7 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
         if (!phr_is_stale(s.v[i])) {
             p->t_buf[n] = s.t_ms[i];
             p->h_buf[n] = s.h != NULL ? s.h[i] : NULL;
+            p->w_buf[n] = s.w != NULL ? s.w[i] : 1;
             p->v_buf[n++] = phr_is_boxed(s.v[i]) ? NAN : s.v[i];
         }
     }
@@ -513,6 +553,7 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
     p->t_ms = p->t_buf;
     p->v = p->v_buf;
     p->h = s.h != NULL ? p->h_buf : NULL;
+    p->w = s.w != NULL ? p->w_buf : NULL;
     p->n = n;
 
     return PHR_OK;
@@ -607,9 +648,12 @@ phr_points_reserve(phr_points_t *p, size_t n)
 
     p->t_buf = phr_malloc(n * sizeof(int64_t));
     p->v_buf = phr_malloc(n * sizeof(double));
+    p->w_buf = phr_malloc(n * sizeof(double));
     p->h_buf = phr_malloc(n * sizeof(phr_hist_t *));
 
-    if (p->t_buf == NULL || p->v_buf == NULL || p->h_buf == NULL) {
+    if (p->t_buf == NULL || p->v_buf == NULL || p->w_buf == NULL
+        || p->h_buf == NULL)
+    {
         return PHR_ENOMEM;
     }
 
@@ -624,10 +668,12 @@ phr_points_close(phr_points_t *p)
 {
     phr_free(p->t_buf);
     phr_free(p->v_buf);
+    phr_free(p->w_buf);
     phr_free(p->h_buf);
 
     p->t_buf = NULL;
     p->v_buf = NULL;
+    p->w_buf = NULL;
     p->h_buf = NULL;
     p->nbuf = 0;
 }

@@ -24,6 +24,7 @@ static int phr_fn_emit(phr_eval_t *ev, phr_sink_t *sink, phr_value_t *out,
     phr_labels_t labels, double **v, int drop_name);
 static void phr_fn_bounds(phr_window_t *w, const phr_grid_t *g, size_t step,
     size_t n);
+static void phr_fn_widen(phr_window_t *w);
 static int phr_fn_find_resets(phr_window_t *w, size_t n);
 static int phr_fn_not_counter(phr_window_t *w);
 
@@ -300,6 +301,9 @@ phr_fn_series(phr_window_t *w, const phr_points_t *p, const phr_grid_t *g,
     w->v = p->v;
     w->h = p->h;
     w->n = p->n;
+    w->weight = p->w;
+    w->parts = p->parts;
+    w->nparts = p->nparts;
     w->any_float = p->h == NULL;
 
     rc = PHR_OK;
@@ -358,6 +362,11 @@ phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
 
         v[i] = w->h == NULL ? fn->kernel(w) : phr_window_native(w, fn);
 
+        if (fn->grows && w->width_ms != w->range_ms && !phr_is_signaling(v[i]))
+        {
+            v[i] *= (double) w->range_ms / (double) w->width_ms;
+        }
+
         if (w->rc < 0) {
             return w->rc;
         }
@@ -389,6 +398,11 @@ phr_fn_bounds(phr_window_t *w, const phr_grid_t *g, size_t step, size_t n)
     w->ts_ms = phr_grid_time(g, step);
     w->end_ms = phr_time_sub(p->has_at ? p->at_ms : w->ts_ms, p->offset_ms);
     w->start_ms = phr_time_sub(w->end_ms, w->range_ms);
+    w->width_ms = w->range_ms;
+
+    if (w->nparts > 0) {
+        phr_fn_widen(w);
+    }
 
     min = w->start_ms;
     max = w->end_ms;
@@ -408,6 +422,55 @@ phr_fn_bounds(phr_window_t *w, const phr_grid_t *g, size_t step, size_t n)
     while (w->lo < w->hi && w->t_ms[w->lo] <= min) {
         w->lo++;
     }
+}
+
+
+/*
+ * Where samples are coarse, the range becomes one of whole steps of theirs
+ * that is not smaller and ends no later: what the result then says is as
+ * exact as if all samples were there.
+ */
+static void
+phr_fn_widen(phr_window_t *w)
+{
+    size_t   i;
+    int64_t  end_ms, wide_ms, res_ms;
+
+    end_ms = phr_part_floor(w->parts, w->nparts, w->end_ms);
+    wide_ms = w->range_ms;
+
+    for (i = 0; i < w->nparts; i++) {
+        if (w->end_ms <= w->parts[i].to_ms) {
+            res_ms = w->parts[i].res_ms;
+            wide_ms = (wide_ms + res_ms - 1) / res_ms * res_ms;
+            break;
+        }
+    }
+
+    w->end_ms = end_ms;
+    w->start_ms = phr_part_floor(w->parts, w->nparts,
+                                 phr_time_sub(end_ms, wide_ms));
+    w->width_ms = w->end_ms - w->start_ms;
+}
+
+
+double
+phr_window_count(const phr_window_t *w)
+{
+    size_t  i;
+    double  n;
+
+    if (w->weight == NULL) {
+        return (double) (w->hi - w->lo);
+    }
+
+    n = 0;
+
+    for (i = w->lo; i < w->hi; i++) {
+        n += w->weight[i];
+    }
+
+    return n;
 }
 
 

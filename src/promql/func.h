@@ -77,6 +77,12 @@ typedef struct {
     int64_t            range_ms;
     double             args[2];     /* the scalar arguments */
 
+    /* see phr_series_t; where samples are coarse the range is wider */
+    const phr_part_t  *parts;
+    size_t             nparts;
+    const double      *weight;      /* NULL: each sample is one */
+    int64_t            width_ms;    /* of what is looked at, or range_ms */
+
     /* places where a counter is lower than before, in the whole series */
     size_t            *resets;
     size_t             nresets;
@@ -121,6 +127,7 @@ typedef struct {
     unsigned       counter:1;       /* says so if it is none by its name */
     unsigned       anchored:1;      /* may be used with the modifier */
     unsigned       smoothed:1;
+    unsigned       grows:1;         /* in proportion to the range */
 } phr_range_fn_t;
 
 int phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn);
@@ -154,6 +161,9 @@ double phr_rate_factor(const phr_window_t *w, int counter, int rate,
 
 double phr_irate_kernel(phr_window_t *w);
 double phr_idelta_kernel(phr_window_t *w);
+
+/* of how many samples the window tells */
+double phr_window_count(const phr_window_t *w);
 
 /* the window's samples, copied for sorting; NULL if memory is gone */
 double *phr_window_copy(phr_window_t *w);

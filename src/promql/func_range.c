@@ -39,6 +39,9 @@ static void phr_range_regress(phr_window_t *w, int64_t t_ms, double *slope,
 
 /* a function whose only particulars are its kernel and who keeps the name */
 #define PHR_RANGE_FUNCTION(name, kernel_, hist_, keeps_name)                  \
+    PHR_RANGE_FUNCTION_OF(name, kernel_, hist_, keeps_name, 0)
+
+#define PHR_RANGE_FUNCTION_OF(name, kernel_, hist_, keeps_name, grows_)       \
                                                                               \
 int                                                                           \
 phr_fn_##name(PHR_FN_PARAMS)                                                  \
@@ -47,15 +50,17 @@ phr_fn_##name(PHR_FN_PARAMS)                                                  \
         .kernel = kernel_,                                                    \
         .hist = hist_,                                                        \
         .keep_name = keeps_name,                                              \
+        .grows = grows_,                                                      \
     };                                                                        \
                                                                               \
     return phr_fn_windows(ev, call, g, out, &fn);                             \
 }
 
 
-PHR_RANGE_FUNCTION(sum_over_time, phr_range_sum, phr_native_sum_kernel, 0)
+PHR_RANGE_FUNCTION_OF(sum_over_time, phr_range_sum, phr_native_sum_kernel, 0,
+                      1)
 PHR_RANGE_FUNCTION(avg_over_time, phr_range_avg, phr_native_avg_kernel, 0)
-PHR_RANGE_FUNCTION(count_over_time, phr_range_count, phr_range_count, 0)
+PHR_RANGE_FUNCTION_OF(count_over_time, phr_range_count, phr_range_count, 0, 1)
 PHR_RANGE_FUNCTION(first_over_time, phr_range_first,
                    phr_native_first_kernel, 1)
 PHR_RANGE_FUNCTION(last_over_time, phr_range_last, phr_native_last_kernel, 1)
@@ -103,7 +108,7 @@ phr_range_avg(phr_window_t *w)
 
     sum = w->v[w->lo];
     c = 0;
-    count = (double) (w->hi - w->lo);
+    count = phr_window_count(w);
 
     for (i = w->lo + 1; i < w->hi; i++) {
         phr_kahan_add(w->v[i], &sum, &c);
@@ -111,7 +116,7 @@ phr_range_avg(phr_window_t *w)
 
     /* a sum that was infinite once does not become finite again */
 
-    if (isfinite(sum)) {
+    if (isfinite(sum) || w->weight != NULL) {
         return sum / count + c / count;
     }
 
@@ -128,7 +133,7 @@ phr_range_avg(phr_window_t *w)
 static double
 phr_range_count(phr_window_t *w)
 {
-    return (double) (w->hi - w->lo);
+    return phr_window_count(w);
 }
 
 

@@ -39,6 +39,7 @@ phr_fn_increase(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_increase_kernel,
+        .grows = 1,
         .hist = phr_native_increase_kernel,
         .resets = 1,
         .counter = 1,
@@ -55,6 +56,7 @@ phr_fn_delta(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_delta_kernel,
+        .grows = 1,
         .hist = phr_native_delta_kernel,
         .anchored = 1,
         .smoothed = 1,
@@ -180,7 +182,7 @@ phr_rate_factor(const phr_window_t *w, int counter, int rate, double first,
     to_start = (double) (w->t_ms[w->lo] - w->start_ms) / 1000;
     to_end = (double) (w->end_ms - w->t_ms[w->hi - 1]) / 1000;
     sampled = (double) (w->t_ms[w->hi - 1] - w->t_ms[w->lo]) / 1000;
-    average = sampled / (double) (w->hi - 1 - w->lo);
+    average = sampled / (phr_window_count(w) - 1);
     threshold = average * 1.1;
 
     if (to_start >= threshold) {
@@ -198,7 +200,7 @@ phr_rate_factor(const phr_window_t *w, int counter, int rate, double first,
 
     factor = (sampled + to_start + to_end) / sampled;
 
-    return rate ? factor / ((double) w->range_ms / 1000) : factor;
+    return rate ? factor / ((double) w->width_ms / 1000) : factor;
 }
 
 

@@ -65,6 +65,8 @@ typedef struct {
     int64_t              lookback_ms;       /* 5 minutes is usual */
     int64_t              subquery_step_ms;  /* where a subquery names none */
     uint64_t             max_samples;       /* held at once, 0: no bound */
+    int64_t              max_res_ms;        /* of samples that may be coarser
+                                               than need be; 0: none */
 
     /*
      * Names of metrics go at the end of the query and not with each
@@ -126,6 +128,8 @@ typedef struct {
     uint64_t             *read_by_step;
     size_t                nsteps;
     int64_t               step_ms;
+    int64_t               res_ms;           /* of the coarsest samples, 0:
+                                               all were as they came */
 } phr_result_t;
 
 

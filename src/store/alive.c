@@ -66,7 +66,15 @@ phr_alive_init(phr_alive_t *a, phr_txn_t *txn, const phr_keep_t *keep,
     a->keep = *keep;
     a->arena = arena;
     phr_sids_init(&a->ids, arena);
-    a->min_ms = phr_max(phr_max(min_ms, keep->low_ms), PHR_KEY_TIME_MIN);
+
+    if (min_ms < keep->low_ms && phr_keep_life(keep) < keep->low_ms) {
+        /* of buckets only this is known: they are older than the newest */
+        a->keep.low_ms = phr_keep_life(keep);
+        a->keep.high_ms = a->keep.low_ms;
+        a->high = UINT32_MAX;
+    }
+
+    a->min_ms = phr_max(phr_max(min_ms, a->keep.low_ms), PHR_KEY_TIME_MIN);
     a->max_ms = phr_min(max_ms, PHR_KEY_TIME_MAX);
 
     if (a->min_ms > a->max_ms) {
@@ -75,7 +83,7 @@ phr_alive_init(phr_alive_t *a, phr_txn_t *txn, const phr_keep_t *keep,
     }
 
     if (a->min_ms == PHR_KEY_TIME_MIN && a->max_ms == PHR_KEY_TIME_MAX
-        && phr_keep_is_flat(keep))
+        && phr_keep_is_flat(&a->keep))
     {
         a->all = 1;
         return PHR_OK;

@@ -19,6 +19,7 @@
 
 #include <stdlib.h>
 
+#include "store/coarse_make.h"
 #include "store/hist_chunk.h"
 #include "store/index.h"
 #include "store/keep.h"
@@ -63,6 +64,8 @@ static int phr_append_loose(phr_store_t *st, const phr_batch_t *b,
 static int phr_append_row(phr_store_t *st, phr_source_t *src,
     const phr_batch_t *b, const int8_t *status, int8_t which, size_t n,
     phr_err_t *err);
+static int phr_append_note(phr_store_t *st, const phr_batch_t *b,
+    const int8_t *status, int8_t which, phr_err_t *err);
 static int phr_append_late(phr_store_t *st, const phr_batch_t *b,
     int8_t *status, size_t nlate, size_t *ngood, phr_err_t *err);
 static int phr_append_look_up(phr_store_t *st, const phr_batch_t *b,
@@ -463,6 +466,11 @@ phr_append_write(phr_store_t *st, phr_source_t *src, const phr_batch_t *b,
     int     rc;
     size_t  i, nhists;
 
+    rc = phr_append_note(st, b, status, which, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
     if (b->t_each != NULL) {
         return phr_append_loose(st, b, status, which, 0, n, err);
     }
@@ -484,6 +492,34 @@ phr_append_write(phr_store_t *st, phr_source_t *src, const phr_batch_t *b,
     }
 
     return phr_append_row(st, src, b, status, which, n - nhists, err);
+}
+
+
+/* what comes after buckets of its time may have been made */
+static int
+phr_append_note(phr_store_t *st, const phr_batch_t *b, const int8_t *status,
+    int8_t which, phr_err_t *err)
+{
+    int      rc;
+    size_t   i;
+    int64_t  late_ms, t_ms;
+
+    late_ms = phr_coarse_late_ms(st);
+    rc = PHR_OK;
+
+    if (b->t_each == NULL && b->t_ms > late_ms) {
+        return PHR_OK;
+    }
+
+    for (i = 0; i < b->n && rc == PHR_OK; i++) {
+        t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
+
+        if (status[i] == which && t_ms <= late_ms) {
+            rc = phr_coarse_note(st, b->sid[i], t_ms, err);
+        }
+    }
+
+    return rc;
 }
 
 

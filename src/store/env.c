@@ -97,7 +97,7 @@ static int phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
  */
 static const char *const  phr_db_names[PHR_DB_MAX] = {
     "meta", "kv", "source", "head", "layout", "row", "loose", "pack",
-    "window", "last", "series", "hash", "name", "pair", "post"
+    "window", "last", "series", "hash", "name", "pair", "post", "coarse"
 };
 
 #define PHR_DBI_FIRST  2

@@ -154,6 +154,13 @@ typedef struct {
 } phr_retain_t;
 
 
+/* the last mark for buckets to be made anew, see coarse_make.h */
+typedef struct {
+    int64_t   start_ms;                 /* PHR_TIME_MIN: none */
+    uint32_t  group;
+} phr_coarse_mark_t;
+
+
 struct phr_store_s {
     phr_storage_t          storage;
     phr_store_appender_t   appender;
@@ -194,6 +201,7 @@ struct phr_store_s {
     int64_t                dropped_ms;  /* when the oldest last went for it */
     phr_keep_t             keep;        /* as now_ms says */
     phr_retain_t           retain;
+    phr_coarse_mark_t      mark;
 
     uint64_t               nappended;   /* in the pending transaction */
     uint64_t               nrefused[PHR_REFUSED_REASONS];

@@ -9,6 +9,10 @@
 #include "store/series.h"
 
 
+static int phr_keep_find(const phr_keep_t *k, phr_txn_t *txn, phr_sid_t sid,
+    phr_arena_t *arena, int life, int64_t *floor_ms, phr_err_t *err);
+
+
 void
 phr_keep_init(phr_keep_t *k, const phr_store_conf_t *conf)
 {
@@ -51,6 +55,52 @@ phr_keep_floor(const phr_keep_t *k, int64_t keep_ms)
 
 
 int64_t
+phr_keep_coarse(const phr_keep_t *k, int res)
+{
+    int64_t  keep_ms;
+
+    keep_ms = k->conf->coarse[res].keep_ms;
+
+    return k->now_ms == PHR_TIME_MIN || keep_ms == 0
+           ? PHR_TIME_MIN : k->now_ms - keep_ms;
+}
+
+
+int64_t
+phr_keep_life(const phr_keep_t *k)
+{
+    int      res;
+    int64_t  floor_ms;
+
+    floor_ms = phr_keep_floor(k, k->conf->retention_ms);
+
+    for (res = 0; res < PHR_STORE_COARSE; res++) {
+        if (k->conf->coarse[res].after_ms != 0) {
+            floor_ms = phr_min(floor_ms, phr_keep_coarse(k, res));
+        }
+    }
+
+    return floor_ms;
+}
+
+
+int
+phr_keep_is_ruled(const phr_keep_t *k, phr_labels_t ls)
+{
+    size_t  i;
+
+    for (i = 0; i < k->conf->nrules; i++) {
+        if (phr_matchers_match(k->conf->rules[i].m, k->conf->rules[i].n, ls))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int64_t
 phr_keep_labels(const phr_keep_t *k, phr_labels_t ls)
 {
     size_t                   i;
@@ -72,6 +122,22 @@ int
 phr_keep_series(const phr_keep_t *k, phr_txn_t *txn, phr_sid_t sid,
     phr_arena_t *arena, int64_t *floor_ms, phr_err_t *err)
 {
+    return phr_keep_find(k, txn, sid, arena, 0, floor_ms, err);
+}
+
+
+int
+phr_keep_series_life(const phr_keep_t *k, phr_txn_t *txn, phr_sid_t sid,
+    phr_arena_t *arena, int64_t *floor_ms, phr_err_t *err)
+{
+    return phr_keep_find(k, txn, sid, arena, 1, floor_ms, err);
+}
+
+
+static int
+phr_keep_find(const phr_keep_t *k, phr_txn_t *txn, phr_sid_t sid,
+    phr_arena_t *arena, int life, int64_t *floor_ms, phr_err_t *err)
+{
     int                rc;
     phr_labels_t       ls;
     phr_arena_mark_t   mark;
@@ -81,7 +147,8 @@ phr_keep_series(const phr_keep_t *k, phr_txn_t *txn, phr_sid_t sid,
     rc = phr_series_labels(txn, sid, arena, &ls, err);
 
     if (rc == PHR_OK) {
-        *floor_ms = phr_keep_labels(k, ls);
+        *floor_ms = life && !phr_keep_is_ruled(k, ls)
+                    ? phr_keep_life(k) : phr_keep_labels(k, ls);
     }
 
     phr_arena_release(arena, mark);

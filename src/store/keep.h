@@ -23,6 +23,16 @@ void phr_keep_set(phr_keep_t *k, int64_t now_ms, int64_t size_ms);
 /* the floor of samples kept for so long, 0: for ever */
 int64_t phr_keep_floor(const phr_keep_t *k, int64_t keep_ms);
 
+/*
+ * The floor of the buckets of a resolution, and of all that is kept of a
+ * series in any way: rules are about samples and buckets alike.
+ */
+int64_t phr_keep_coarse(const phr_keep_t *k, int res);
+int64_t phr_keep_life(const phr_keep_t *k);
+
+/* whether a rule holds for a series with these labels */
+int phr_keep_is_ruled(const phr_keep_t *k, phr_labels_t ls);
+
 /* 1 if the floor is the same for all series, low_ms then */
 #define phr_keep_is_flat(k)  ((k)->low_ms == (k)->high_ms)
 
@@ -34,6 +44,10 @@ int64_t phr_keep_labels(const phr_keep_t *k, phr_labels_t ls);
  * as it was.
  */
 int phr_keep_series(const phr_keep_t *k, phr_txn_t *txn, phr_sid_t sid,
+    phr_arena_t *arena, int64_t *floor_ms, phr_err_t *err);
+
+/* the same of all that is kept of it, buckets too */
+int phr_keep_series_life(const phr_keep_t *k, phr_txn_t *txn, phr_sid_t sid,
     phr_arena_t *arena, int64_t *floor_ms, phr_err_t *err);
 
 

@@ -625,10 +625,11 @@ static int
 phr_retain_dead(phr_store_t *st, phr_sid_t sid, int64_t last, phr_err_t *err)
 {
     int                rc;
-    int64_t            floor_ms;
+    int64_t            floor_ms, life_ms;
     const phr_keep_t  *keep;
 
     keep = &st->retain.keep;
+    life_ms = phr_keep_life(keep);
 
     if (last == PHR_LAST_NONE) {
         return PHR_NOTFOUND;
@@ -642,11 +643,16 @@ phr_retain_dead(phr_store_t *st, phr_sid_t sid, int64_t last, phr_err_t *err)
         return PHR_NOTFOUND;
     }
 
-    if (last < keep->low_ms) {
+    if (last < keep->low_ms && last < life_ms) {
         return PHR_OK;
     }
 
-    rc = phr_keep_series(keep, st->txn, sid, st->scratch, &floor_ms, err);
+    if (keep->conf->nrules == 0) {
+        return last < life_ms ? PHR_OK : PHR_NOTFOUND;
+    }
+
+    rc = phr_keep_series_life(keep, st->txn, sid, st->scratch, &floor_ms,
+                              err);
     if (rc != PHR_OK) {
         return rc < 0 ? rc : PHR_OK;
     }

@@ -10,6 +10,7 @@
 
 #include "core/alloc.h"
 #include "store/alive.h"
+#include "store/coarse_read.h"
 #include "store/index.h"
 #include "store/keep.h"
 #include "store/postings.h"
@@ -26,6 +27,7 @@ typedef struct {
     phr_txn_t      *txn;
     phr_keep_t      keep;
     phr_array_t     readers;    /* of phr_reader_t *, closed with us */
+    phr_array_t     coarse;     /* of phr_coarse_reader_t *, the same */
 } phr_store_querier_t;
 
 
@@ -34,6 +36,11 @@ typedef struct {
     phr_store_querier_t  *q;
     phr_arena_t          *arena;
     phr_reader_t         *reader;   /* NULL: labels only */
+    phr_coarse_reader_t  *coarse;   /* NULL: samples are enough */
+    phr_coarse_plan_t     plan;
+    int64_t               min_ms, max_ms;
+    size_t                other;    /* 0, or the place in readers, plus one, */
+    phr_sid_t             one;      /* of that of this series alone */
     phr_sid_t            *sid;
     phr_labels_t         *labels;   /* in the order of sid, or NULL */
     size_t                n;
@@ -57,10 +64,17 @@ static int phr_querier_select(phr_querier_t *base, const phr_matcher_t *m,
     size_t n, int64_t min_ms, int64_t max_ms,
     const phr_select_hints_t *hints, phr_arena_t *arena,
     phr_series_set_t **set, phr_err_t *err);
+static int phr_select_read(phr_store_set_t *set,
+    const phr_select_hints_t *hints, phr_err_t *err);
 static int phr_select_sort(phr_store_set_t *set, phr_err_t *err);
 static int phr_labelled_cmp(const void *a, const void *b);
 static int phr_set_next(phr_series_set_t *base, phr_series_t *series,
     phr_err_t *err);
+static void phr_set_raw(phr_series_t *series, const phr_columns_t *c);
+static int phr_set_coarse(phr_store_set_t *set, phr_sid_t sid,
+    phr_columns_t *c, phr_series_t *series, phr_err_t *err);
+static int phr_set_alone(phr_store_set_t *set, phr_sid_t sid,
+    phr_columns_t *c, phr_series_t *series, phr_err_t *err);
 static int phr_set_labels(phr_store_set_t *set, size_t i, phr_labels_t *ls,
     phr_err_t *err);
 static void phr_columns_trim(phr_columns_t *c, int64_t min_ms);
@@ -113,6 +127,7 @@ phr_querier_open(phr_storage_t *storage, phr_querier_t **out,
 
     q->base.ops = &phr_store_querier_ops;
     phr_array_init(&q->readers, sizeof(phr_reader_t *));
+    phr_array_init(&q->coarse, sizeof(phr_coarse_reader_t *));
 
     pthread_mutex_lock(&st->mutex);
     q->keep = st->shown;
@@ -142,7 +157,13 @@ phr_querier_close(phr_querier_t *base)
         phr_reader_destroy(*phr_array_get(&q->readers, phr_reader_t *, i));
     }
 
+    for (i = 0; i < q->coarse.nelts; i++) {
+        phr_coarse_reader_destroy(*phr_array_get(&q->coarse,
+                                                 phr_coarse_reader_t *, i));
+    }
+
     phr_array_free(&q->readers);
+    phr_array_free(&q->coarse);
     phr_txn_abort(q->txn);
     phr_free(q);
 }
@@ -156,7 +177,6 @@ phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
     int                   rc;
     phr_sids_t            sids;
     phr_alive_t           alive;
-    phr_reader_t        **slot;
     phr_store_set_t      *set;
     phr_store_querier_t  *q;
 
@@ -170,6 +190,8 @@ phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
     set->base.next = phr_set_next;
     set->q = q;
     set->arena = arena;
+    set->min_ms = min_ms;
+    set->max_ms = max_ms;
 
     rc = phr_index_select(q->txn, m, n, arena, &sids, err);
     if (rc != PHR_OK) {
@@ -200,23 +222,73 @@ phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
     }
 
     if (set->n > 0 && !(hints != NULL && hints->labels_only)) {
-        slot = phr_array_push(&q->readers);
-        if (slot == NULL) {
-            return phr_err_set(err, PHR_ENOMEM, "no memory");
-        }
-
-        rc = phr_reader_create(q->txn, set->sid, set->n,
-                               phr_max(min_ms, q->keep.low_ms), max_ms, slot,
-                               err);
+        rc = phr_select_read(set, hints, err);
         if (rc != PHR_OK) {
-            q->readers.nelts--;
             return rc;
         }
-
-        set->reader = *slot;
     }
 
     *out = &set->base;
+
+    return PHR_OK;
+}
+
+
+/* the readers of the samples and of the buckets */
+static int
+phr_select_read(phr_store_set_t *set, const phr_select_hints_t *hints,
+    phr_err_t *err)
+{
+    int                    rc;
+    int64_t                min_ms;
+    phr_keep_t            *keep;
+    phr_reader_t         **slot;
+    phr_coarse_reader_t  **coarse;
+
+    keep = &set->q->keep;
+
+    rc = phr_coarse_plan(set->q->txn, keep, hints, set->min_ms, set->max_ms,
+                         &set->plan, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    min_ms = phr_max(set->min_ms, keep->low_ms);
+
+    if (set->plan.n > 0) {
+        coarse = phr_array_push(&set->q->coarse);
+        if (coarse == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "no memory");
+        }
+
+        rc = phr_coarse_reader_create(set->q->txn, &set->plan, coarse, err);
+        if (rc != PHR_OK) {
+            set->q->coarse.nelts--;
+            return rc;
+        }
+
+        set->coarse = *coarse;
+
+        /* what a rule keeps for longer is read as well, but by choice */
+
+        if (set->plan.chosen || keep->conf->nrules == 0) {
+            min_ms = phr_max(min_ms, set->plan.raw_ms + 1);
+        }
+    }
+
+    slot = phr_array_push(&set->q->readers);
+    if (slot == NULL) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    rc = phr_reader_create(set->q->txn, set->sid, set->n, min_ms,
+                           set->max_ms, slot, err);
+    if (rc != PHR_OK) {
+        set->q->readers.nelts--;
+        return rc;
+    }
+
+    set->reader = *slot;
 
     return PHR_OK;
 }
@@ -290,6 +362,7 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
     set = (phr_store_set_t *) base;
     keep = &set->q->keep;
     memset(&c, 0, sizeof(c));
+    phr_set_raw(series, &c);
 
     do {
         if (set->pos == set->n) {
@@ -304,7 +377,7 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
                 return rc;
             }
 
-            if (c.n == 0) {
+            if (c.n == 0 && set->coarse == NULL) {
                 continue;
             }
         }
@@ -320,14 +393,115 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
             phr_columns_trim(&c, phr_keep_labels(keep, series->labels));
         }
 
-    } while (c.n == 0 && set->reader != NULL);
+        phr_set_raw(series, &c);
 
-    series->t_ms = c.t_ms;
-    series->v = c.v;
-    series->h = c.h;
-    series->n = c.n;
+        if (set->coarse != NULL) {
+            rc = phr_set_coarse(set, set->sid[i], &c, series, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+
+    } while (series->n == 0 && set->reader != NULL);
 
     return PHR_OK;
+}
+
+
+static void
+phr_set_raw(phr_series_t *series, const phr_columns_t *c)
+{
+    series->t_ms = c->t_ms;
+    series->v = c->v;
+    series->h = c->h;
+    series->n = c->n;
+    series->w = NULL;
+    series->parts = NULL;
+    series->nparts = 0;
+}
+
+
+/*
+ * Joins buckets and samples.  A series for which a rule holds has its
+ * samples as long as anything of it is kept, and no buckets but by choice;
+ * one of histograms has no buckets at all, whatever was chosen.
+ */
+static int
+phr_set_coarse(phr_store_set_t *set, phr_sid_t sid, phr_columns_t *c,
+    phr_series_t *series, phr_err_t *err)
+{
+    int          rc;
+    int64_t      floor_ms;
+    phr_keep_t  *keep;
+
+    keep = &set->q->keep;
+    floor_ms = PHR_TIME_MIN;
+
+    if (keep->conf->nrules > 0 && phr_keep_is_ruled(keep, series->labels)) {
+        if (!set->plan.chosen) {
+            return PHR_OK;
+        }
+
+        floor_ms = phr_keep_labels(keep, series->labels);
+    }
+
+    phr_columns_trim(c, set->plan.raw_ms + 1);
+
+    rc = phr_coarse_reader_series(set->coarse, sid, floor_ms, c, series,
+                                  err);
+
+    if (rc != PHR_OK || series->nparts > 0 || !set->plan.chosen) {
+        return rc;
+    }
+
+    return phr_set_alone(set, sid, c, series, err);
+}
+
+
+/* all samples of one series, by a reader of its own */
+static int
+phr_set_alone(phr_store_set_t *set, phr_sid_t sid, phr_columns_t *c,
+    phr_series_t *series, phr_err_t *err)
+{
+    int             rc;
+    int64_t         floor_ms;
+    phr_array_t    *readers;
+    phr_reader_t  **slot;
+
+    readers = &set->q->readers;
+
+    if (set->other == 0) {
+        slot = phr_array_push(readers);
+        if (slot == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "no memory");
+        }
+
+        *slot = NULL;
+        set->other = readers->nelts;
+    }
+
+    slot = phr_array_get(readers, phr_reader_t *, set->other - 1);
+    phr_reader_destroy(*slot);
+    *slot = NULL;
+
+    set->one = sid;
+    floor_ms = phr_keep_labels(&set->q->keep, series->labels);
+
+    rc = phr_reader_create(set->q->txn, &set->one, 1,
+                           phr_max(set->min_ms, floor_ms), set->max_ms, slot,
+                           err);
+    if (rc != PHR_OK) {
+        *slot = NULL;
+        return rc;
+    }
+
+    rc = phr_reader_next(*slot, c, err);
+
+    if (rc == PHR_OK) {
+        phr_set_raw(series, c);
+    }
+
+    return rc;
 }
 
 

@@ -14,6 +14,7 @@
 #include "core/alloc.h"
 #include "store/append.h"
 #include "store/block.h"
+#include "store/coarse_make.h"
 #include "store/index.h"
 #include "store/internal.h"
 #include "store/keep.h"
@@ -74,6 +75,7 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
     phr_keep_init(&st->keep, &st->conf);
     st->shown = st->keep;
     phr_retain_init(st);
+    phr_coarse_forget(st);
 
     phr_array_init(&st->sources, sizeof(void *));
     phr_array_init(&st->groups, sizeof(void *));
@@ -497,6 +499,7 @@ phr_store_forget(phr_store_t *st)
 
     phr_free(st->known);
     st->known = NULL;
+    phr_coarse_forget(st);
     st->dirty.nelts = 0;
     st->entries.nelts = 0;
     st->warm = 0;

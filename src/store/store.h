@@ -32,6 +32,16 @@ typedef struct {
 #define PHR_STORE_MAX_RULES  32
 
 
+/* coarser resolutions than that of the samples: 5 minutes, 1 hour */
+#define PHR_STORE_COARSE  2
+
+/* of what is so old, buckets are made, which are kept for their own time */
+typedef struct {
+    int64_t  after_ms;          /* 0: none of this resolution */
+    int64_t  keep_ms;           /* 0: for ever */
+} phr_store_coarse_t;
+
+
 typedef struct {
     const char  *path;                  /* an existing directory */
     uint64_t     map_size_bytes;        /* 0: 64 GB */
@@ -41,6 +51,9 @@ typedef struct {
     /* the first that matches holds in place of retention_ms; not copied */
     const phr_store_rule_t  *rules;
     size_t       nrules;                /* PHR_STORE_MAX_RULES at most */
+
+    /* those of an hour are made of those of 5 minutes if there are such */
+    phr_store_coarse_t  coarse[PHR_STORE_COARSE];
 
     int64_t      out_of_order_ms;       /* late samples taken, 0: none */
     int64_t      future_ms;             /* ahead of now, beyond: refused */
@@ -169,6 +182,9 @@ int phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err);
  * minute or so.
  */
 void phr_store_relax(phr_store_t *st);
+
+/* the same for the coarse resolutions: makes buckets and drops old ones */
+int phr_store_coarsen(phr_store_t *st, int64_t now_ms, phr_err_t *err);
 
 /* the writer thread: disk or map are full, ingest is refused */
 int phr_store_full(phr_store_t *st);

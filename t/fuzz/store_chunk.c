@@ -10,6 +10,7 @@
 
 #include "store/bits.h"
 #include "store/block.h"
+#include "store/coarse.h"
 #include "store/hist_chunk.h"
 #include "store/loose.h"
 #include "store/postings.h"
@@ -258,6 +259,51 @@ record(phr_str_t in)
 }
 
 
+/* what decodes as buckets comes back as it was */
+static void
+buckets(phr_str_t in)
+{
+    size_t        i, len;
+    uint8_t      *p, *out;
+    phr_str_t     key;
+    phr_coarse_t  c, d;
+
+    p = padded(in);
+    phr_coarse_init(&c, in.len & 1, 0);
+
+    if (phr_coarse_decode(&c, p, in.len) == PHR_OK) {
+        out = malloc(PHR_COARSE_BOUND + PHR_BITS_PAD);
+        fuzz_check(out != NULL);
+
+        len = phr_coarse_encode(&c, out);
+        fuzz_check(len <= PHR_COARSE_BOUND);
+        memset(out + len, 0xa5, PHR_BITS_PAD);
+
+        phr_coarse_init(&d, c.res, 0);
+        fuzz_check(phr_coarse_decode(&d, out, len) == PHR_OK && d.n == c.n);
+
+        for (i = 0; i < c.n; i++) {
+            fuzz_check(c.place[i] == d.place[i]
+                       && c.b[i].count == d.b[i].count
+                       && c.b[i].first_ms == d.b[i].first_ms
+                       && c.b[i].last_ms == d.b[i].last_ms
+                       && memcmp(&c.b[i].last, &d.b[i].last, 8) == 0);
+        }
+
+        free(out);
+    }
+
+    free(p);
+
+    if (in.len > PHR_KEY_COARSE) {
+        key = phr_str_from(in.data, PHR_KEY_COARSE);
+        in = fuzz_copy(in.data + PHR_KEY_COARSE, in.len - PHR_KEY_COARSE);
+        phr_coarse_page_check(key, in);
+        fuzz_free(in);
+    }
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -269,7 +315,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     in = fuzz_copy(data + 2, size - 2);
 
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
 
     case 0:
         chunk(in, data[1] + 1u);
@@ -289,6 +335,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     case 4:
         hists(in, data[1] + 1u);
+        break;
+
+    case 5:
+        buckets(in);
         break;
 
     default:

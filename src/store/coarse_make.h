@@ -1,0 +1,63 @@
+/*
+ * Copyright (C) The Pharos Authors
+ *
+ * Making buckets: phr_store_coarsen(), and the marks by which appending
+ * tells it what to make anew.
+ */
+
+#ifndef PHR_COARSE_MAKE_H_INCLUDED
+#define PHR_COARSE_MAKE_H_INCLUDED
+
+
+#include "store/coarse.h"
+
+
+/* the finest resolution that is made; PHR_STORE_COARSE if none is */
+int phr_coarse_finest(const phr_store_conf_t *conf);
+
+/* what those of a resolution are made of: PHR_STORE_COARSE is samples */
+int phr_coarse_source(const phr_store_conf_t *conf, int res);
+
+
+/* coarse_find.c: the block of the oldest sample, or PHR_NOTFOUND */
+int phr_coarse_begin(phr_store_t *st, phr_txn_t *txn, int res,
+    int64_t *start_ms, phr_err_t *err);
+
+/*
+ * The next series from *sid on that may have something in the block, or
+ * PHR_NOTFOUND.
+ */
+int phr_coarse_find(phr_txn_t *txn, int source, int res, int64_t start_ms,
+    phr_sid_t *sid, phr_err_t *err);
+
+/* PHR_OK if the source has anything from t_ms on, PHR_NOTFOUND */
+int phr_coarse_any_later(phr_txn_t *txn, int source, int64_t t_ms,
+    phr_err_t *err);
+
+
+/* coarse_mark.c: nothing is remembered of what was marked */
+void phr_coarse_forget(phr_store_t *st);
+
+/*
+ * What has this time or an earlier one is noted when it is written: there
+ * are buckets of its time, or may be before it is packed.  PHR_TIME_MIN if
+ * no buckets are made.
+ */
+int64_t phr_coarse_late_ms(const phr_store_t *st);
+
+/* the buckets are to be made anew; in the pending transaction */
+int phr_coarse_note(phr_store_t *st, phr_sid_t sid, int64_t t_ms,
+    phr_err_t *err);
+
+/* a mark that was there keeps its time; in the pending transaction, too */
+int phr_coarse_mark(phr_store_t *st, int res, int64_t start_ms,
+    uint32_t group, phr_err_t *err);
+int phr_coarse_unmark(phr_store_t *st, int res, int64_t start_ms,
+    uint32_t group, phr_err_t *err);
+
+/* a mark that is old enough, or PHR_NOTFOUND */
+int phr_coarse_due_mark(phr_store_t *st, int res, int64_t *start_ms,
+    uint32_t *group, phr_err_t *err);
+
+
+#endif /* PHR_COARSE_MAKE_H_INCLUDED */
