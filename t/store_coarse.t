@@ -93,6 +93,7 @@ serve($t, <<'END');
     pharos_downsample 5m after=2d keep=12d;
     pharos_downsample 1h after=4d;
     pharos_query_resolution 1h;
+    pharos_admin on;
 END
 is(($t->test_conf)[0], 0, 'another retention');
 $t->reload;
@@ -120,7 +121,49 @@ $t->wait_ready;
 is(differ(steps('increase(c[6h])', '0s'), $exact{'increase(c[6h])'}), '',
    'all is as it was');
 
+# what is deleted is gone from the buckets, too: of a day of which they are all
+
+my $from = $old + 5 * $day;
+my %before = map { $_ => counts($_, $from - $day, $from + 2 * $day) } 0, 1;
+
+is(scalar @{ $before{1} }, 73, 'three days of hours');
+remove('c{i="1"}', $from, $from + $day);
+is_deeply(counts(1, $from - $day, $from + 2 * $day),
+          [ grep { $_->[0] < $from || $_->[0] >= $from + $day + $hour }
+            @{ $before{1} } ], 'a day is gone, and no more');
+is_deeply(counts(0, $from - $day, $from + 2 * $day), $before{0},
+          'the other series has it');
+
+# and where the samples are, only what was deleted
+
+$from = $now - 3 * $day;
+remove('c{i="1"}', $from + 1, $from + $hour / 2);
+ok($t->poll(sub {
+       my $got = counts(1, $from, $from + 2 * $hour);
+       "@{[ map { $_->[1] } @$got ]}" eq '60 30 60';
+   }, 60), 'half an hour is gone of an hour');
+
 $t->done;
+
+
+sub remove {
+    my ($match, $start, $end) = @_;
+
+    is($t->post('/api/v1/admin/tsdb/delete_series?match[]=' . escape($match)
+                . "&start=$start&end=$end", '')->{status}, 204,
+       "$match is deleted");
+}
+
+
+sub counts {
+    my ($i, $start, $end) = @_;
+
+    my $j = api($t, 'query_range', start => $start, end => $end,
+                step => $hour, query => "count_over_time(c{i=\"$i\"}[1h])",
+                max_source_resolution => '1h');
+
+    return $j->{data}{result}[0]{values};
+}
 
 
 sub steps {

@@ -498,6 +498,21 @@ phr_coarse_page_find(phr_str_t body, phr_sid_t first, phr_sid_t sid,
 }
 
 
+size_t
+phr_coarse_page_n(phr_str_t body)
+{
+    return phr_coarse_get16((const uint8_t *) body.data + 2);
+}
+
+
+uint16_t
+phr_coarse_page_sid(phr_str_t body, size_t i)
+{
+    return phr_coarse_get16((const uint8_t *) body.data + PHR_COARSE_HEADER
+                            + 4 * i);
+}
+
+
 int
 phr_coarse_page_check(phr_str_t key, phr_str_t body)
 {

@@ -133,6 +133,10 @@ int phr_coarse_page_write(phr_coarse_page_t *p, phr_txn_t *txn, int res,
 int phr_coarse_page_find(phr_str_t body, phr_sid_t first, phr_sid_t sid,
     phr_coarse_t *c);
 
+/* series in a checked record, and the distance of one to the first */
+size_t phr_coarse_page_n(phr_str_t body);
+uint16_t phr_coarse_page_sid(phr_str_t body, size_t i);
+
 /* whether a record is as it should be: for verify */
 int phr_coarse_page_check(phr_str_t key, phr_str_t body);
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "core/alloc.h"
+#include "store/coarse_delete.h"
 #include "store/index.h"
 #include "store/internal.h"
 #include "store/repack.h"
@@ -34,6 +35,7 @@ typedef enum {
     PHR_DELETE_ROWS = 0,
     PHR_DELETE_LOOSE,
     PHR_DELETE_PACKED,
+    PHR_DELETE_BUCKETS,
     PHR_DELETE_LAST,
     PHR_DELETE_DONE
 } phr_delete_e;
@@ -50,6 +52,8 @@ struct phr_store_delete_s {
     int            level;
     size_t         at;          /* source, or place in sids */
     uint8_t        key[PHR_KEY_PACK];
+
+    phr_coarse_delete_t  buckets;
 };
 
 
@@ -63,10 +67,11 @@ static int phr_delete_has(phr_store_delete_t *d, const phr_source_t *src,
     phr_err_t *err);
 static int phr_delete_loose(phr_store_delete_t *d, phr_err_t *err);
 static int phr_delete_packed(phr_store_delete_t *d, phr_err_t *err);
-static int phr_delete_wanted(const phr_store_delete_t *d,
+static int phr_delete_wanted(phr_store_delete_t *d,
     const phr_pack_key_t *key);
 static int phr_delete_range(void *data, phr_sid_t sid, int64_t *from_ms,
     int64_t *to_ms, phr_err_t *err);
+static int phr_delete_any(void *data, phr_sid_t first, phr_sid_t last);
 static int phr_delete_last(phr_store_delete_t *d, phr_err_t *err);
 static int phr_delete_empty(phr_store_delete_t *d, phr_sid_t sid,
     phr_err_t *err);
@@ -90,6 +95,12 @@ phr_store_delete_open(phr_store_t *st, int64_t min_ms, int64_t max_ms,
     d->min_ms = phr_max(min_ms, PHR_KEY_TIME_MIN);
     d->max_ms = phr_min(max_ms, PHR_KEY_TIME_MAX);
     d->level = PHR_NLEVELS - 1;
+
+    d->buckets.st = st;
+    d->buckets.min_ms = d->min_ms;
+    d->buckets.max_ms = d->max_ms;
+    d->buckets.any = phr_delete_any;
+    d->buckets.data = d;
 
     phr_array_init(&d->sids, sizeof(phr_sid_t));
 
@@ -291,6 +302,9 @@ phr_delete_stage(phr_store_delete_t *d, phr_err_t *err)
 
     case PHR_DELETE_PACKED:
         return phr_delete_packed(d, err);
+
+    case PHR_DELETE_BUCKETS:
+        return phr_coarse_delete_step(&d->buckets, err);
 
     default:
         return phr_delete_last(d, err);
@@ -511,20 +525,23 @@ phr_delete_packed(phr_store_delete_t *d, phr_err_t *err)
 
 
 static int
-phr_delete_wanted(const phr_store_delete_t *d, const phr_pack_key_t *key)
+phr_delete_wanted(phr_store_delete_t *d, const phr_pack_key_t *key)
 {
-    size_t  i;
+    return phr_pack_key_max(key) >= d->min_ms
+           && phr_pack_key_min(key) <= d->max_ms
+           && phr_delete_any(d, key->first, key->first + key->span);
+}
 
-    if (phr_pack_key_max(key) < d->min_ms
-        || phr_pack_key_min(key) > d->max_ms)
-    {
-        return 0;
-    }
 
-    i = phr_delete_find(d, key->first);
+static int
+phr_delete_any(void *data, phr_sid_t first, phr_sid_t last)
+{
+    size_t               i;
+    phr_store_delete_t  *d = data;
 
-    return i < d->sids.nelts
-           && phr_delete_sid(d, i) <= key->first + key->span;
+    i = phr_delete_find(d, first);
+
+    return i < d->sids.nelts && phr_delete_sid(d, i) <= last;
 }
 
 
