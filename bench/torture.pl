@@ -234,15 +234,25 @@ sub strike {
         return;
     }
 
-    # a master that is stopped starts no other while they are looked for
+    # A master that is stopped starts no other while they are looked for; one
+    # that has just been started has no title of its own yet.
     my $master = $t->master;
     kill 'STOP', $master;
 
-    my @all = ($master, $t->workers, $t->helpers);
+    my @all = ($master, children($master));
     kill 'KILL', @all;
     $t->wait_for(sub { !grep { Test::Pharos::alive($_) } @all },
                  'all are gone');
     $t->run;
+}
+
+
+sub children {
+    my ($pid) = @_;
+
+    open my $f, '<', "/proc/$pid/task/$pid/children" or return;
+
+    return split ' ', <$f> // '';
 }
 
 
