@@ -37,7 +37,7 @@ my %below = (
 # headers of libraries, and the one file (or folder) that may include each
 
 my %library = (
-    'lmdb.h'    => 'src/store/env.c',
+    'lmdb.h'    => 'src/store/env_impl.h',
     'pcre2.h'   => 'src/core/regex.c',
     'yaml.h'    => 'src/settings/yaml.c',
     'jansson.h' => 'src/core/json.c',
