@@ -229,6 +229,7 @@ phr_json_eval(phr_call_t *c, phr_str_t text, const phr_json_range_t *range,
     query.max_samples = c->api->limits.query_max_samples;
     query.delayed_names = (c->api->limits.promql_flags
                            & PHR_PROMQL_EXPERIMENTAL) != 0;
+    query.start_times = query.delayed_names;
     query.stop = c->req->stop;
     query.arena = c->arena;
 

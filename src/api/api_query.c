@@ -200,6 +200,7 @@ phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
     query->lookback_ms = c->api->limits.lookback_ms;
     query->delayed_names = (c->api->limits.promql_flags
                             & PHR_PROMQL_EXPERIMENTAL) != 0;
+    query->start_times = query->delayed_names;
     query->step_stats = query->delayed_names
                         && phr_str_eq(phr_call_param(c, "stats"),
                                       phr_str_of("all"));

@@ -45,6 +45,12 @@ typedef struct {
     size_t                    n;
 
     /*
+     * NULL, or for each sample its start timestamp: since when a counter
+     * counts, 0 if that is not known.  Only if the hints ask for them.
+     */
+    const int64_t            *st_ms;
+
+    /*
      * Old samples may have been replaced by coarser ones, as the hints say.
      * Parts are in order of time, each up to and including to_ms; what is
      * later than the last is as it was.  In a part, what is asked of times
@@ -85,6 +91,7 @@ typedef struct {
     int64_t    max_res_ms;
     unsigned   labels_only:1;   /* samples are not wanted: n is 0 */
     unsigned   sorted:1;        /* series in order of their labels */
+    unsigned   starts:1;        /* start timestamps are wanted */
 } phr_select_hints_t;
 
 

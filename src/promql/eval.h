@@ -57,6 +57,7 @@ typedef struct {
     unsigned            depth;
     phr_sink_t         *sink;           /* for whoever makes columns next */
     phr_str_t           func;           /* around the selector, for storage */
+    int                 starts;         /* which wants start timestamps */
 
     const phr_hist_t  **hists;          /* by the number in their box */
     uint32_t            nhists;         /* 0: there are only floats */
@@ -150,6 +151,10 @@ int phr_eval_selector(phr_eval_t *ev, const phr_node_t *node,
 int phr_eval_selector_times(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
 
+/* start_timestamp() of one: since when they count, 0 if that is not known */
+int phr_eval_selector_starts(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+
 /* the steps at which the expression of a subquery is evaluated */
 int phr_eval_subgrid(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_grid_t *sub);
@@ -164,7 +169,8 @@ typedef struct {
     const int64_t      *t_ms;
     const double       *v;
     const phr_hist_t *const  *h;        /* NULL: floats only */
-    const double       *w;              /* see phr_series_t, for these, too */
+    const int64_t      *st_ms;          /* see phr_series_t, for these, too */
+    const double       *w;
     const phr_part_t   *parts;
     size_t              nparts;
     size_t              n;
@@ -175,6 +181,7 @@ typedef struct {
     phr_grid_t          grid;
     size_t              next;
     int64_t            *t_buf;          /* on the heap */
+    int64_t            *st_buf;
     double             *v_buf;
     double             *w_buf;
     const phr_hist_t  **h_buf;

@@ -146,6 +146,7 @@ phr_plan_call(phr_eval_t *ev, const phr_node_t *node, phr_plan_t *p)
         p->constant = 1;
         return;
 
+    case PHR_FUNC_start_timestamp:
     case PHR_FUNC_timestamp:
         /* only of a selector, whose samples bring their own times */
         p->constant = phr_ast_unparen(call->args[0])->kind

@@ -12,6 +12,14 @@
 #include "core/alloc.h"
 
 
+/* what a column has of each sample */
+typedef enum {
+    PHR_SELECT_VALUES = 0,
+    PHR_SELECT_TIMES,
+    PHR_SELECT_STARTS,
+} phr_select_what_e;
+
+
 static int phr_select_open(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, int64_t before_ms, int64_t after_ms,
     int64_t range_ms, phr_series_set_t **set);
@@ -21,11 +29,15 @@ static int phr_select_coarse(phr_eval_t *ev, const phr_series_t *s);
 static int64_t phr_select_time(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, size_t step);
 static int phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
-    const phr_grid_t *g, int times, phr_value_t *out);
+    const phr_grid_t *g, phr_select_what_e what, phr_value_t *out);
 static void phr_select_lookback(phr_eval_t *ev, const phr_node_t *node,
-    const phr_grid_t *g, const phr_series_t *s, int times, double *v);
+    const phr_grid_t *g, const phr_series_t *s, phr_select_what_e what,
+    double *v);
 static int phr_select_native(phr_eval_t *ev, const phr_node_t *node,
-    const phr_grid_t *g, const phr_series_t *s, int times, double *v);
+    const phr_grid_t *g, const phr_series_t *s, phr_select_what_e what,
+    double *v);
+static double phr_select_seconds(const phr_series_t *s, size_t i,
+    phr_select_what_e what);
 static void phr_select_smooth(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, const phr_series_t *s, double *v);
 static int phr_points_reserve(phr_points_t *p, size_t n);
@@ -38,7 +50,7 @@ int
 phr_eval_selector(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out)
 {
-    return phr_select_columns(ev, node, g, 0, out);
+    return phr_select_columns(ev, node, g, PHR_SELECT_VALUES, out);
 }
 
 
@@ -48,13 +60,29 @@ phr_eval_selector_times(phr_eval_t *ev, const phr_node_t *node,
 {
     phr_value_init(out);
 
-    return phr_select_columns(ev, node, g, 1, out);
+    return phr_select_columns(ev, node, g, PHR_SELECT_TIMES, out);
+}
+
+
+int
+phr_eval_selector_starts(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out)
+{
+    int  rc;
+
+    phr_value_init(out);
+
+    ev->starts = 1;
+    rc = phr_select_columns(ev, node, g, PHR_SELECT_STARTS, out);
+    ev->starts = 0;
+
+    return rc;
 }
 
 
 static int
 phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
-    const phr_grid_t *g, int times, phr_value_t *out)
+    const phr_grid_t *g, phr_select_what_e what, phr_value_t *out)
 {
     int                rc;
     double            *v;
@@ -95,16 +123,16 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
         }
 
         if (s.h != NULL) {
-            rc = phr_select_native(ev, node, g, &s, times, v);
+            rc = phr_select_native(ev, node, g, &s, what, v);
             if (rc < 0) {
                 return rc;
             }
 
-        } else if (node->u.selector.smoothed && !times) {
+        } else if (node->u.selector.smoothed && what == PHR_SELECT_VALUES) {
             phr_select_smooth(ev, node, g, &s, v);
 
         } else {
-            phr_select_lookback(ev, node, g, &s, times, v);
+            phr_select_lookback(ev, node, g, &s, what, v);
         }
 
         n = phr_col_count(v, g->n);
@@ -150,7 +178,8 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
  */
 static void
 phr_select_lookback(phr_eval_t *ev, const phr_node_t *node,
-    const phr_grid_t *g, const phr_series_t *s, int times, double *v)
+    const phr_grid_t *g, const phr_series_t *s, phr_select_what_e what,
+    double *v)
 {
     size_t   i, j;
     int64_t  ref;
@@ -173,7 +202,8 @@ phr_select_lookback(phr_eval_t *ev, const phr_node_t *node,
             continue;
         }
 
-        v[i] = times ? (double) s->t_ms[j - 1] / 1000 : s->v[j - 1];
+        v[i] = what != PHR_SELECT_VALUES ? phr_select_seconds(s, j - 1, what)
+                                         : s->v[j - 1];
 
         if (phr_unlikely(phr_is_boxed(v[i]))) {
             v[i] = NAN;
@@ -182,10 +212,22 @@ phr_select_lookback(phr_eval_t *ev, const phr_node_t *node,
 }
 
 
+static double
+phr_select_seconds(const phr_series_t *s, size_t i, phr_select_what_e what)
+{
+    if (what == PHR_SELECT_TIMES) {
+        return (double) s->t_ms[i] / 1000;
+    }
+
+    return s->st_ms != NULL ? (double) s->st_ms[i] / 1000 : 0;
+}
+
+
 /* the same for a series that has histograms; "smoothed", too */
 static int
 phr_select_native(phr_eval_t *ev, const phr_node_t *node,
-    const phr_grid_t *g, const phr_series_t *s, int times, double *v)
+    const phr_grid_t *g, const phr_series_t *s, phr_select_what_e what,
+    double *v)
 {
     int      rc;
     size_t   i, j, last;
@@ -199,7 +241,7 @@ phr_select_native(phr_eval_t *ev, const phr_node_t *node,
                              phr_select_time(ev, node, g, i));
         v[i] = phr_no_sample();
 
-        if (node->u.selector.smoothed && !times) {
+        if (node->u.selector.smoothed && what == PHR_SELECT_VALUES) {
             rc = phr_eval_smooth_native(ev, node, s, ref, &v[i]);
             if (rc < 0) {
                 return rc;
@@ -219,8 +261,8 @@ phr_select_native(phr_eval_t *ev, const phr_node_t *node,
             continue;
         }
 
-        if (times) {
-            v[i] = (double) s->t_ms[j - 1] / 1000;
+        if (what != PHR_SELECT_VALUES) {
+            v[i] = phr_select_seconds(s, j - 1, what);
 
         } else if (s->h[j - 1] == NULL) {
             v[i] = phr_is_boxed(s->v[j - 1]) ? NAN : s->v[j - 1];
@@ -327,6 +369,7 @@ phr_select_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     hints.step_ms = g->n > 1 ? g->step_ms : 0;
     hints.range_ms = range_ms;
     hints.func = ev->func;
+    hints.starts = ev->starts != 0;
 
     if (!node->u.selector.anchored && !node->u.selector.smoothed) {
         hints.max_res_ms = ev->query->max_res_ms;
@@ -364,6 +407,7 @@ phr_select_next(phr_eval_t *ev, phr_series_set_t *set, phr_series_t *s)
         return rc;
     }
 
+    s->st_ms = NULL;
     s->w = NULL;
     s->parts = NULL;
     s->nparts = 0;
@@ -530,6 +574,7 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
         p->t_ms = s.t_ms;
         p->v = s.v;
         p->h = s.h;
+        p->st_ms = s.st_ms;
         p->w = s.w;
         p->n = s.n;
 
@@ -546,6 +591,7 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
             p->t_buf[n] = s.t_ms[i];
             p->h_buf[n] = s.h != NULL ? s.h[i] : NULL;
             p->w_buf[n] = s.w != NULL ? s.w[i] : 1;
+            p->st_buf[n] = s.st_ms != NULL ? s.st_ms[i] : 0;
             p->v_buf[n++] = phr_is_boxed(s.v[i]) ? NAN : s.v[i];
         }
     }
@@ -554,6 +600,7 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
     p->v = p->v_buf;
     p->h = s.h != NULL ? p->h_buf : NULL;
     p->w = s.w != NULL ? p->w_buf : NULL;
+    p->st_ms = s.st_ms != NULL ? p->st_buf : NULL;
     p->n = n;
 
     return PHR_OK;
@@ -647,12 +694,13 @@ phr_points_reserve(phr_points_t *p, size_t n)
     phr_points_close(p);
 
     p->t_buf = phr_malloc(n * sizeof(int64_t));
+    p->st_buf = phr_malloc(n * sizeof(int64_t));
     p->v_buf = phr_malloc(n * sizeof(double));
     p->w_buf = phr_malloc(n * sizeof(double));
     p->h_buf = phr_malloc(n * sizeof(phr_hist_t *));
 
-    if (p->t_buf == NULL || p->v_buf == NULL || p->w_buf == NULL
-        || p->h_buf == NULL)
+    if (p->t_buf == NULL || p->st_buf == NULL || p->v_buf == NULL
+        || p->w_buf == NULL || p->h_buf == NULL)
     {
         return PHR_ENOMEM;
     }
@@ -667,11 +715,13 @@ void
 phr_points_close(phr_points_t *p)
 {
     phr_free(p->t_buf);
+    phr_free(p->st_buf);
     phr_free(p->v_buf);
     phr_free(p->w_buf);
     phr_free(p->h_buf);
 
     p->t_buf = NULL;
+    p->st_buf = NULL;
     p->v_buf = NULL;
     p->w_buf = NULL;
     p->h_buf = NULL;

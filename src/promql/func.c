@@ -214,10 +214,13 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
 
     if (w.range->kind == PHR_NODE_MATRIX) {
         ev->func = phr_str_from_c(call->u.call.func->name);
+        ev->starts = ev->query->start_times && fn->starts
+                     && !(fn->counter && (w.anchored || w.smoothed));
     }
 
     rc = phr_points_open(ev, w.range, g, &p);
     ev->func = phr_str_of("");
+    ev->starts = 0;
 
     while (rc == PHR_OK) {
         rc = phr_points_next(ev, &p);
@@ -298,6 +301,7 @@ phr_fn_series(phr_window_t *w, const phr_points_t *p, const phr_grid_t *g,
 
     w->labels = p->labels;
     w->t_ms = p->t_ms;
+    w->st_ms = p->st_ms;
     w->v = p->v;
     w->h = p->h;
     w->n = p->n;
@@ -342,6 +346,7 @@ phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
     w->lo = 0;
     w->hi = 0;
     w->reset = 0;
+    w->overlap = 0;
     largest = 0;
 
     for (i = 0; i < g->n; i++) {
@@ -482,7 +487,9 @@ phr_fn_find_resets(phr_window_t *w, size_t n)
     w->nresets = 0;
 
     for (i = 1; i < n; i++) {
-        if (!(w->v[i] < w->v[i - 1])) {
+        if (!(w->v[i] < w->v[i - 1])
+            && (w->st_ms == NULL || !phr_start_reset(w, i)))
+        {
             continue;
         }
 

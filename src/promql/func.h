@@ -68,6 +68,7 @@ typedef struct {
 
     phr_labels_t       labels;
     const int64_t     *t_ms;
+    const int64_t     *st_ms;       /* start timestamps, NULL: none */
     const double      *v;
     size_t             lo, hi;
 
@@ -88,6 +89,7 @@ typedef struct {
     size_t             nresets;
     size_t             nalloc;
     size_t             reset;       /* the first above lo */
+    size_t             overlap;     /* so is this; see func_start.c */
 
     double            *sorted;      /* room for all samples of a window */
     size_t             nsorted;
@@ -124,6 +126,7 @@ typedef struct {
     phr_kernel_pt  hist;
     unsigned       keep_name:1;     /* the result is a sample of the series */
     unsigned       resets:1;        /* wants the resets */
+    unsigned       starts:1;        /* wants start timestamps */
     unsigned       counter:1;       /* says so if it is none by its name */
     unsigned       anchored:1;      /* may be used with the modifier */
     unsigned       smoothed:1;
@@ -154,6 +157,16 @@ int phr_rate_anchor(phr_window_t *w, size_t *first);
 
 /* the first and last sample of "anchored" and "smoothed"; 0 if none counts */
 int phr_rate_bounds(const phr_window_t *w, size_t *first, size_t *last);
+
+/*
+ * func_start.c: start timestamps.  Whether the counter began anew between
+ * the samples i - 1 and i; whether the window's first one began within the
+ * range, which nothing need be assumed for then; and a warning if a sample
+ * counts since a time that the one before it counts, too.
+ */
+int phr_start_reset(const phr_window_t *w, size_t i);
+int phr_start_within(const phr_window_t *w);
+void phr_start_note(phr_window_t *w);
 
 /* by what the change over a window grows when it is extrapolated */
 double phr_rate_factor(const phr_window_t *w, int counter, int rate,

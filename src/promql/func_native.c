@@ -158,6 +158,7 @@ phr_window_floats(phr_window_t *w, phr_kernel_pt kernel)
 
     floats = *w;
     floats.h = NULL;
+    floats.st_ms = NULL;
     floats.t_ms = w->float_t;
     floats.v = w->float_v;
     floats.lo = 0;
@@ -209,6 +210,11 @@ phr_window_was_reset(phr_window_t *w, size_t i)
     int  rc, reset;
 
     if (w->was_reset[i] == 0) {
+        if (w->st_ms != NULL && phr_start_reset(w, i)) {
+            w->was_reset[i] = PHR_RESET_YES;
+            return 1;
+        }
+
         rc = phr_native_reset(&w->ev->room, w->h[i], w->h[i - 1], &reset);
         if (rc < 0) {
             w->rc = rc;
@@ -354,13 +360,22 @@ phr_native_extrapolate(phr_window_t *w, int counter, int rate)
         return phr_native_extended(w, counter, rate);
     }
 
-    if (w->hi - w->lo < 2) {
-        return phr_no_sample();
-    }
-
     n = &w->ev->room.sum;
 
-    if (!phr_native_change(w, counter, n)) {
+    if (w->hi - w->lo < 2) {
+        if (!phr_start_within(w)) {
+            return phr_no_sample();
+        }
+
+        w->rc = phr_native_set(&w->ev->room, n, w->h[w->lo]);
+        if (w->rc < 0) {
+            return NAN;
+        }
+
+    } else if (!phr_native_change(w, counter, n)
+               || (phr_start_within(w)
+                   && !phr_native_combine(w, n, w->h[w->lo], 0)))
+    {
         return phr_no_sample();
     }
 
@@ -440,6 +455,10 @@ phr_native_change(phr_window_t *w, int counter, phr_native_t *n)
         if (!phr_native_combine(w, n, prev, PHR_NATIVE_SUBTRACT)) {
             return 0;
         }
+    }
+
+    if (w->st_ms != NULL && w->rc >= 0) {
+        phr_start_note(w);
     }
 
     for (i = first + 1; counter && i <= last && w->rc >= 0; i++) {
@@ -717,8 +736,10 @@ phr_native_count(phr_window_t *w, int (*is)(phr_window_t *w, size_t i))
 static int
 phr_native_is_reset(phr_window_t *w, size_t i)
 {
-    return w->h[i] == NULL ? w->v[i] < w->v[i - 1]
-                           : phr_window_was_reset(w, i);
+    return w->h[i] == NULL
+           ? w->v[i] < w->v[i - 1]
+             || (w->st_ms != NULL && phr_start_reset(w, i))
+           : phr_window_was_reset(w, i);
 }
 
 

@@ -25,6 +25,7 @@ phr_fn_rate(PHR_FN_PARAMS)
         .kernel = phr_rate_kernel,
         .hist = phr_native_rate_kernel,
         .resets = 1,
+        .starts = 1,
         .counter = 1,
         .anchored = 1,
         .smoothed = 1,
@@ -42,6 +43,7 @@ phr_fn_increase(PHR_FN_PARAMS)
         .grows = 1,
         .hist = phr_native_increase_kernel,
         .resets = 1,
+        .starts = 1,
         .counter = 1,
         .anchored = 1,
         .smoothed = 1,
@@ -72,6 +74,7 @@ phr_fn_irate(PHR_FN_PARAMS)
     static const phr_range_fn_t  fn = {
         .kernel = phr_irate_kernel,
         .hist = phr_native_irate_kernel,
+        .starts = 1,
     };
 
     return phr_fn_windows(ev, call, g, out, &fn);
@@ -97,6 +100,7 @@ phr_fn_resets(PHR_FN_PARAMS)
         .kernel = phr_resets_kernel,
         .hist = phr_native_resets_kernel,
         .resets = 1,
+        .starts = 1,
         .anchored = 1,
     };
 
@@ -151,7 +155,7 @@ phr_rate_extrapolate(phr_window_t *w, int counter, int rate)
     first = w->lo;
     last = w->hi - 1;
 
-    if (first == last) {
+    if (first == last && !phr_start_within(w)) {
         return phr_no_sample();
     }
 
@@ -163,6 +167,11 @@ phr_rate_extrapolate(phr_window_t *w, int counter, int rate)
         }
     }
 
+    if (w->st_ms != NULL) {
+        phr_start_note(w);
+        result += phr_start_within(w) ? w->v[first] : 0;
+    }
+
     return result * phr_rate_factor(w, counter, rate, w->v[first], result);
 }
 
@@ -171,7 +180,8 @@ phr_rate_extrapolate(phr_window_t *w, int counter, int rate)
  * The samples cover less than the range.  Where a further sample could be
  * expected within 1.1 average distances of the boundary, the change is
  * extrapolated up to it, else by half a distance; but not to where a
- * counter would have been negative.
+ * counter would have been negative.  Where it is known when it was zero,
+ * nothing is before that.
  */
 double
 phr_rate_factor(const phr_window_t *w, int counter, int rate, double first,
@@ -182,16 +192,22 @@ phr_rate_factor(const phr_window_t *w, int counter, int rate, double first,
     to_start = (double) (w->t_ms[w->lo] - w->start_ms) / 1000;
     to_end = (double) (w->end_ms - w->t_ms[w->hi - 1]) / 1000;
     sampled = (double) (w->t_ms[w->hi - 1] - w->t_ms[w->lo]) / 1000;
-    average = sampled / (phr_window_count(w) - 1);
+    average = sampled > 0 ? sampled / (phr_window_count(w) - 1) : 0;
     threshold = average * 1.1;
 
-    if (to_start >= threshold) {
-        to_start = average / 2;
-    }
+    if (phr_start_within(w)) {
+        to_start = 0;
+        sampled = (double) (w->t_ms[w->hi - 1] - w->st_ms[w->lo]) / 1000;
 
-    if (counter && change > 0 && first >= 0) {
-        to_zero = sampled * (first / change);
-        to_start = phr_min(to_start, to_zero);
+    } else {
+        if (to_start >= threshold) {
+            to_start = average / 2;
+        }
+
+        if (counter && change > 0 && first >= 0) {
+            to_zero = sampled * (first / change);
+            to_start = to_zero < to_start ? to_zero : to_start;
+        }
     }
 
     if (to_end >= threshold) {
@@ -313,7 +329,9 @@ phr_irate_kernel(phr_window_t *w)
     elapsed = w->t_ms[last] - w->t_ms[last - 1];
     result = w->v[last];
 
-    if (!(w->v[last] < w->v[last - 1])) {
+    if (!(w->v[last] < w->v[last - 1])
+        && (w->st_ms == NULL || !phr_start_reset(w, last)))
+    {
         result -= w->v[last - 1];
     }
 

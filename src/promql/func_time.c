@@ -245,15 +245,28 @@ phr_fn_timestamp(PHR_FN_PARAMS)
 }
 
 
-/* storage keeps no start times yet, which gives what Prometheus gives then */
+/* only the samples of a selector have start timestamps */
 int
 phr_fn_start_timestamp(PHR_FN_PARAMS)
 {
-    int  rc;
+    int                rc;
+    size_t             i;
+    const phr_node_t  *arg;
 
-    rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
+    arg = phr_fn_arg(call, 0);
 
-    out->n = 0;
+    if (arg->kind != PHR_NODE_SELECTOR || !ev->query->start_times) {
+        rc = phr_eval_node(ev, arg, g, out);
+        out->n = 0;
+
+        return rc;
+    }
+
+    rc = phr_eval_selector_starts(ev, arg, g, out);
+
+    for (i = 0; rc == PHR_OK && i < out->n; i++) {
+        out->cols[i].drop_name = 1;
+    }
 
     return rc;
 }

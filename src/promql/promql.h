@@ -74,6 +74,9 @@ typedef struct {
      */
     unsigned             delayed_names:1;
 
+    /* start timestamps count in rate() and its kin: use-start-timestamps */
+    unsigned             start_times:1;
+
     unsigned             step_stats:1;      /* samples read, by step */
 
     /*

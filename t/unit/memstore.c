@@ -16,9 +16,11 @@
 typedef struct {
     phr_labels_t        labels;
     int64_t            *t_ms;
+    int64_t            *st_ms;
     double             *v;
     const phr_hist_t  **h;
     size_t              nhists;
+    size_t              nstarts;
     size_t              n;
     size_t              nalloc;
 } phr_memseries_t;
@@ -58,8 +60,10 @@ typedef struct {
     size_t                   next;
     int64_t                  min_ms, max_ms;
     int                      labels_only;
+    int                      starts;
     phr_arena_t             *arena;
     int64_t                 *t_ms;
+    int64_t                 *st_ms;
     double                  *v;
     const phr_hist_t       **h;
     size_t                   nbuf;
@@ -166,6 +170,7 @@ phr_memstore_clear(phr_memstore_t *m)
 
     for (i = 0; i < m->nseries; i++) {
         phr_free(m->series[i]->t_ms);
+        phr_free(m->series[i]->st_ms);
         phr_free(m->series[i]->v);
         phr_free(m->series[i]->h);
     }
@@ -265,6 +270,13 @@ phr_memseries_add(phr_memseries_t *s, int64_t t_ms, double v,
 
         s->t_ms = new_t;
 
+        new_t = phr_realloc(s->st_ms, n * sizeof(int64_t));
+        if (new_t == NULL) {
+            return PHR_ENOMEM;
+        }
+
+        s->st_ms = new_t;
+
         new_v = phr_realloc(s->v, n * sizeof(double));
         if (new_v == NULL) {
             return PHR_ENOMEM;
@@ -288,14 +300,17 @@ phr_memseries_add(phr_memseries_t *s, int64_t t_ms, double v,
     if (i > 0 && s->t_ms[i - 1] == t_ms) {
         s->v[i - 1] = v;
         s->h[i - 1] = h;
+        s->st_ms[i - 1] = 0;
         return PHR_OK;
     }
 
     memmove(&s->t_ms[i + 1], &s->t_ms[i], (s->n - i) * sizeof(int64_t));
+    memmove(&s->st_ms[i + 1], &s->st_ms[i], (s->n - i) * sizeof(int64_t));
     memmove(&s->v[i + 1], &s->v[i], (s->n - i) * sizeof(double));
     memmove(&s->h[i + 1], &s->h[i], (s->n - i) * sizeof(phr_hist_t *));
 
     s->t_ms[i] = t_ms;
+    s->st_ms[i] = 0;
     s->v[i] = v;
     s->h[i] = h;
     s->n++;
@@ -329,6 +344,31 @@ phr_memstore_add_hist(phr_memstore_t *m, phr_labels_t ls, int64_t t_ms,
 
     return s == NULL || copy == NULL
            ? PHR_ENOMEM : phr_memseries_add(s, t_ms, h->sum, copy);
+}
+
+
+int
+phr_memstore_start(phr_memstore_t *m, phr_labels_t ls, int64_t t_ms,
+    int64_t st_ms)
+{
+    size_t            i;
+    phr_sid_t         sid;
+    phr_memseries_t  *s;
+
+    s = phr_memstore_find(m, ls, &sid);
+    if (s == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    for (i = 0; i < s->n; i++) {
+        if (s->t_ms[i] == t_ms) {
+            s->st_ms[i] = st_ms;
+            s->nstarts++;
+            return PHR_OK;
+        }
+    }
+
+    return PHR_NOTFOUND;
 }
 
 
@@ -387,6 +427,7 @@ phr_memstore_select(phr_querier_t *q, const phr_matcher_t *m, size_t n,
     ms->min_ms = min_ms;
     ms->max_ms = max_ms;
     ms->labels_only = hints != NULL && hints->labels_only;
+    ms->starts = hints != NULL && hints->starts;
     ms->series = phr_arena_alloc(arena, (store->nseries + 1)
                                         * sizeof(phr_memseries_t *));
     if (ms->series == NULL) {
@@ -474,10 +515,13 @@ phr_memstore_next(phr_series_set_t *set, phr_series_t *series,
     if (series->n > ms->nbuf) {
         ms->nbuf = series->n;
         ms->t_ms = phr_arena_alloc(ms->arena, ms->nbuf * sizeof(int64_t));
+        ms->st_ms = phr_arena_alloc(ms->arena, ms->nbuf * sizeof(int64_t));
         ms->v = phr_arena_alloc(ms->arena, ms->nbuf * sizeof(double));
         ms->h = phr_arena_alloc(ms->arena, ms->nbuf * sizeof(phr_hist_t *));
 
-        if (ms->t_ms == NULL || ms->v == NULL || ms->h == NULL) {
+        if (ms->t_ms == NULL || ms->st_ms == NULL || ms->v == NULL
+            || ms->h == NULL)
+        {
             return phr_err_set(err, phr_arena_rc(ms->arena),
                                "no memory for samples");
         }
@@ -485,6 +529,7 @@ phr_memstore_next(phr_series_set_t *set, phr_series_t *series,
 
     if (series->n != 0) {
         memcpy(ms->t_ms, &s->t_ms[lo], series->n * sizeof(int64_t));
+        memcpy(ms->st_ms, &s->st_ms[lo], series->n * sizeof(int64_t));
         memcpy(ms->v, &s->v[lo], series->n * sizeof(double));
         memcpy(ms->h, &s->h[lo], series->n * sizeof(phr_hist_t *));
 
@@ -497,6 +542,7 @@ phr_memstore_next(phr_series_set_t *set, phr_series_t *series,
     series->t_ms = ms->t_ms;
     series->v = ms->v;
     series->h = s->nhists != 0 ? ms->h : NULL;
+    series->st_ms = ms->starts && s->nstarts != 0 ? ms->st_ms : NULL;
 
     return PHR_OK;
 }

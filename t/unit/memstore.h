@@ -32,6 +32,10 @@ int phr_memstore_add(phr_memstore_t *m, phr_labels_t ls, int64_t t_ms,
 int phr_memstore_add_hist(phr_memstore_t *m, phr_labels_t ls, int64_t t_ms,
     const phr_hist_t *h);
 
+/* the start timestamp of a sample that is there; PHR_NOTFOUND: it is not */
+int phr_memstore_start(phr_memstore_t *m, phr_labels_t ls, int64_t t_ms,
+    int64_t st_ms);
+
 phr_storage_t *phr_memstore_storage(phr_memstore_t *m);
 phr_appender_t *phr_memstore_appender(phr_memstore_t *m);
 

@@ -18,6 +18,7 @@
 
 #define SCRIPT_MAX_LINES    20000
 #define SCRIPT_MAX_EXPECTS  64
+#define SCRIPT_MAX_STARTS   256
 
 
 typedef enum {
@@ -67,9 +68,8 @@ typedef struct {
     phr_memstore_t   *store;
     phr_arena_t      *arena;            /* of the script */
     script_eval_t     eval;
-    int               tainted;          /* with what is not there yet */
     int               names_at_once;    /* "names immediate" */
-    int               passed, failed, skipped;
+    int               passed, failed;
     char              why[2048];
 } script_t;
 
@@ -141,6 +141,64 @@ script_duration(const char **p, int64_t *ms)
     }
 
     return phr_duration_parse(start, *p - start, ms);
+}
+
+
+/*
+ * Start timestamps, in a line of their own before that of the samples, from
+ * whose times they count: "_", "-30s", "-30sx2", "-30s-1mx2".  How many there
+ * are in out, which has room for max; 0 if it is something else.
+ */
+static inline size_t
+script_starts(const char *p, int64_t *out, int *has, size_t max)
+{
+    size_t   n, k, len;
+    int      sign;
+    int64_t  part[2];
+
+    n = 0;
+
+    for (script_space(&p); *p != '\0'; script_space(&p)) {
+
+        if (*p == '_') {
+            p++;
+            k = *p == 'x' ? strtoul(p + 1, (char **) &p, 10) : 1;
+
+            for ( ; k > 0 && n < max; k--) {
+                has[n] = 0;
+                out[n++] = 0;
+            }
+
+            continue;
+        }
+
+        part[1] = 0;
+
+        for (k = 0; k < 2 && *p != '\0' && strchr("x \t", *p) == NULL; k++) {
+            sign = *p == '-' ? -1 : 1;
+            p += *p == '-' || *p == '+';
+            len = strcspn(p, "+-x \t");
+
+            if (len == 1 && *p == '0') {
+                part[k] = 0;
+
+            } else if (phr_duration_parse(p, len, &part[k]) != PHR_OK) {
+                return 0;
+            }
+
+            part[k] *= sign;
+            p += len;
+        }
+
+        len = *p == 'x' ? strtoul(p + 1, (char **) &p, 10) : 0;
+
+        for (k = 0; k <= len && n < max; k++) {
+            has[n] = 1;
+            out[n++] = part[0] + (int64_t) k * part[1];
+        }
+    }
+
+    return n;
 }
 
 
