@@ -96,6 +96,20 @@ void ngx_http_pharos_self_stop(void);
 void ngx_http_pharos_self_free(void);
 
 
+/* ngx_http_pharos_metrics.c: all of /metrics; the writer thread */
+
+/* transactions of the store, and the time that they took */
+typedef struct {
+    uint64_t  n;
+    uint64_t  nfailed;
+    uint64_t  us;
+} ngx_http_pharos_commits_t;
+
+void ngx_http_pharos_metrics(phr_buf_t *out, ngx_http_pharos_shared_t *sh,
+    const phr_api_t *api, phr_store_t *store,
+    const ngx_http_pharos_commits_t *commits);
+
+
 /* ngx_http_pharos_clock.c */
 
 /* wall clock less monotonic, which changes when the clock is set; any thread */
