@@ -235,9 +235,12 @@ phr_targets_destroy(phr_array_t *targets)
 int64_t
 phr_target_next(uint64_t key, int64_t interval_ms, int64_t now_ms)
 {
-    int64_t  offset, phase;
+    int64_t  grid, offset, phase;
+
+    grid = phr_max(1, phr_min(interval_ms / 10, PHR_TARGET_GRID_MS));
 
     offset = (int64_t) (key % (uint64_t) interval_ms);
+    offset -= offset % grid;
 
     phase = (now_ms - offset) % interval_ms;
     if (phase < 0) {

@@ -20,6 +20,13 @@
 /* scrapes this late still get the timestamp of their schedule */
 #define PHR_TARGET_TOLERANCE_MS  2
 
+/*
+ * Targets are spread over the ticks of a tenth of their interval, of so long
+ * at most: those of one tick share what it takes to wake threads up, which
+ * would be more than half of the cost of a small scrape.
+ */
+#define PHR_TARGET_GRID_MS       500
+
 
 typedef enum {
     PHR_TARGET_UNKNOWN = 0,
