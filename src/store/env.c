@@ -176,6 +176,12 @@ phr_env_open_dbs(phr_env_t *env, int read_only, phr_err_t *err)
     for (i = 0; i < PHR_DB_MAX; i++) {
         rc = mdb_dbi_open(txn, phr_db_names[i], read_only ? 0 : MDB_CREATE,
                           &dbi);
+
+        if (rc == MDB_NOTFOUND && phr_db_is_later(i)) {
+            /* those that are later still lack, too */
+            break;
+        }
+
         if (rc != 0) {
             mdb_txn_abort(txn);
 
@@ -190,6 +196,8 @@ phr_env_open_dbs(phr_env_t *env, int read_only, phr_err_t *err)
 
         phr_assert(dbi == phr_dbi(i));
     }
+
+    env->ndbs = i;
 
     rc = mdb_txn_commit(txn);
     if (rc != 0) {

@@ -232,5 +232,11 @@ int phr_record_get(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
 
 const char *phr_db_name(phr_db_e db);
 
+/*
+ * Whether a sub-database came with a later version: a store that was not
+ * opened for writing since lacks it, and is read as if it were empty.
+ */
+#define phr_db_is_later(db)  ((db) > PHR_DB_POST)
+
 
 #endif /* PHR_ENV_H_INCLUDED */

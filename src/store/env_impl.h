@@ -30,6 +30,7 @@ struct phr_env_s {
     uint64_t  map_bytes;
     char     *path;
     uint8_t   unsynced;     /* the newest commit was not durable */
+    int       ndbs;         /* that there are, see phr_db_is_later() */
 
     phr_vault_t  *vault;    /* NULL: not encrypted */
 };

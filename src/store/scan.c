@@ -338,7 +338,8 @@ phr_scan_state(phr_scan_t *s, const phr_page_meta_t *m)
     for (i = 0; i < PHR_DB_MAX && rc == PHR_OK; i++) {
 
         if (!s->found[i]) {
-            s->nlost++;
+            /* nothing is missing of an older store, if all of it was read */
+            s->nlost += !phr_db_is_later(i) || s->result->ndamaged != 0;
             continue;
         }
 

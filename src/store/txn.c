@@ -38,7 +38,7 @@ struct phr_txn_s {
 
 struct phr_cursor_s {
     phr_cursor_t  *next;
-    MDB_cursor    *mdb;
+    MDB_cursor    *mdb;         /* NULL: of what is missing */
     phr_txn_t     *txn;
     phr_db_e       db;
     phr_plain_t   *plain;
@@ -56,6 +56,9 @@ static int phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
 /* which values are sealed */
 #define phr_txn_seals(txn, db, len)                                           \
     ((txn)->env->vault != NULL && (db) != PHR_DB_META && (len) != 0)
+
+/* what is missing is empty, and only ever read */
+#define phr_txn_has(txn, db)  ((int) (db) < (txn)->env->ndbs)
 
 
 int
@@ -259,6 +262,11 @@ phr_txn_stat(phr_txn_t *txn, phr_db_e db, phr_db_stat_t *stat,
     int       rc;
     MDB_stat  st;
 
+    if (!phr_txn_has(txn, db)) {
+        memset(stat, 0, sizeof(phr_db_stat_t));
+        return PHR_OK;
+    }
+
     rc = mdb_stat(txn->mdb, phr_dbi(db), &st);
     if (rc != 0) {
         return phr_env_error(err, rc, "mdb_stat()");
@@ -335,6 +343,10 @@ phr_txn_get(phr_txn_t *txn, phr_db_e db, const void *key, size_t klen,
     int            rc;
     MDB_val        k, v;
     phr_plain_t  **plain;
+
+    if (!phr_txn_has(txn, db)) {
+        return PHR_NOTFOUND;
+    }
 
     k.mv_data = (void *) key;
     k.mv_size = klen;
@@ -432,7 +444,10 @@ phr_cursor_open(phr_txn_t *txn, phr_db_e db, phr_cursor_t **cursor,
         txn->closed = c;
     }
 
-    rc = mdb_cursor_open(txn->mdb, phr_dbi(db), &c->mdb);
+    c->mdb = NULL;
+
+    rc = phr_txn_has(txn, db)
+         ? mdb_cursor_open(txn->mdb, phr_dbi(db), &c->mdb) : 0;
     if (rc != 0) {
         return phr_env_error(err, rc, "mdb_cursor_open()");
     }
@@ -455,7 +470,10 @@ phr_cursor_close(phr_cursor_t *cursor)
 
     /* the value that it gave last stays until it is opened again */
 
-    mdb_cursor_close(cursor->mdb);
+    if (cursor->mdb != NULL) {
+        mdb_cursor_close(cursor->mdb);
+    }
+
     cursor->next = cursor->txn->closed;
     cursor->txn->closed = cursor;
 }
@@ -469,6 +487,10 @@ phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
     MDB_val  key, value;
 
     phr_yield(PHR_CURSOR_UNITS);
+
+    if (cursor->mdb == NULL) {
+        return PHR_NOTFOUND;
+    }
 
     key.mv_data = (void *) k->data;
     key.mv_size = k->len;
