@@ -210,6 +210,12 @@ sub api_post {
 
 # time
 
+configure('pharos_query_timeout 1ms;');
+$t->reload;
+$t->wait_for(sub { @{[$t->helpers]} == 1 }, 'with no time for queries');
+$t->wait_ready;
+is(api_post($snapshot)->{status}, 'success', 'a snapshot has its own');
+
 configure('pharos_stream_timeout 300ms;');
 $t->reload;
 $t->wait_for(sub { @{[$t->helpers]} == 1 }, 'with little time');

@@ -18,6 +18,7 @@
 #define PHR_METHODS  0x0f
 
 #define PHR_DATA     0x10   /* the body is no form, whatever its type says */
+#define PHR_LONG     0x20   /* takes as long as a stream does */
 
 
 /*
@@ -26,7 +27,7 @@
  */
 typedef struct {
     const char        *path;
-    unsigned           methods;     /* and PHR_DATA */
+    unsigned           methods;     /* and PHR_DATA, PHR_LONG */
     phr_api_thread_e   thread;
     phr_endpoint_pt    endpoint;
 } phr_route_t;
@@ -110,8 +111,8 @@ static const phr_route_t  phr_routes[] = {
     /* who may do this needs the location's permission */
 
     { "/backup", PHR_GET, PHR_API_STREAM, phr_api_backup },
-    { "/api/v1/admin/tsdb/snapshot", PHR_POST|PHR_PUT, PHR_API_STREAM,
-      phr_api_snapshot },
+    { "/api/v1/admin/tsdb/snapshot", PHR_POST|PHR_PUT|PHR_LONG,
+      PHR_API_STREAM, phr_api_snapshot },
     { "/api/v1/admin/tsdb/delete_series", PHR_POST|PHR_PUT, PHR_API_IMPORT,
       phr_api_delete_series },
     { "/api/v1/admin/tsdb/clean_tombstones", PHR_POST|PHR_PUT, PHR_API_READ,
@@ -180,12 +181,20 @@ phr_api_thread(phr_str_t method, phr_str_t path)
 
 
 int64_t
-phr_api_timeout_ms(const phr_api_request_t *req, int64_t otherwise_ms)
+phr_api_timeout_ms(const phr_api_request_t *req, int64_t otherwise_ms,
+    int64_t long_ms)
 {
     int64_t             ms;
     phr_str_t           text;
     phr_call_t          c;
+    const phr_route_t  *route;
     phr_api_response_t  res;
+
+    route = phr_route_find(req->path, &text);
+
+    if (route != NULL && (route->methods & PHR_LONG)) {
+        return long_ms;
+    }
 
     memset(&c, 0, sizeof(c));
     memset(&res, 0, sizeof(res));
@@ -440,4 +449,20 @@ phr_api_refuse(phr_api_response_t *res, int code, const char *text)
     phr_err_init(&err);
     phr_err_set(&err, code, "%s", text);
     phr_call_fail(&c, &err);
+}
+
+
+void
+phr_api_closed(const phr_api_request_t *req, phr_api_response_t *res,
+    const char *text)
+{
+    static const char  html[] = "text/html";
+
+    phr_api_refuse(res, PHR_EUNAVAIL, text);
+
+    if (memmem(req->accept.data, req->accept.len, html, sizeof(html) - 1)) {
+        res->content_type = phr_str_of("text/plain; charset=utf-8");
+        phr_buf_reset(&res->body);
+        phr_buf_printf(&res->body, "Pharos: %s\n", text);
+    }
 }

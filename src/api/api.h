@@ -94,10 +94,10 @@ phr_api_thread_e phr_api_thread(phr_str_t method, phr_str_t path);
 
 /*
  * How long the request may take: what it asks for by "timeout", at most
- * otherwise_ms.
+ * otherwise_ms; or long_ms, if it is of the kind that takes minutes.
  */
 int64_t phr_api_timeout_ms(const phr_api_request_t *req,
-    int64_t otherwise_ms);
+    int64_t otherwise_ms, int64_t long_ms);
 
 /* never fails: what goes wrong becomes an answer */
 void phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
@@ -106,6 +106,10 @@ void phr_api_response_free(phr_api_response_t *res);
 
 /* the answer for requests that never reached a thread */
 void phr_api_refuse(phr_api_response_t *res, int code, const char *text);
+
+/* the same while there is no store; people are told in plain text */
+void phr_api_closed(const phr_api_request_t *req, phr_api_response_t *res,
+    const char *text);
 
 
 typedef struct {

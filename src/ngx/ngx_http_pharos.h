@@ -221,6 +221,7 @@ ngx_int_t ngx_http_pharos_zone_init(ngx_shm_zone_t *zone, void *data);
 int64_t ngx_http_pharos_zone_clock_ms(void);        /* monotonic; threads */
 int64_t ngx_http_pharos_now_ms(void);       /* of the wall clock; threads */
 void ngx_http_pharos_zone_beat(ngx_http_pharos_shared_t *sh);
+void ngx_http_pharos_zone_silence(ngx_http_pharos_shared_t *sh); /* at once */
 ngx_uint_t ngx_http_pharos_zone_stale(ngx_http_pharos_shared_t *sh);
 
 /* notes a start and says how long to wait, after deaths in a row */
@@ -257,7 +258,7 @@ ngx_uint_t ngx_http_pharos_helper_draining(void);
 ngx_http_pharos_main_conf_t *ngx_http_pharos_helper_conf(void);
 ngx_http_pharos_shared_t *ngx_http_pharos_helper_shared(void);
 
-/* called by the engine: the store is open, begin to accept; or it failed */
+/* called by the engine: the store is open, or not: accept all the same */
 void ngx_http_pharos_helper_ready(void);
 void ngx_http_pharos_helper_failed(void);
 
@@ -291,8 +292,9 @@ void ngx_http_pharos_engine_drain(void);
 /* stop the threads, close the store; NGX_ERROR if they did not stop in time */
 ngx_int_t ngx_http_pharos_engine_stop(ngx_msec_t ms);
 
-/* NULL until the store is open */
+/* NULL until the store is open, and then why it is not */
 phr_api_t *ngx_http_pharos_engine_api(void);
+const char *ngx_http_pharos_engine_closed(void);
 
 /* the module's and nginx's metrics, text format 0.0.4; any thread */
 void ngx_http_pharos_engine_metrics(phr_buf_t *out);

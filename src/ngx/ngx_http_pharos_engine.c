@@ -84,6 +84,7 @@ typedef struct {
 
 static void ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_engine_failed(void);
 static void ngx_http_pharos_engine_begin(void *data);
 static int ngx_http_pharos_engine_commit(void *data, int durable);
 static int ngx_http_pharos_engine_heavy(void *data);
@@ -102,6 +103,10 @@ static int ngx_http_pharos_engine_metadata(void *data, phr_str_t metric,
 
 
 static ngx_http_pharos_engine_t  engine;
+
+/* for those who ask while the store is not open; outlives its tries */
+static char  ngx_http_pharos_engine_why[PHR_ERR_TEXT + PHR_ERR_FILE + 128]
+    = "the store is not open yet";
 
 static const phr_api_live_t  ngx_http_pharos_engine_api_live = {
     .targets = ngx_http_pharos_scrape_targets,
@@ -369,7 +374,7 @@ ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t)
     if (engine.store == NULL) {
         ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, &engine.err,
                                 "opening the store");
-        ngx_http_pharos_helper_failed();
+        ngx_http_pharos_engine_failed();
         return;
     }
 
@@ -383,11 +388,29 @@ ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t)
                                           engine.log)
            != NGX_OK)
     {
-        ngx_http_pharos_helper_failed();
+        phr_err_set(&engine.err, PHR_ERROR, "monitoring does not start, see "
+                    "the log");
+        ngx_http_pharos_engine_failed();
         return;
     }
 
     ngx_http_pharos_helper_ready();
+}
+
+
+/* requests are answered with the reason until another try succeeds */
+
+static void
+ngx_http_pharos_engine_failed(void)
+{
+    char  text[PHR_ERR_TEXT + PHR_ERR_FILE + 64];
+
+    (void) ngx_snprintf((u_char *) ngx_http_pharos_engine_why,
+                        sizeof(ngx_http_pharos_engine_why) - 1,
+                        "the store cannot be opened: %s%Z",
+                        phr_err_format(&engine.err, text, sizeof(text)));
+
+    ngx_http_pharos_helper_failed();
 }
 
 
@@ -646,6 +669,13 @@ phr_api_t *
 ngx_http_pharos_engine_api(void)
 {
     return engine.opened ? &engine.api : NULL;
+}
+
+
+const char *
+ngx_http_pharos_engine_closed(void)
+{
+    return ngx_http_pharos_engine_why;
 }
 
 

@@ -4,7 +4,8 @@
  * Helper: the life of the process that owns the store.
  *
  *   started --> (waits, if it died before) --> waits for the lock
- *           --> opens the store --> accepts and serves
+ *           --> opens the store --> accepts and serves, or refuses and tries
+ *               again
  *           --> drains: unlocks at once, finishes what it has begun --> exit
  *
  * The holder of the store's lock, and nobody else, accepts on the socket.
@@ -44,7 +45,8 @@ typedef enum {
     NGX_HTTP_PHAROS_NONE = 0,       /* this process is no helper */
     NGX_HTTP_PHAROS_WAITING,        /* for the lock, or after a death */
     NGX_HTTP_PHAROS_OPENING,
-    NGX_HTTP_PHAROS_FAILED,         /* the store cannot be opened, now */
+    NGX_HTTP_PHAROS_FAILED,         /* the store cannot be opened, now:
+                                       requests are told why */
     NGX_HTTP_PHAROS_SERVING,
     NGX_HTTP_PHAROS_DRAINING,
     NGX_HTTP_PHAROS_STOPPED
@@ -71,6 +73,8 @@ typedef struct {
     ngx_event_t                   tell;
 
     unsigned                      waited:1;
+    unsigned                      lockless:1;    /* none can be had: nobody
+                                                    answers */
 } ngx_http_pharos_helper_t;
 
 
@@ -208,6 +212,11 @@ ngx_http_pharos_helper_step(ngx_event_t *ev)
     if (helper.state == NGX_HTTP_PHAROS_WAITING) {
 
         rc = ngx_http_pharos_helper_lock();
+        helper.lockless = (rc == NGX_ERROR);
+
+        if (helper.lockless) {
+            ngx_http_pharos_zone_silence(helper.sh);
+        }
 
         if (rc == NGX_AGAIN) {
             /* who holds the lock serves, so requests need not be refused */
@@ -314,6 +323,10 @@ ngx_http_pharos_helper_failed(void)
 
     helper.state = NGX_HTTP_PHAROS_FAILED;
 
+    if (ngx_process == NGX_PROCESS_HELPER) {
+        (void) ngx_http_pharos_helper_listen();
+    }
+
     ngx_add_timer(&helper.step, NGX_HTTP_PHAROS_RETRY_MS);
 }
 
@@ -323,13 +336,20 @@ ngx_http_pharos_helper_beat(ngx_event_t *ev)
 {
     ngx_http_pharos_watch_turn();
 
-    if (helper.state != NGX_HTTP_PHAROS_FAILED) {
+    /* workers refuse requests by themselves if nobody would answer */
+
+    if (!helper.lockless
+        && (helper.state != NGX_HTTP_PHAROS_FAILED
+            || helper.listening.connection))
+    {
         ngx_http_pharos_zone_beat(helper.sh);
     }
 
     ngx_add_timer(ev, NGX_HTTP_PHAROS_BEAT_MS);
 }
 
+
+/* once is enough */
 
 static ngx_int_t
 ngx_http_pharos_helper_listen(void)
@@ -338,6 +358,10 @@ ngx_http_pharos_helper_listen(void)
     ngx_cycle_t       *cycle;
     ngx_listening_t   *ls;
     ngx_connection_t  *c;
+
+    if (helper.listening.connection) {
+        return NGX_OK;
+    }
 
     cycle = helper.cycle;
     ls = &helper.listening;
@@ -404,7 +428,7 @@ ngx_http_pharos_helper_resume(ngx_event_t *ev)
 
     c = helper.listening.connection;
 
-    if (helper.state != NGX_HTTP_PHAROS_SERVING || c->read->active) {
+    if (helper.state >= NGX_HTTP_PHAROS_DRAINING || c->read->active) {
         return;
     }
 

@@ -173,8 +173,9 @@ ngx_http_pharos_serve_body(ngx_http_request_t *r)
     call->api = ngx_http_pharos_engine_api();
 
     if (call->api == NULL) {
-        ngx_http_pharos_serve_refuse(call, PHR_EUNAVAIL,
-                                     "the store is not open yet");
+        phr_api_closed(&call->req, &call->res,
+                       ngx_http_pharos_engine_closed());
+        ngx_http_pharos_serve_answer(call);
         return;
     }
 
@@ -483,7 +484,8 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
     r->connection->log->action = "waiting for an answer";
 
     if (!ngx_http_pharos_serve_writes(pool)) {
-        ms = phr_api_timeout_ms(&call->req, pmcf->query_timeout);
+        ms = phr_api_timeout_ms(&call->req, pmcf->query_timeout,
+                                pmcf->stream_timeout);
 
         call->timer.handler = ngx_http_pharos_serve_timeout;
         call->timer.data = call;

@@ -99,6 +99,13 @@ ngx_http_pharos_zone_beat(ngx_http_pharos_shared_t *sh)
 }
 
 
+void
+ngx_http_pharos_zone_silence(ngx_http_pharos_shared_t *sh)
+{
+    sh->beat_ms = -NGX_HTTP_PHAROS_STALE_MS - 1;
+}
+
+
 ngx_uint_t
 ngx_http_pharos_zone_stale(ngx_http_pharos_shared_t *sh)
 {

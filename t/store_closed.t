@@ -1,0 +1,114 @@
+#!/usr/bin/perl
+
+# Copyright (C) The Pharos Authors
+#
+# A store that cannot be opened: whoever asks is told why, instead of being
+# left to wait; writers are to come again; everything else is served; and it
+# opens by itself when the reason is gone.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Test::Pharos;
+use Test::Pharos::Api;
+
+my $t = Test::Pharos->new;
+
+$t->allow(qr/opening the store/, qr/open\(\) ".*lock" failed/);
+$t->write_file('key', 'a1' x 32);
+$t->write_file('other', 'b2' x 32);
+chmod 0600, map { $t->dir . "/$_" } 'key', 'other';
+
+keyed('key')->run;
+$t->wait_ready;
+is($t->http('PUT', '/metrics/job/j', content => "m 1\n")->{status}, 200,
+   'a store with a key');
+
+keyed('other');
+$t->reload;
+closed(qr/^the store cannot be opened: .*encrypted with another key/,
+       'another key');
+
+# by itself, or with the next try
+
+keyed('key');
+$t->reload;
+$t->wait_ready;
+is(value($t, 'm'), 1, 'with the key it is there again');
+$t->quit;
+
+# what is mended while it is tried again
+
+my $file = $t->dir . '/s/data.mdb';
+
+rename $file, "$file.away" or die "rename: $!";
+mkdir $file or die "mkdir: $!";
+$t->run;
+closed(qr/^the store cannot be opened: .*directory/, 'a folder in its place');
+rmdir $file or die "rmdir: $!";
+rename "$file.away", $file or die "rename: $!";
+$t->wait_ready;
+is(value($t, 'm'), 1, 'without a reload');
+$t->quit;
+
+# not even the lock
+
+my $lock = $t->dir . '/s/lock';
+
+unlink $lock;
+mkdir $lock or die "mkdir: $!";
+$t->write_file('error.log', '');
+$t->run;
+$t->wait_for(sub { $t->log_count(qr/lock" failed/) }, 'no lock: the log');
+closed(qr/does not answer/, 'no lock');
+rmdir $lock or die "rmdir: $!";
+$t->wait_ready;
+is(value($t, 'm'), 1, 'and with one');
+
+$t->done;
+
+
+sub keyed {
+    my ($key) = @_;
+
+    return serve($t, "pharos_encryption_key %%DIR%%/$key;");
+}
+
+
+sub closed {
+    my ($why, $name) = @_;
+
+    my $j;
+
+    $t->wait_for(sub {
+        $j = api($t, 'query', query => 'm');
+        return $j->{http} == 503 && $j->{error} =~ $why;
+    }, "$name: a query is told") or diag($j->{raw});
+
+    is($j->{errorType}, 'unavailable', "$name: as unavailable");
+
+    for my $path ('status/buildinfo', 'status/tsdb', 'targets', 'rules') {
+        like(api($t, $path)->{error}, $why, "$name: $path says so");
+    }
+
+    for ([ POST => '/metrics/job/j' ], [ PUT => '/metrics/job/j' ],
+         [ POST => '/api/v1/write' ], [ POST => '/api/v1/import' ])
+    {
+        my $res = $t->http(@$_, content => "m 2\n");
+
+        is($res->{status}, 503, "$name: @$_ is refused");
+        like($res->{headers}{'retry-after'} || '', qr/^\d+$/,
+             "$name: and told to come again");
+    }
+
+    my $page = $t->get('/', headers => { Accept => 'text/html,*/*' });
+
+    is($page->{status}, 503, "$name: the page");
+    like($page->{content}, $why eq qr/does not answer/ ? $why
+         : qr/^Pharos: the store cannot be opened: /, "$name: says so");
+    is($t->get('/plain')->{status}, 200, "$name: the rest is served");
+}
