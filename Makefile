@@ -198,9 +198,10 @@ export QUERIES
 bench-differ: module
 	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) perl bench/differ.pl
 
-#: make bench-query   queries side by side with prometheus: BUDGET=1.5
-#:                    KINDS=PATTERN QUERY_DATA=DIR
-export BUDGET KINDS QUERY_DATA
+#: make bench-query   queries side by side with prometheus and
+#:                    victoria-metrics: BUDGET=1.5 KINDS=PATTERN
+#:                    SYSTEMS=ours,prometheus QUERY_DATA=DIR
+export BUDGET KINDS SYSTEMS QUERY_DATA
 
 .PHONY: bench-query
 bench-query: module $(BUILD)/bench/query_fill

@@ -2,16 +2,22 @@
 
 # Copyright (C) The Pharos Authors
 #
-# The same questions asked of Debian's prometheus and of us, over the same
-# samples: 10,000 counters and 2,000 other series of 78 targets, 6 h at 15 s.
-# Each kind of question goes to the two in turns, over one connection and
-# over eight; a table says what they take, and ours in parts of theirs.
+# The same questions asked of Debian's prometheus and victoria-metrics and of
+# us, over the same samples: 10,000 counters and 2,000 other series of 78
+# targets, 6 h at 15 s.  Each kind of question goes to them in turns, over one
+# connection and over eight; a table says what they take, and ours in parts of
+# theirs.  Nobody may keep answers for the next time.
 #
 # BUDGET (1.5 s): for one kind at one system, at each number of connections.
-# KINDS: a pattern, to ask only some of them.  TARGETS (78), CPUS (16), HOURS
-# (6): how much data.  QUERY_DATA: a folder where the data is kept for the
-# next time, else it is made anew (two minutes).  PHAROS_QUERY_FILL is the
-# program that makes it.  The helper runs at the priority of prometheus here.
+# KINDS: a pattern, to ask only some of them.  SYSTEMS: which of the three.
+# TARGETS (78), CPUS (16), HOURS (6): how much data.  QUERY_DATA: a folder
+# where the data is kept for the next time, else it is made anew (three
+# minutes).  PHAROS_QUERY_FILL is the program that makes it.  The helper runs
+# at the priority of the others here.
+#
+# Each kind is first asked once of all.  Prometheus must give our answer;
+# victoria-metrics has other rules for rate() and its kin, and must give as
+# many series and points, and values whose sum is within a hundredth.
 
 use strict;
 use warnings;
@@ -40,7 +46,12 @@ my $now = $end - 53;
 my $fill = $ENV{PHAROS_QUERY_FILL}
            || "$FindBin::Bin/../build/bench/query_fill";
 
-for my $program (qw(prometheus promtool)) {
+my @systems = split /,/, $ENV{SYSTEMS} || 'ours,prometheus,victoria';
+my %short = (prometheus => 'prom', victoria => 'vm');
+my %running;
+my $owner = $$;
+
+for my $program (qw(prometheus promtool victoria-metrics)) {
     plan(skip_all => "no $program")
         unless grep { -x "$_/$program" } split /:/, $ENV{PATH};
 }
@@ -68,16 +79,22 @@ own($t->dir . '/s') if $> == 0;
 $t->run;
 $t->wait_ready;
 
-my $port = Test::Pharos::free_port();
-$t->write_file('prometheus.yml', "global: {}\n");
-my $owner = $$;
-my $prometheus = start_prometheus();
+END {
+    if ($$ == $owner) {
+        local $?;
+        stop($_) for keys %running;
+    }
+}
 
-END { kill 'TERM', $prometheus if $prometheus && $$ == $owner }
 $SIG{TERM} = $SIG{INT} = sub { exit 1 };
 
-my %ports = (ours => $t->port, theirs => $port);
-my (@table, %log_sum, %n);
+my %ports = (ours => $t->port);
+
+for my $who (grep { $_ ne 'ours' } @systems) {
+    $ports{$who} = start($who);
+}
+
+my (%log_sum, %n);
 
 head();
 
@@ -89,9 +106,7 @@ for my $kind (grep { $_->[0] =~ $only } kinds()) {
 
 total();
 
-kill 'TERM', $prometheus;
-waitpid $prometheus, 0;
-$prometheus = 0;
+stop($_) for keys %running;
 $t->done;
 
 
@@ -165,19 +180,66 @@ sub range {
 }
 
 
+# the same samples in all three, made once
 sub make_data {
     return if -e "$data/done";
 
     diag('making the data');
     mkdir $data;
-    system($fill, "$data/store", "$data/text", $targets, $cpus, $hours,
-           $end) == 0 or die 'query_fill failed';
+
+    unless (-e "$data/text.done") {
+        system($fill, "$data/store", "$data/text", $targets, $cpus, $hours,
+               $end) == 0 or die 'query_fill failed';
+        touch("$data/text.done");
+    }
+
     system("promtool tsdb create-blocks-from openmetrics $data/text "
            . "$data/tsdb >$data/promtool.log 2>&1") == 0
         or die 'promtool failed';
+    import_victoria();
     unlink "$data/text";
+    touch("$data/done");
 
-    open my $f, '>', "$data/done" or die "$data/done: $!";
+    return;
+}
+
+
+# in parts: a connection lives two minutes there, and then is cut silently
+sub import_victoria {
+    my $url = 'http://127.0.0.1:' . start('victoria');
+    my $http = HTTP::Tiny->new(timeout => 600);
+
+    open my $f, '<', "$data/text" or die "$data/text: $!";
+
+    while (read $f, my $part, 16 << 20) {
+        $part .= <$f> unless eof $f;
+
+        my $r = $http->post("$url/api/v1/import/prometheus",
+                            { content => $part });
+
+        die "victoria-metrics: $r->{status} $r->{content}"
+            unless $r->{success};
+    }
+
+    $http->get("$url/internal/force_flush");
+    $http->get("$url/internal/force_merge");
+
+    # stopped in the middle of it, it panics and loses data
+    do {
+        sleep 0.5;
+    } while ($http->get("$url/metrics")->{content}
+             =~ /^vm_active_force_merges [1-9]/m);
+
+    stop('victoria');
+
+    return;
+}
+
+
+sub touch {
+    my ($path) = @_;
+
+    open my $f, '>', $path or die "$path: $!";
     close $f;
 
     return;
@@ -194,50 +256,79 @@ sub own {
 }
 
 
-sub start_prometheus {
+# its port, once it answers
+sub start {
+    my ($who) = @_;
+
+    my $port = Test::Pharos::free_port();
+    my $log = "$data/$who.log";
+    my @command = $who eq 'prometheus'
+        ? ('prometheus', "--config.file=$data/prometheus.yml",
+           "--storage.tsdb.path=$data/tsdb",
+           '--storage.tsdb.retention.time=100y',
+           '--query.max-samples=100000000',
+           "--web.listen-address=127.0.0.1:$port")
+        : ('victoria-metrics', "-storageDataPath=$data/victoria",
+           '-retentionPeriod=100y', '-search.disableCache',
+           "-httpListenAddr=127.0.0.1:$port");
+
+    if ($who eq 'prometheus') {
+        open my $f, '>', "$data/prometheus.yml" or die "$data: $!";
+        print {$f} "global: {}\n";
+        close $f;
+    }
+
     my $pid = fork;
     die "fork: $!" unless defined $pid;
 
     if ($pid == 0) {
-        open STDOUT, '>', $t->dir . '/prometheus.log';
+        open STDOUT, '>', $log;
         open STDERR, '>&', \*STDOUT;
-        exec 'prometheus', '--config.file=' . $t->dir . '/prometheus.yml',
-             "--storage.tsdb.path=$data/tsdb",
-             '--storage.tsdb.retention.time=100y',
-             '--query.max-samples=100000000',
-             "--web.listen-address=127.0.0.1:$port" or _exit(127);
+        exec @command or _exit(127);
     }
 
-    $t->wait_for(sub {
-        my $r = HTTP::Tiny->new->get("http://127.0.0.1:$port/-/ready");
-        return $r->{success};
-    }, 'prometheus is ready', 60);
+    $running{$who} = $pid;
 
-    return $pid;
+    for (1 .. 600) {
+        my $path = $who eq 'prometheus' ? '/-/ready' : '/health';
+        return $port
+            if HTTP::Tiny->new->get("http://127.0.0.1:$port$path")->{success};
+        sleep 0.1;
+    }
+
+    die "$who does not answer, see $log";
 }
 
 
-# one kind of question, in turns so that what else the machine does hits both
+sub stop {
+    my ($who) = @_;
+
+    my $pid = delete $running{$who} or return;
+
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+
+    return;
+}
+
+
+# one kind of question, in turns so that what else the machine does hits all
 sub compare {
     my ($kind, $connections) = @_;
 
     my ($name, $path, @args) = @$kind;
-    my (%times, %cpu, %peak);
+    my (%times, %cpu, %peak, %body);
 
-    my %body = map { $_ => ask(connection($ports{$_}), $path, @args) }
-        qw(ours theirs);
-
-    for my $who (qw(ours theirs)) {
+    for my $who (@systems) {
+        $body{$who} = ask(connection($ports{$who}), $path, @args);
         clear_peak($who);
         ask(connection($ports{$who}), $path, @args) for 1 .. 2;
     }
 
-    if ($connections == 1) {
-        is(digest($body{ours}), digest($body{theirs}), "$name: same answer");
-    }
+    same_answer($name, \%body) if $connections == 1;
 
     for my $turn (1 .. 3) {
-        for my $who (qw(ours theirs)) {
+        for my $who (@systems) {
             my $before = cpu($who);
             my $took = hammer($ports{$who}, $connections, $budget / 3, $path,
                               @args);
@@ -247,10 +338,9 @@ sub compare {
         }
     }
 
-    my %row = (name => $name, connections => $connections,
-               bytes => length $body{theirs});
+    my %row = (name => $name, connections => $connections);
 
-    for my $who (qw(ours theirs)) {
+    for my $who (@systems) {
         my @sorted = sort { $a <=> $b } @{ $times{$who} };
 
         $row{$who} = {
@@ -267,9 +357,32 @@ sub compare {
 }
 
 
+sub same_answer {
+    my ($name, $body) = @_;
+
+    my %digest = map { $_ => [ digest($body->{$_}) ] } @systems;
+    my $ours = $digest{ $systems[0] };
+
+    is("@{ $digest{prometheus} }", "@$ours", "$name: same answer")
+        if $digest{prometheus};
+
+    if (my $theirs = $digest{victoria}) {
+        my $near = abs($theirs->[2] - $ours->[2]) <= 0.01 * abs $ours->[2];
+
+        ok($near && "@$theirs[0, 1]" eq "@$ours[0, 1]",
+           "$name: nearly the same answer") or diag("@$ours, @$theirs");
+    }
+
+    return;
+}
+
+
 sub head {
-    diag(sprintf '%-27s %2s  %9s %9s  %5s %5s %5s %5s', 'kind', 'c',
-         'p50, ours', 'theirs', 'p50', 'p99', 'cpu', 'mem');
+    my @others = @systems[1 .. $#systems];
+
+    diag(sprintf '%-25s %2s' . ' %9s' x @systems . '  %-19s' x @others,
+         'p50 in ms; ours / theirs', 'c', map({ $short{$_} || $_ } @systems),
+         map { "$short{$_}: p50 p99 cpu mem" } @others);
     return;
 }
 
@@ -277,19 +390,23 @@ sub head {
 sub show {
     my ($row) = @_;
 
-    my %ratio;
+    my $line = sprintf '%-25s %2d' . ' %9.2f' x @systems, $row->{name},
+                       $row->{connections},
+                       map { 1e3 * $row->{$_}{p50} } @systems;
+    my $ours = $row->{ $systems[0] };
 
-    for my $what (qw(p50 p99 cpu peak)) {
-        $ratio{$what} = $row->{ours}{$what}
-                        / ($row->{theirs}{$what} || 1e-9);
-        $log_sum{ $row->{connections} }{$what} += log($ratio{$what} || 1e-9);
+    for my $who (@systems[1 .. $#systems]) {
+        for my $what (qw(p50 p99 cpu peak)) {
+            my $ratio = $ours->{$what} / ($row->{$who}{$what} || 1e-9);
+
+            $line .= sprintf ' %5.2f', $ratio;
+            $log_sum{ $row->{connections} }{$who}{$what}
+                += log($ratio || 1e-9);
+        }
     }
 
     $n{ $row->{connections} }++;
-
-    diag(sprintf '%-27s %2d %8.2fms %7.2fms  %5.2f %5.2f %5.2f %5.2f',
-         $row->{name}, $row->{connections}, 1e3 * $row->{ours}{p50},
-         1e3 * $row->{theirs}{p50}, @ratio{qw(p50 p99 cpu peak)});
+    diag($line);
 
     return;
 }
@@ -297,10 +414,17 @@ sub show {
 
 sub total {
     for my $connections (sort keys %n) {
-        diag(sprintf '%-27s %2d %8s   %7s    %5.2f %5.2f %5.2f %5.2f',
-             'geometric mean', $connections, '', '',
-             map { exp($log_sum{$connections}{$_} / $n{$connections}) }
-                 qw(p50 p99 cpu peak));
+        my $line = sprintf '%-25s %2d' . ' ' x 10 x @systems,
+                           'geometric mean', $connections;
+
+        for my $who (@systems[1 .. $#systems]) {
+            my $sum = $log_sum{$connections}{$who};
+
+            $line .= sprintf ' %5.2f', exp($sum->{$_} / $n{$connections})
+                for qw(p50 p99 cpu peak);
+        }
+
+        diag($line);
     }
 
     return;
@@ -360,7 +484,7 @@ sub connection {
 sub ask {
     my ($s, $path, @args) = @_;
 
-    my @pairs;
+    my @pairs = ('nocache=1');
     while (my ($name, $value) = splice @args, 0, 2) {
         $value =~ s/([^A-Za-z0-9._-])/sprintf '%%%02X', ord $1/ge;
         push @pairs, "$name=$value";
@@ -429,14 +553,14 @@ sub digest {
 
     $metrics ||= () = $body =~ /"/g;
 
-    return sprintf '%d, %d, %.8g', $metrics, $points, $sum;
+    return ($metrics, $points, sprintf '%.8g', $sum);
 }
 
 
 sub pids {
     my ($who) = @_;
 
-    return $who eq 'ours' ? ($t->workers, $t->helpers) : ($prometheus);
+    return $who eq 'ours' ? ($t->workers, $t->helpers) : ($running{$who});
 }
 
 
