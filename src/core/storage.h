@@ -64,6 +64,33 @@ typedef struct {
 } phr_series_t;
 
 
+/* what the labels of an exemplar may have together, in characters */
+#define PHR_EXEMPLAR_RUNES  128
+
+/* a sample that somebody picked, and what names it: a trace, mostly */
+typedef struct {
+    phr_labels_t  labels;
+    int64_t       t_ms;
+    double        v;
+
+    /* t_ms is its own, not that of the sample that it came with */
+    unsigned      has_t:1;
+} phr_exemplar_t;
+
+/* those of a series, in ascending order of time */
+typedef struct {
+    phr_labels_t           labels;
+    const phr_exemplar_t  *e;
+    size_t                 n;
+} phr_exemplars_of_t;
+
+/* all of them have to match */
+typedef struct {
+    const phr_matcher_t  *m;
+    size_t                n;
+} phr_matcher_set_t;
+
+
 typedef struct phr_series_set_s  phr_series_set_t;
 typedef struct phr_querier_s     phr_querier_t;
 typedef struct phr_storage_s     phr_storage_t;
@@ -136,6 +163,16 @@ typedef struct {
                           size_t *nvalues, int *truncated, phr_err_t *err);
 
     void  (*close)(phr_querier_t *q);
+
+    /*
+     * The exemplars in min_ms <= t <= max_ms of the series for which one of
+     * the sets of matchers holds, by series in order of their labels; series
+     * without any are left out.  In the arena.  NULL: none are kept.
+     */
+    int   (*exemplars)(phr_querier_t *q, const phr_matcher_set_t *sets,
+                       size_t nsets, int64_t min_ms, int64_t max_ms,
+                       phr_arena_t *arena, phr_exemplars_of_t **out,
+                       size_t *n, phr_err_t *err);
 } phr_querier_ops_t;
 
 
@@ -241,11 +278,29 @@ typedef struct {
     int   (*newest)(phr_appender_t *app, uint32_t source, int64_t min_ms,
                     int64_t max_ms, int (*visit)(void *data, phr_sid_t sid),
                     void *data, phr_err_t *err);
+
+    /*
+     * Exemplars of n series, that of sid[i] being e[i].  status receives for
+     * each
+     *
+     * PHR_OK          stored, or the same as the newest of its series
+     * PHR_EORDER      older than the newest
+     * PHR_EINVAL      its labels are too long, or no labels
+     * PHR_ELIMIT      as of samples; or no exemplars are kept
+     *
+     * and the good ones are stored even so.
+     */
+    int   (*exemplars)(phr_appender_t *app, const phr_sid_t *sid,
+                       const phr_exemplar_t *e, size_t n, int8_t *status,
+                       phr_err_t *err);
 } phr_appender_ops_t;
 
 
 struct phr_appender_s {
     const phr_appender_ops_t  *ops;
+
+    /* exemplars are kept: who has some may offer them */
+    unsigned                   exemplars:1;
 };
 
 

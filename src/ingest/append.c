@@ -278,6 +278,7 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     phr_free(pass.body);
     phr_free(pass.tracked);
     phr_free(pass.lines);
+    phr_scrape_exemplars_free(&pass);
     phr_expo_free(&pass.p);
 
     return rc;
@@ -410,6 +411,7 @@ phr_scrape_begin(phr_scrape_pass_t *pass, phr_str_t body,
     r->nduplicates = 0;
     pass->nsamples = 0;
     pass->full = 0;
+    phr_scrape_exemplars_reset(pass);
 
     /* an empty answer is a good one in either format */
 
@@ -589,6 +591,13 @@ phr_scrape_line(phr_scrape_pass_t *pass, size_t *next,
     }
 
     phr_scrape_stage(pass, line);
+
+    if (p->has_exemplar && pass->app->exemplars
+        && phr_scrape_exemplar_line(pass) != PHR_OK)
+    {
+        *fatal = 1;
+        return phr_err_set(err, PHR_ENOMEM, "no memory for exemplars");
+    }
 
     return PHR_OK;
 }

@@ -124,6 +124,8 @@ struct phr_scrape_s {
 };
 
 
+typedef struct phr_scrape_exemplars_s  phr_scrape_exemplars_t;
+
 /* one scrape under way */
 typedef struct {
     phr_scrape_t         *s;
@@ -139,6 +141,8 @@ typedef struct {
     uint64_t              max_samples;
     unsigned              moved:1;      /* a line was not as predicted */
     unsigned              full:1;       /* a limit on samples was hit */
+
+    phr_scrape_exemplars_t  *exemplars;     /* NULL: none yet */
 
     /* for what is kept of a good answer */
     char                 *body;
@@ -224,6 +228,20 @@ void phr_scrape_clear(phr_scrape_t *s);
  */
 int phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
     phr_err_t *err);
+
+/*
+ * Notes the exemplar of the line under way: the one that the parser has just
+ * read, or any, whose labels are copied.  To be called where app->exemplars
+ * is set; a native histogram's only if it has a time of its own.  PHR_OK, or
+ * PHR_ENOMEM.
+ */
+int phr_scrape_exemplar_line(phr_scrape_pass_t *pass);
+int phr_scrape_exemplar(phr_scrape_pass_t *pass, const phr_exemplar_t *e);
+
+/* after the samples: those of lines that were taken */
+int phr_scrape_exemplars_write(phr_scrape_pass_t *pass, phr_err_t *err);
+void phr_scrape_exemplars_reset(phr_scrape_pass_t *pass);
+void phr_scrape_exemplars_free(phr_scrape_pass_t *pass);
 
 /* takes over what a metadata line says; *meta may become NULL */
 int phr_scrape_meta_set(phr_scrape_t *s, phr_expo_t *p,

@@ -473,7 +473,8 @@ phr_scrape_rest_is(phr_scrape_pass_t *pass, phr_scrape_at_t *at,
 
     phr_scrape_stage(pass, line);
 
-    return PHR_OK;
+    return p->has_exemplar && pass->app->exemplars
+           ? phr_scrape_exemplar_line(pass) : PHR_OK;
 }
 
 

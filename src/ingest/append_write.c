@@ -102,6 +102,10 @@ phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
         rc = phr_scrape_append(pass, &row, &timed, err);
     }
 
+    if (rc == PHR_OK && good) {
+        rc = phr_scrape_exemplars_write(pass, err);
+    }
+
     if (rc == PHR_OK && !good) {
         s->ntracked = 0;
     }

@@ -29,6 +29,8 @@ static int phr_expo_value_slow(phr_expo_t *p, double *v, phr_err_t *err);
 static int phr_expo_pair(phr_expo_t *p, phr_array_t *pairs, phr_str_t name,
     phr_err_t *err);
 static void phr_expo_blanks(phr_expo_t *p);
+static int phr_expo_set(phr_expo_t *p, phr_arena_t *arena,
+    const phr_str_t *metric, const phr_array_t *pairs, phr_labels_t *out);
 static phr_str_t phr_expo_bound(phr_expo_t *p, phr_arena_t *arena,
     phr_str_t name, phr_str_t value);
 static int phr_expo_label_cmp(const void *a, const void *b);
@@ -182,46 +184,91 @@ int
 phr_expo_labels(phr_expo_t *p, phr_arena_t *arena, phr_labels_t *out,
     phr_err_t *err)
 {
+    int  rc;
+
+    phr_assert(!p->same);
+
+    rc = phr_expo_set(p, arena, &p->name, &p->pairs, out);
+
+    switch (rc) {
+
+    case PHR_OK:
+        return PHR_OK;
+
+    case PHR_EINVAL:
+        p->pos = p->start;
+        return phr_expo_error(p, err, "name is not valid UTF-8");
+
+    case PHR_EDUPLICATE:
+        p->pos = p->start;
+        return phr_expo_error(p, err, "label name is not unique");
+
+    default:
+        return phr_err_set(err, rc, "no memory for labels");
+    }
+}
+
+
+int
+phr_expo_exemplar(phr_expo_t *p, phr_arena_t *arena, phr_exemplar_t *e)
+{
+    int  rc;
+
+    e->t_ms = p->exemplar_t_ms;
+    e->v = p->exemplar_value;
+    e->has_t = p->has_exemplar_t;
+
+    rc = phr_expo_set(p, arena, NULL, &p->exemplar_pairs, &e->labels);
+
+    return rc == PHR_EINVAL || rc == PHR_EDUPLICATE ? PHR_EPARSE : rc;
+}
+
+
+/*
+ * The set of labels of pairs, with that of a metric's name if there is one.
+ * PHR_EINVAL, PHR_EDUPLICATE, or the arena's failure.
+ */
+
+static int
+phr_expo_set(phr_expo_t *p, phr_arena_t *arena, const phr_str_t *metric,
+    const phr_array_t *pairs, phr_labels_t *out)
+{
     size_t            i, n;
     phr_str_t         name, value;
     phr_label_t      *l;
     phr_expo_pair_t  *pair;
 
-    phr_assert(!p->same);
-
-    l = phr_arena_alloc(arena, (p->pairs.nelts + 1) * sizeof(phr_label_t));
+    l = phr_arena_alloc(arena, (pairs->nelts + 1) * sizeof(phr_label_t));
     if (l == NULL) {
-        return phr_err_set(err, phr_arena_rc(arena), "no memory for labels");
+        return phr_arena_rc(arena);
     }
 
     n = 0;
 
-    for (i = 0; i <= p->pairs.nelts; i++) {
+    for (i = metric != NULL ? 0 : 1; i <= pairs->nelts; i++) {
 
         if (i == 0) {
             name = phr_str_of(PHR_METRIC_NAME);
-            value = phr_expo_unescape(p, arena, p->name);
+            value = phr_expo_unescape(p, arena, *metric);
 
         } else {
-            pair = phr_array_get(&p->pairs, phr_expo_pair_t, i - 1);
+            pair = phr_array_get(pairs, phr_expo_pair_t, i - 1);
             name = phr_expo_unescape(p, arena, pair->name);
             value = phr_expo_unescape(p, arena, pair->value);
 
-            if (value.data != NULL && name.data != NULL) {
+            if (value.data != NULL && name.data != NULL && metric != NULL) {
                 value = phr_expo_bound(p, arena, name, value);
             }
         }
 
         if (name.data == NULL || value.data == NULL) {
-            return phr_err_set(err, phr_arena_rc(arena),
-                               "no memory for labels");
+            return phr_arena_rc(arena);
         }
 
         if (!phr_utf8_valid(name.data, name.len)
             || (i == 0 && !phr_utf8_valid(value.data, value.len)))
         {
-            p->pos = p->start;
-            return phr_expo_error(p, err, "name is not valid UTF-8");
+            return PHR_EINVAL;
         }
 
         l[n].name = name;
@@ -233,8 +280,7 @@ phr_expo_labels(phr_expo_t *p, phr_arena_t *arena, phr_labels_t *out,
 
     for (i = 1; i < n; i++) {
         if (phr_str_eq(l[i].name, l[i - 1].name)) {
-            p->pos = p->start;
-            return phr_expo_error(p, err, "label name is not unique");
+            return PHR_EDUPLICATE;
         }
     }
 

@@ -15,6 +15,7 @@
 #include "core/array.h"
 #include "core/err.h"
 #include "core/labels.h"
+#include "core/storage.h"
 
 
 typedef enum {
@@ -131,6 +132,12 @@ int phr_expo_metric(phr_expo_t *p, phr_expo_format_e format,
  */
 int phr_expo_labels(phr_expo_t *p, phr_arena_t *arena, phr_labels_t *out,
     phr_err_t *err);
+
+/*
+ * The exemplar of the sample last returned, if it has one; labels as above,
+ * t_ms is not set if it has no time.  PHR_EPARSE if its labels are none.
+ */
+int phr_expo_exemplar(phr_expo_t *p, phr_arena_t *arena, phr_exemplar_t *e);
 
 /*
  * The help of the event last returned, or another text of the body,

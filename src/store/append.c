@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "store/coarse_make.h"
+#include "store/exemplar.h"
 #include "store/hist_chunk.h"
 #include "store/index.h"
 #include "store/keep.h"
@@ -94,7 +95,8 @@ const phr_appender_ops_t  phr_store_appender_ops = {
     phr_append_put,
     phr_append_del,
     phr_append_each,
-    phr_append_newest
+    phr_append_newest,
+    phr_exemplar_append
 };
 
 #define phr_store_of(app)  (((phr_store_appender_t *) (app))->st)

@@ -14,6 +14,7 @@
 
 #include "core/alloc.h"
 #include "store/coarse_delete.h"
+#include "store/exemplar.h"
 #include "store/index.h"
 #include "store/internal.h"
 #include "store/repack.h"
@@ -36,6 +37,7 @@ typedef enum {
     PHR_DELETE_LOOSE,
     PHR_DELETE_PACKED,
     PHR_DELETE_BUCKETS,
+    PHR_DELETE_EXEMPLARS,
     PHR_DELETE_LAST,
     PHR_DELETE_DONE
 } phr_delete_e;
@@ -53,7 +55,8 @@ struct phr_store_delete_s {
     size_t         at;          /* source, or place in sids */
     uint8_t        key[PHR_KEY_PACK];
 
-    phr_coarse_delete_t  buckets;
+    phr_coarse_delete_t    buckets;
+    phr_exemplar_delete_t  exemplars;
 };
 
 
@@ -101,6 +104,12 @@ phr_store_delete_open(phr_store_t *st, int64_t min_ms, int64_t max_ms,
     d->buckets.max_ms = d->max_ms;
     d->buckets.any = phr_delete_any;
     d->buckets.data = d;
+
+    d->exemplars.st = st;
+    d->exemplars.min_ms = d->min_ms;
+    d->exemplars.max_ms = d->max_ms;
+    d->exemplars.any = phr_delete_any;
+    d->exemplars.data = d;
 
     phr_array_init(&d->sids, sizeof(phr_sid_t));
 
@@ -305,6 +314,9 @@ phr_delete_stage(phr_store_delete_t *d, phr_err_t *err)
 
     case PHR_DELETE_BUCKETS:
         return phr_coarse_delete_step(&d->buckets, err);
+
+    case PHR_DELETE_EXEMPLARS:
+        return phr_exemplar_delete_step(&d->exemplars, err);
 
     default:
         return phr_delete_last(d, err);

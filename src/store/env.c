@@ -45,7 +45,8 @@ static int phr_env_open_dbs(phr_env_t *env, int read_only, phr_err_t *err);
 /* ORDER DB */
 static const char *const  phr_db_names[PHR_DB_MAX] = {
     "meta", "kv", "source", "head", "layout", "row", "loose", "pack",
-    "window", "last", "series", "hash", "name", "pair", "post", "coarse"
+    "window", "last", "series", "hash", "name", "pair", "post", "coarse",
+    "exemplar"
 };
 
 

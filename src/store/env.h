@@ -53,6 +53,7 @@ typedef enum {
     PHR_DB_PAIR,        /* label name id, value -> id of the list */
     PHR_DB_POST,        /* lists of sids */
     PHR_DB_COARSE,      /* buckets of old samples */
+    PHR_DB_EXEMPLAR,    /* exemplars, in the order they came */
     PHR_DB_MAX
 } phr_db_e;
 

@@ -154,6 +154,10 @@ typedef struct {
 } phr_retain_t;
 
 
+/* what the writer knows of exemplars, see exemplar.h */
+typedef struct phr_exemplar_ring_s  phr_exemplar_ring_t;
+
+
 /* the last mark for buckets to be made anew, see coarse_make.h */
 typedef struct {
     int64_t   start_ms;                 /* PHR_TIME_MIN: none */
@@ -202,6 +206,8 @@ struct phr_store_s {
     phr_keep_t             keep;        /* as now_ms says */
     phr_retain_t           retain;
     phr_coarse_mark_t      mark;
+    phr_exemplar_ring_t   *ring;        /* NULL: not read yet */
+    uint64_t               max_exemplars;
 
     uint64_t               nappended;   /* in the pending transaction */
     uint64_t               nrefused[PHR_REFUSED_REASONS];
@@ -211,6 +217,7 @@ struct phr_store_s {
 
     pthread_mutex_t        mutex;       /* guards what follows */
     phr_keep_t             shown;       /* keep, for queriers */
+    uint64_t               shown_exemplars;
     phr_store_stats_t      stats;
 };
 

@@ -22,6 +22,7 @@
 #include "store/retain.h"
 
 #include "core/alloc.h"
+#include "store/exemplar.h"
 #include "store/idle.h"
 #include "store/index.h"
 #include "store/keep.h"
@@ -454,7 +455,11 @@ phr_retain_step(phr_store_t *st, int *changed, phr_err_t *err)
     }
 
     if (r->stage == PHR_RETAIN_SOURCES) {
-        rc = phr_idle_step(st, &r->idle, changed, err);
+        rc = phr_exemplar_expire(st, changed, err);
+
+        if (rc == PHR_OK) {
+            rc = phr_idle_step(st, &r->idle, changed, err);
+        }
 
         if (rc == PHR_OK) {
             r->stage = PHR_RETAIN_IDLE;

@@ -62,7 +62,8 @@ static const uint8_t  phr_salvage_takes[PHR_DB_MAX] = {
     0,      /* name */
     0,      /* pair */
     0,      /* post */
-    1       /* coarse */
+    1,      /* coarse */
+    1       /* exemplar */
 };
 
 

@@ -11,6 +11,7 @@
 #include "core/alloc.h"
 #include "store/alive.h"
 #include "store/coarse_read.h"
+#include "store/exemplar.h"
 #include "store/index.h"
 #include "store/keep.h"
 #include "store/postings.h"
@@ -26,6 +27,7 @@ typedef struct {
     phr_querier_t   base;
     phr_txn_t      *txn;
     phr_keep_t      keep;
+    uint64_t        max_exemplars;
     phr_array_t     readers;    /* of phr_reader_t *, closed with us */
     phr_array_t     coarse;     /* of phr_coarse_reader_t *, the same */
 } phr_store_querier_t;
@@ -99,6 +101,10 @@ static void phr_strings_sort(phr_strings_t *s);
 static int phr_strings_cmp(const void *a, const void *b);
 static void phr_strings_result(phr_strings_t *s, size_t limit,
     phr_str_t **v, size_t *n, int *truncated);
+static int phr_querier_exemplars(phr_querier_t *base,
+    const phr_matcher_set_t *sets, size_t nsets, int64_t min_ms,
+    int64_t max_ms, phr_arena_t *arena, phr_exemplars_of_t **out, size_t *n,
+    phr_err_t *err);
 static void phr_querier_close(phr_querier_t *base);
 
 
@@ -106,7 +112,8 @@ static const phr_querier_ops_t  phr_store_querier_ops = {
     phr_querier_select,
     phr_querier_label_names,
     phr_querier_label_values,
-    phr_querier_close
+    phr_querier_close,
+    phr_querier_exemplars
 };
 
 
@@ -131,6 +138,7 @@ phr_querier_open(phr_storage_t *storage, phr_querier_t **out,
 
     pthread_mutex_lock(&st->mutex);
     q->keep = st->shown;
+    q->max_exemplars = st->shown_exemplars;
     pthread_mutex_unlock(&st->mutex);
 
     rc = phr_txn_begin(st->env, 0, &q->txn, err);
@@ -850,4 +858,18 @@ phr_strings_result(phr_strings_t *s, size_t limit, phr_str_t **v, size_t *n,
     *truncated = (limit > 0 && s->n > limit);
     *n = *truncated ? limit : s->n;
     *v = s->v;
+}
+
+
+static int
+phr_querier_exemplars(phr_querier_t *base, const phr_matcher_set_t *sets,
+    size_t nsets, int64_t min_ms, int64_t max_ms, phr_arena_t *arena,
+    phr_exemplars_of_t **out, size_t *n, phr_err_t *err)
+{
+    phr_store_querier_t  *q;
+
+    q = (phr_store_querier_t *) base;
+
+    return phr_exemplar_select(q->txn, &q->keep, q->max_exemplars, sets,
+                               nsets, min_ms, max_ms, arena, out, n, err);
 }

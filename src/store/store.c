@@ -17,6 +17,7 @@
 #include "store/coarse_make.h"
 #include "store/index.h"
 #include "store/internal.h"
+#include "store/exemplar.h"
 #include "store/keep.h"
 #include "store/kv.h"
 #include "store/loose.h"
@@ -83,6 +84,8 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
     phr_array_init(&st->entries, sizeof(phr_index_entry_t));
     phr_buf_init(&st->buf, 0);
     pthread_mutex_init(&st->mutex, NULL);
+
+    phr_store_max_exemplars(st, conf->max_exemplars);
 
     st->names = phr_map_create();
     st->scratch = phr_arena_create(0);
@@ -500,6 +503,7 @@ phr_store_forget(phr_store_t *st)
     phr_free(st->known);
     st->known = NULL;
     phr_coarse_forget(st);
+    phr_exemplar_forget(st);
     st->dirty.nelts = 0;
     st->entries.nelts = 0;
     st->warm = 0;
@@ -529,6 +533,9 @@ phr_store_flush(phr_store_t *st, phr_err_t *err)
     rc = phr_index_flush(st, 0, err);
     if (rc == PHR_OK) {
         rc = phr_groups_flush(st, err);
+    }
+    if (rc == PHR_OK) {
+        rc = phr_exemplar_flush(st, err);
     }
     if (rc == PHR_OK) {
         rc = phr_store_write_counters(st, err);

@@ -58,6 +58,7 @@ typedef struct {
     int64_t      out_of_order_ms;       /* late samples taken, 0: none */
     int64_t      future_ms;             /* ahead of now, beyond: refused */
     uint64_t     max_series;            /* 0: no bound */
+    uint64_t     max_exemplars;         /* 0: none are kept, nor shown */
 
     /* of a new series, 0: what a record holds */
     size_t       max_labels;
@@ -165,6 +166,9 @@ void phr_store_now(phr_store_t *st, int64_t now_ms);
  * the same time.  A to_ms below from_ms ends it.
  */
 void phr_store_overlap(phr_store_t *st, int64_t from_ms, int64_t to_ms);
+
+/* as many exemplars as are kept from now on; the writer thread */
+void phr_store_max_exemplars(phr_store_t *st, uint64_t max);
 
 /* "out_of_order" and the like, as a label of metrics has it */
 const char *phr_refused_text(phr_refused_e reason);

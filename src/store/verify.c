@@ -11,6 +11,7 @@
 
 #include "store/block.h"
 #include "store/coarse.h"
+#include "store/exemplar.h"
 #include "store/index.h"
 #include "store/internal.h"
 #include "store/postings.h"
@@ -54,6 +55,8 @@ static int phr_verify_hash(phr_verify_t *vf, phr_str_t key, phr_str_t body);
 static int phr_verify_post(phr_verify_t *vf, phr_str_t key, phr_str_t body);
 static int phr_verify_coarse(phr_verify_t *vf, phr_str_t key,
     phr_str_t body);
+static int phr_verify_exemplar(phr_verify_t *vf, phr_str_t key,
+    phr_str_t body);
 static int phr_verify_listed(phr_verify_t *vf, phr_str_t name,
     phr_str_t value, phr_sid_t sid);
 
@@ -75,7 +78,8 @@ static const phr_verify_pt  phr_verify_checks[PHR_DB_MAX] = {
     phr_verify_nothing,         /* name */
     phr_verify_nothing,         /* pair */
     phr_verify_post,
-    phr_verify_coarse
+    phr_verify_coarse,
+    phr_verify_exemplar
 };
 
 
@@ -535,6 +539,18 @@ phr_verify_coarse(phr_verify_t *vf, phr_str_t key, phr_str_t body)
 {
     if (phr_coarse_page_check(key, body) != PHR_OK) {
         phr_verify_report(vf, "buckets: key of %zu, record of %zu bytes",
+                          key.len, body.len);
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_verify_exemplar(phr_verify_t *vf, phr_str_t key, phr_str_t body)
+{
+    if (!phr_exemplar_fits(key, body)) {
+        phr_verify_report(vf, "exemplars: key of %zu, record of %zu bytes",
                           key.len, body.len);
     }
 

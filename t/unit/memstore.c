@@ -113,6 +113,7 @@ static const phr_querier_ops_t  phr_memstore_querier_ops = {
     phr_memstore_label_names,
     phr_memstore_label_values,
     phr_memstore_close,
+    NULL,
 };
 
 
@@ -124,6 +125,7 @@ static const phr_appender_ops_t  phr_memstore_appender_ops = {
     phr_memstore_del,
     phr_memstore_each,
     phr_memstore_newest,
+    NULL,
 };
 
 

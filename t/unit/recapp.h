@@ -61,6 +61,7 @@ typedef struct {
     recapp_kv_t       kv[RECAPP_MAX_KV];
     size_t            nkv;
     phr_buf_t         text;
+    phr_buf_t         exemplars;        /* see recapp_exemplars() */
     int               fail;             /* code that every call returns */
     int               quiet;            /* record nothing: for timing */
 } recapp_t;
@@ -331,6 +332,31 @@ recapp_newest(phr_appender_t *app, uint32_t source, int64_t min_ms,
 }
 
 
+/* "series {labels} value@time|", with "own" before a time of its own */
+static inline int
+recapp_exemplars(phr_appender_t *app, const phr_sid_t *sid,
+    const phr_exemplar_t *e, size_t n, int8_t *status, phr_err_t *err)
+{
+    size_t     i;
+    recapp_t  *r = (recapp_t *) app;
+
+    if (r->fail) {
+        return phr_err_set(err, r->fail, "made to fail");
+    }
+
+    for (i = 0; i < n; i++) {
+        status[i] = PHR_OK;
+
+        phr_buf_printf(&r->exemplars, "%s ", r->series[sid[i]].name);
+        phr_labels_format(&r->exemplars, e[i].labels);
+        phr_buf_printf(&r->exemplars, " %.15g@%s%lld|", e[i].v,
+                       e[i].has_t ? "own" : "", (long long) e[i].t_ms);
+    }
+
+    return PHR_OK;
+}
+
+
 static inline recapp_t *
 recapp_create(void)
 {
@@ -338,13 +364,14 @@ recapp_create(void)
 
     static const phr_appender_ops_t  ops = {
         recapp_source, recapp_series, recapp_append, recapp_put, recapp_del,
-        recapp_each, recapp_newest
+        recapp_each, recapp_newest, recapp_exemplars
     };
 
     r = calloc(1, sizeof(recapp_t));
     r->samples = calloc(RECAPP_MAX_SAMPLES, sizeof(recapp_sample_t));
     r->app.ops = &ops;
     phr_buf_init(&r->text, 0);
+    phr_buf_init(&r->exemplars, 0);
 
     return r;
 }
@@ -369,6 +396,7 @@ recapp_destroy(recapp_t *r)
     }
 
     phr_buf_free(&r->text);
+    phr_buf_free(&r->exemplars);
     free(r->samples);
     free(r);
 }
