@@ -22,6 +22,8 @@ static int phr_hist_copy_side(phr_arena_t *a, phr_hist_side_t *to,
     const phr_hist_side_t *from);
 static int phr_hist_compact_side(phr_arena_t *a, phr_hist_side_t *to,
     const phr_hist_side_t *from);
+static int phr_hist_reduce_side(phr_arena_t *a, phr_hist_side_t *to,
+    const phr_hist_side_t *from, int shift);
 static int phr_hist_side_eq(const phr_hist_side_t *a,
     const phr_hist_side_t *b);
 
@@ -380,6 +382,83 @@ phr_hist_compact_side(phr_arena_t *a, phr_hist_side_t *to,
         spans[nspans - 1].length++;
         counts[n++] = it.count;
         end = it.index + 1;
+    }
+
+    to->spans = spans;
+    to->counts = counts;
+    to->nspans = nspans;
+    to->n = n;
+
+    return PHR_OK;
+}
+
+
+phr_hist_t *
+phr_hist_reduce(phr_arena_t *a, const phr_hist_t *h, int32_t schema)
+{
+    int          shift;
+    phr_hist_t  *r;
+
+    r = phr_arena_alloc(a, sizeof(phr_hist_t));
+    if (r == NULL) {
+        return NULL;
+    }
+
+    *r = *h;
+    r->schema = schema;
+    shift = h->schema - schema;
+
+    if (phr_hist_reduce_side(a, &r->positive, &h->positive, shift) != PHR_OK
+        || phr_hist_reduce_side(a, &r->negative, &h->negative, shift)
+           != PHR_OK)
+    {
+        return NULL;
+    }
+
+    return r;
+}
+
+
+/* buckets that follow each other may become one, never the other way */
+
+static int
+phr_hist_reduce_side(phr_arena_t *a, phr_hist_side_t *to,
+    const phr_hist_side_t *from, int shift)
+{
+    double           *counts;
+    int32_t           index, last;
+    uint32_t          n, nspans;
+    phr_hist_iter_t   it;
+    phr_hist_span_t  *spans;
+
+    spans = phr_arena_alloc(a, from->n * sizeof(phr_hist_span_t));
+    counts = phr_arena_alloc(a, from->n * sizeof(double));
+
+    if (spans == NULL || counts == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    n = 0;
+    nspans = 0;
+    last = 0;
+    phr_hist_iter_init(&it, from);
+
+    while (phr_hist_iter_next(&it)) {
+        index = phr_hist_coarser(it.index, shift);
+
+        if (n != 0 && index == last) {
+            counts[n - 1] += it.count;
+            continue;
+        }
+
+        if (n == 0 || index != last + 1) {
+            spans[nspans].offset = n == 0 ? index : index - last - 1;
+            spans[nspans++].length = 0;
+        }
+
+        spans[nspans - 1].length++;
+        counts[n++] = it.count;
+        last = index;
     }
 
     to->spans = spans;

@@ -31,6 +31,9 @@
 #define PHR_HIST_SCHEMA_MAX   8
 #define PHR_HIST_CUSTOM       (-53)
 
+/* finer ones are understood, but not kept: see phr_hist_reduce() */
+#define PHR_HIST_SCHEMA_FINEST  52
+
 /* more in one histogram is refused: buckets, spans and bounds, each */
 #define PHR_HIST_MAX_BUCKETS  16384
 
@@ -115,6 +118,29 @@ phr_hist_t *phr_hist_copy(phr_arena_t *a, const phr_hist_t *h);
  * NULL if the arena has no room.
  */
 phr_hist_t *phr_hist_compact(phr_arena_t *a, const phr_hist_t *h);
+
+/*
+ * A copy in a coarser schema, which must be one of exponential buckets, as
+ * that of h must be; not even its arrays are shared.  NULL if the arena has
+ * no room.
+ */
+phr_hist_t *phr_hist_reduce(phr_arena_t *a, const phr_hist_t *h,
+    int32_t schema);
+
+/* the number of the bucket that holds bucket index in a schema less by shift */
+static inline int32_t
+phr_hist_coarser(int32_t index, int shift)
+{
+    /* upper bounds are inclusive: bucket 0 ends at 1 in each schema */
+
+    if (shift > 31) {
+        shift = 31;
+    }
+
+    index--;
+
+    return (index >= 0 ? index >> shift : -((-(index + 1)) >> shift) - 1) + 1;
+}
 
 /*
  * Whether two mean the same, bit for bit in all numbers; it does not matter

@@ -758,7 +758,7 @@ static phr_str_t
 phr_expo_bound(phr_expo_t *p, phr_arena_t *arena, phr_str_t name,
     phr_str_t value)
 {
-    char    out[PHR_NUMBER_LEN + 2];
+    char    out[PHR_EXPO_BOUND];
     size_t  len;
     double  v;
 
@@ -775,20 +775,31 @@ phr_expo_bound(phr_expo_t *p, phr_arena_t *arena, phr_str_t name,
         return value;
     }
 
-    len = phr_number_write(out, v);
-
-    if (v == v && v - v == 0 && memchr(out, '.', len) == NULL
-        && memchr(out, 'e', len) == NULL)
-    {
-        out[len++] = '.';
-        out[len++] = '0';
-    }
+    len = phr_expo_bound_write(out, v);
 
     if (len == value.len && memcmp(out, value.data, len) == 0) {
         return value;
     }
 
     return phr_arena_str(arena, phr_str_from(out, len));
+}
+
+
+size_t
+phr_expo_bound_write(char *out, double v)
+{
+    size_t  len;
+
+    len = phr_number_write(out, v);
+
+    if (v - v == 0 && memchr(out, '.', len) == NULL
+        && memchr(out, 'e', len) == NULL)
+    {
+        out[len++] = '.';
+        out[len++] = '0';
+    }
+
+    return len;
 }
 
 

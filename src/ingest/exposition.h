@@ -18,6 +18,9 @@
 #include "core/storage.h"
 
 
+#define PHR_EXPO_BOUND  40
+
+
 typedef enum {
     PHR_EXPO_TEXT = 0,
     PHR_EXPO_OPENMETRICS,
@@ -145,6 +148,9 @@ int phr_expo_exemplar(phr_expo_t *p, phr_arena_t *arena, phr_exemplar_t *e);
  * NULL if memory is gone.
  */
 phr_str_t phr_expo_unescape(phr_expo_t *p, phr_arena_t *arena, phr_str_t s);
+
+/* a bound as OpenMetrics writes it, "1.0"; out has PHR_EXPO_BOUND bytes */
+size_t phr_expo_bound_write(char *out, double v);
 
 /* the format that a Content-Type names; text if it names none known */
 phr_expo_format_e phr_expo_content_type(phr_str_t content_type);

@@ -452,6 +452,7 @@ static int
 phr_hist_pb_finish(phr_hist_pb_t *pb, phr_err_t *err)
 {
     int          rc;
+    int32_t      schema;
     phr_hist_t  *h;
 
     h = pb->h;
@@ -466,7 +467,30 @@ phr_hist_pb_finish(phr_hist_pb_t *pb, phr_err_t *err)
         rc = phr_hist_pb_side(pb, &pb->negative, &h->negative, err);
     }
 
-    return rc == PHR_OK ? phr_hist_validate(h, err) : rc;
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    /* what is finer than we keep must be right, too, before it is reduced */
+
+    schema = h->schema;
+
+    if (schema > PHR_HIST_SCHEMA_MAX && schema <= PHR_HIST_SCHEMA_FINEST) {
+        h->schema = PHR_HIST_SCHEMA_MAX;
+    }
+
+    rc = phr_hist_validate(h, err);
+
+    if (rc != PHR_OK || h->schema == schema) {
+        return rc;
+    }
+
+    h->schema = schema;
+    pb->h = phr_hist_reduce(pb->arena, h, PHR_HIST_SCHEMA_MAX);
+
+    return pb->h ? PHR_OK
+                 : phr_err_set(err, phr_arena_rc(pb->arena), "no memory for "
+                               "a histogram");
 }
 
 

@@ -20,7 +20,9 @@ typedef enum {
 
 
 /*
- * Reads a message into the arena.  *t_ms is 0 if the message has no time.
+ * Reads a message into the arena.  Schemas finer than those that are kept
+ * become the finest of these, as in Prometheus.  *t_ms is 0 if the message
+ * has no time.
  *
  * PHR_OK      *h is valid
  * PHR_DONE    of the exposition: there are classic buckets only

@@ -1,10 +1,9 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Pushes in protobuf, the default of Prometheus's Go client: a sequence of
- * io.prometheus.client.MetricFamily messages, each with its length as a
- * varint in front.  They become the series that the text format would
- * give; exemplars and native buckets are passed over.
+ * Pushes in protobuf, the default of Prometheus's Go client.  They become
+ * the series that the text format would give; exemplars and native buckets
+ * are passed over.
  */
 
 #include "ingest/push_impl.h"
@@ -13,8 +12,7 @@
 #include <strings.h>
 
 #include "core/number.h"
-#include "core/protobuf.h"
-#include "core/utf8.h"
+#include "ingest/metric_protobuf.h"
 
 
 /* one metric under way */
@@ -24,42 +22,21 @@ typedef struct {
     const phr_push_options_t  *o;
     phr_labels_t               grouping;
     phr_arena_t               *tmp;
-    phr_label_t               *l;       /* its labels, with room for two */
-    size_t                     n;
+    phr_metric_pb_t            metric;
     phr_err_t                 *err;
 } phr_push_pb_metric_t;
 
 
-static double phr_push_pb_number(const phr_protobuf_field_t *f);
-static int phr_push_pb_family(phr_push_pb_metric_t *m, phr_str_t message,
-    int64_t now_ms);
-static int phr_push_pb_family_head(phr_push_pb_metric_t *m, phr_str_t message,
-    int64_t now_ms);
-static int phr_push_pb_metric(phr_push_pb_metric_t *m, phr_str_t message);
-static int phr_push_pb_label(phr_push_pb_metric_t *m, phr_str_t message);
-static int phr_push_pb_value(phr_push_pb_metric_t *m, phr_str_t message);
-static int phr_push_pb_parts(phr_push_pb_metric_t *m, phr_str_t message);
-static int phr_push_pb_part(phr_push_pb_metric_t *m, phr_str_t message,
-    int *infinite);
-static int phr_push_pb_add(phr_push_pb_metric_t *m, const char *suffix,
+static int phr_push_pb_rc(phr_push_pb_metric_t *m, int rc);
+static int phr_push_pb_family(phr_push_pb_metric_t *m,
+    const phr_family_pb_t *family, int64_t now_ms);
+static int phr_push_pb_metrics(phr_push_pb_metric_t *m,
+    phr_family_pb_t *family);
+static int phr_push_pb_metric(phr_push_pb_metric_t *m);
+static int phr_push_pb_part(void *data, const char *suffix,
     const char *bound, double at, double v);
 static int phr_push_pb_bound(phr_push_pb_metric_t *m, double v, phr_str_t *s);
-static int phr_push_pb_damaged(phr_err_t *err);
 static int phr_push_pb_label_cmp(const void *a, const void *b);
-
-
-/* by the type of the family: the field of a metric that has its value */
-static const struct {
-    phr_metric_type_e   type;
-    unsigned            field;
-} phr_push_pb_types[] = {
-    { PHR_METRIC_COUNTER,        3 },
-    { PHR_METRIC_GAUGE,          2 },
-    { PHR_METRIC_SUMMARY,        4 },
-    { PHR_METRIC_UNKNOWN,        5 },
-    { PHR_METRIC_HISTOGRAM,      7 },
-    { PHR_METRIC_GAUGEHISTOGRAM, 7 },
-};
 
 
 int
@@ -92,11 +69,12 @@ phr_push_protobuf_parse(phr_push_state_t *st, const phr_push_request_t *r,
     const phr_push_options_t *o, phr_labels_t grouping, phr_err_t *err)
 {
     int                   rc;
-    uint64_t              len;
-    phr_protobuf_t         in;
+    phr_protobuf_t        in;
+    phr_family_pb_t       family;
     phr_push_pb_metric_t  m;
 
     memset(&m, 0, sizeof(phr_push_pb_metric_t));
+    phr_array_init(&m.metric.pairs, sizeof(phr_label_t));
 
     m.st = st;
     m.o = o;
@@ -109,74 +87,102 @@ phr_push_protobuf_parse(phr_push_state_t *st, const phr_push_request_t *r,
     }
 
     phr_protobuf_open(&in, r->body);
-    rc = PHR_OK;
 
-    while (in.p < in.end && rc == PHR_OK) {
-
-        if (phr_get_uvarint(&in.p, in.end, &len) != PHR_OK
-            || len > (uint64_t) (in.end - in.p))
-        {
-            rc = phr_push_pb_damaged(err);
+    for ( ;; ) {
+        rc = phr_push_pb_rc(&m, phr_family_pb_next(&in, &family));
+        if (rc != PHR_OK) {
             break;
         }
 
-        rc = phr_push_pb_family(&m, phr_str_from((const char *) in.p,
-                                            (size_t) len), r->now_ms);
-        in.p += len;
+        rc = phr_push_pb_family(&m, &family, r->now_ms);
+
+        if (rc == PHR_OK) {
+            rc = phr_push_pb_metrics(&m, &family);
+        }
+
+        if (rc != PHR_OK && rc != PHR_DONE) {
+            break;
+        }
     }
 
-    if (rc == PHR_ENOMEM) {
+    if (rc == PHR_DONE) {
+        rc = PHR_OK;
+
+    } else if (rc == PHR_ENOMEM) {
         phr_err_set(err, rc, "no memory for a push");
     }
 
+    phr_array_free(&m.metric.pairs);
     phr_arena_destroy(m.tmp);
 
     return rc;
 }
 
 
-/* counts are varints, values are doubles */
+/* what was returned by a parser, with the reason why the body is refused */
 
-static double
-phr_push_pb_number(const phr_protobuf_field_t *f)
+static int
+phr_push_pb_rc(phr_push_pb_metric_t *m, int rc)
 {
-    double  v;
-
-    if (f->wire == PHR_PROTOBUF_VARINT) {
-        return (double) f->bits;
-    }
-
-    v = phr_double_from_bits(f->bits);
-
-    return v != v ? phr_double_from_bits(PHR_NORMAL_NAN_BITS) : v;
+    return rc != PHR_EPARSE ? rc
+           : phr_err_set(m->err, rc, "malformed protobuf message");
 }
 
 
-static int
-phr_push_pb_family(phr_push_pb_metric_t *m, phr_str_t message, int64_t now_ms)
-{
-    int                  rc;
-    phr_protobuf_t        r;
-    phr_protobuf_field_t  f;
+/* PHR_DONE if the family is not to be read: ours to set, or empty */
 
-    rc = phr_push_pb_family_head(m, message, now_ms);
-    if (rc != PHR_OK) {
-        return rc == PHR_DONE ? PHR_OK : rc;
+static int
+phr_push_pb_family(phr_push_pb_metric_t *m, const phr_family_pb_t *family,
+    int64_t now_ms)
+{
+    phr_str_t           name;
+    phr_push_family_t  *f;
+
+    name = family->name;
+
+    if (family->nmetrics == 0 || phr_str_eq(name, phr_str_of(PHR_PUSH_TIME))
+        || phr_str_eq(name, phr_str_of(PHR_PUSH_FAILURE)))
+    {
+        return PHR_DONE;
     }
 
-    phr_protobuf_open(&r, message);
+    f = phr_push_family(m->st, name);
+    if (f == NULL) {
+        return PHR_ENOMEM;
+    }
 
-    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
+    if (f->nseries != 0) {
+        return phr_err_set(m->err, PHR_EPARSE, "metric family %.*s occurs "
+                           "twice", (int) name.len, name.data);
+    }
 
-        if (f.field != 4 || f.wire != PHR_PROTOBUF_BYTES) {
-            continue;
+    f->type = family->type;
+    f->t_ms = now_ms;
+    f->help = phr_arena_str(m->st->arena, family->help);
+    m->f = f;
+
+    return f->help.data ? PHR_OK : phr_arena_rc(m->st->arena);
+}
+
+
+/* PHR_DONE when all are read */
+
+static int
+phr_push_pb_metrics(phr_push_pb_metric_t *m, phr_family_pb_t *family)
+{
+    int  rc;
+
+    for ( ;; ) {
+        rc = phr_push_pb_rc(m, phr_metric_pb_next(family, &m->metric));
+        if (rc != PHR_OK) {
+            break;
         }
 
         phr_arena_reset(m->tmp);
 
-        rc = phr_push_pb_metric(m, f.bytes);
+        rc = phr_push_pb_metric(m);
         if (rc != PHR_OK) {
-            return rc;
+            break;
         }
 
         if (m->o->max_series != 0 && m->st->nseries > m->o->max_series) {
@@ -185,146 +191,25 @@ phr_push_pb_family(phr_push_pb_metric_t *m, phr_str_t message, int64_t now_ms)
         }
     }
 
-    return rc == PHR_DONE ? PHR_OK : phr_push_pb_damaged(m->err);
-}
-
-
-/* PHR_DONE if the family is not to be read: ours to set, or empty */
-
-static int
-phr_push_pb_family_head(phr_push_pb_metric_t *m, phr_str_t message,
-    int64_t now_ms)
-{
-    int                  rc;
-    size_t               metrics;
-    uint64_t             type;
-    phr_protobuf_t        r;
-    phr_str_t            name, help;
-    phr_protobuf_field_t  f;
-    phr_push_family_t   *family;
-
-    name = phr_str_of("");
-    help = phr_str_of("");
-    type = 0;
-    metrics = 0;
-
-    phr_protobuf_open(&r, message);
-
-    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
-
-        switch (f.field) {
-
-        case 1:
-            name = f.bytes;
-            break;
-
-        case 2:
-            help = f.bytes;
-            break;
-
-        case 3:
-            type = f.bits;
-            break;
-
-        case 4:
-            metrics += f.wire == PHR_PROTOBUF_BYTES;
-            break;
-        }
-    }
-
-    if (rc != PHR_DONE || type >= phr_nelems(phr_push_pb_types) || name.len == 0
-        || !phr_utf8_valid(name.data, name.len)
-        || !phr_utf8_valid(help.data, help.len))
-    {
-        return phr_push_pb_damaged(m->err);
-    }
-
-    if (metrics == 0 || phr_str_eq(name, phr_str_of(PHR_PUSH_TIME))
-        || phr_str_eq(name, phr_str_of(PHR_PUSH_FAILURE)))
-    {
-        return PHR_DONE;
-    }
-
-    family = phr_push_family(m->st, name);
-    if (family == NULL) {
-        return PHR_ENOMEM;
-    }
-
-    if (family->nseries != 0) {
-        return phr_err_set(m->err, PHR_EPARSE, "metric family %.*s occurs "
-                           "twice", (int) name.len, name.data);
-    }
-
-    family->type = phr_push_pb_types[type].type;
-    family->t_ms = now_ms;
-    family->help = phr_arena_str(m->st->arena, help);
-    m->f = family;
-
-    return family->help.data ? PHR_OK : phr_arena_rc(m->st->arena);
+    return rc;
 }
 
 
 static int
-phr_push_pb_metric(phr_push_pb_metric_t *m, phr_str_t message)
+phr_push_pb_metric(phr_push_pb_metric_t *m)
 {
-    int                  rc, found;
-    size_t               i, n;
-    phr_protobuf_t        r;
-    phr_str_t            value;
-    phr_protobuf_field_t  f;
+    int     rc;
+    double  v;
 
-    n = 3;
-    found = 0;
-    value = phr_str_of("");
-
-    phr_protobuf_open(&r, message);
-
-    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
-
-        n += f.field == 1;
-
-        if (f.field == 6) {
-            return phr_err_set(m->err, PHR_EINVAL, "pushed metrics must not "
-                               "have timestamps");
-        }
-
-        for (i = 0; i < phr_nelems(phr_push_pb_types); i++) {
-            if (phr_push_pb_types[i].type == m->f->type
-                && phr_push_pb_types[i].field == f.field
-                && f.wire == PHR_PROTOBUF_BYTES)
-            {
-                value = f.bytes;
-                found = 1;
-            }
-        }
+    if (m->metric.has_t) {
+        return phr_err_set(m->err, PHR_EINVAL, "pushed metrics must not "
+                           "have timestamps");
     }
 
-    if (rc != PHR_DONE) {
-        return phr_push_pb_damaged(m->err);
-    }
-
-    if (!found) {
+    if (!m->metric.found) {
         return phr_err_set(m->err, PHR_EINVAL, "collected metric %.*s is not "
                            "a %s", (int) m->f->name.len, m->f->name.data,
                            phr_metric_type_text(m->f->type));
-    }
-
-    m->n = 0;
-    m->l = phr_arena_alloc(m->tmp, n * sizeof(phr_label_t));
-    if (m->l == NULL) {
-        return phr_arena_rc(m->tmp);
-    }
-
-    phr_protobuf_open(&r, message);
-
-    while (phr_protobuf_next(&r, &f) == PHR_OK) {
-
-        if (f.field == 1) {
-            rc = phr_push_pb_label(m, f.bytes);
-            if (rc != PHR_OK) {
-                return rc;
-            }
-        }
     }
 
     switch (m->f->type) {
@@ -332,175 +217,33 @@ phr_push_pb_metric(phr_push_pb_metric_t *m, phr_str_t message)
     case PHR_METRIC_SUMMARY:
     case PHR_METRIC_HISTOGRAM:
     case PHR_METRIC_GAUGEHISTOGRAM:
-        return phr_push_pb_parts(m, value);
+        return phr_push_pb_rc(m, phr_metric_pb_parts(&m->metric,
+                                                     phr_push_pb_part, m));
 
     default:
-        return phr_push_pb_value(m, value);
+        rc = phr_push_pb_rc(m, phr_metric_pb_value(&m->metric, &v));
+
+        return rc == PHR_OK ? phr_push_pb_part(m, "", NULL, 0, v) : rc;
     }
 }
 
 
 static int
-phr_push_pb_label(phr_push_pb_metric_t *m, phr_str_t message)
+phr_push_pb_part(void *data, const char *suffix, const char *bound, double at,
+    double v)
 {
-    int                  rc;
-    phr_protobuf_t        r;
-    phr_label_t          l;
-    phr_protobuf_field_t  f;
+    int                    rc;
+    char                  *name;
+    size_t                 i, n;
+    phr_label_t           *l;
+    phr_labels_t           ls;
+    phr_push_series_t     *s;
+    phr_push_pb_metric_t  *m;
 
-    l.name = phr_str_of("");
-    l.value = phr_str_of("");
+    m = data;
+    n = m->metric.pairs.nelts;
 
-    phr_protobuf_open(&r, message);
-
-    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
-
-        if (f.field == 1) {
-            l.name = f.bytes;
-
-        } else if (f.field == 2) {
-            l.value = f.bytes;
-        }
-    }
-
-    if (rc != PHR_DONE || l.name.len == 0
-        || phr_str_eq(l.name, phr_str_of(PHR_METRIC_NAME))
-        || !phr_utf8_valid(l.name.data, l.name.len)
-        || !phr_utf8_valid(l.value.data, l.value.len))
-    {
-        return phr_push_pb_damaged(m->err);
-    }
-
-    m->l[m->n++] = l;
-
-    return PHR_OK;
-}
-
-
-static int
-phr_push_pb_value(phr_push_pb_metric_t *m, phr_str_t message)
-{
-    double               v;
-    phr_protobuf_t        r;
-    phr_protobuf_field_t  f;
-
-    v = 0;
-    phr_protobuf_open(&r, message);
-
-    while (phr_protobuf_next(&r, &f) == PHR_OK) {
-        if (f.field == 1) {
-            v = phr_push_pb_number(&f);
-        }
-    }
-
-    if (r.p != r.end) {
-        return phr_push_pb_damaged(m->err);
-    }
-
-    return phr_push_pb_add(m, "", NULL, 0, v);
-}
-
-
-/* histograms and summaries: count, sum, and buckets or quantiles */
-
-static int
-phr_push_pb_parts(phr_push_pb_metric_t *m, phr_str_t message)
-{
-    int                  rc, infinite;
-    double               sum, count;
-    phr_protobuf_t        r;
-    phr_protobuf_field_t  f;
-
-    sum = 0;
-    count = 0;
-    infinite = 0;
-
-    phr_protobuf_open(&r, message);
-
-    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
-
-        if (f.field == 1 || (f.field == 4 && f.wire == PHR_PROTOBUF_FIXED64)) {
-            count = phr_push_pb_number(&f);
-
-        } else if (f.field == 2) {
-            sum = phr_push_pb_number(&f);
-
-        } else if (f.field == 3 && f.wire == PHR_PROTOBUF_BYTES) {
-            rc = phr_push_pb_part(m, f.bytes, &infinite);
-            if (rc != PHR_OK) {
-                return rc;
-            }
-        }
-    }
-
-    if (rc != PHR_DONE) {
-        return phr_push_pb_damaged(m->err);
-    }
-
-    rc = PHR_OK;
-
-    if (m->f->type != PHR_METRIC_SUMMARY && !infinite) {
-        rc = phr_push_pb_add(m, "_bucket", "le",
-                        phr_double_from_bits(0x7ff0000000000000ULL), count);
-    }
-
-    if (rc == PHR_OK) {
-        rc = phr_push_pb_add(m, "_sum", NULL, 0, sum);
-    }
-
-    return rc == PHR_OK ? phr_push_pb_add(m, "_count", NULL, 0, count) : rc;
-}
-
-
-static int
-phr_push_pb_part(phr_push_pb_metric_t *m, phr_str_t message, int *infinite)
-{
-    int                  rc;
-    double               first, second;
-    phr_protobuf_t        r;
-    phr_protobuf_field_t  f;
-
-    first = 0;
-    second = 0;
-
-    phr_protobuf_open(&r, message);
-
-    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
-
-        if (f.field == 1 || (f.field == 4 && f.wire == PHR_PROTOBUF_FIXED64)) {
-            first = phr_push_pb_number(&f);
-
-        } else if (f.field == 2) {
-            second = phr_push_pb_number(&f);
-        }
-    }
-
-    if (rc != PHR_DONE) {
-        return phr_push_pb_damaged(m->err);
-    }
-
-    if (m->f->type == PHR_METRIC_SUMMARY) {
-        return phr_push_pb_add(m, "", "quantile", first, second);
-    }
-
-    *infinite |= phr_double_bits(second) == 0x7ff0000000000000ULL;
-
-    return phr_push_pb_add(m, "_bucket", "le", second, first);
-}
-
-
-static int
-phr_push_pb_add(phr_push_pb_metric_t *m, const char *suffix, const char *bound,
-    double at, double v)
-{
-    int                rc;
-    char              *name;
-    size_t             i, n;
-    phr_label_t       *l;
-    phr_labels_t       ls;
-    phr_push_series_t *s;
-
-    l = phr_arena_alloc(m->tmp, (m->n + 2) * sizeof(phr_label_t));
+    l = phr_arena_alloc(m->tmp, (n + 2) * sizeof(phr_label_t));
     name = phr_arena_printf(m->tmp, "%.*s%s", (int) m->f->name.len,
                             m->f->name.data, suffix);
 
@@ -508,8 +251,9 @@ phr_push_pb_add(phr_push_pb_metric_t *m, const char *suffix, const char *bound,
         return phr_arena_rc(m->tmp);
     }
 
-    n = m->n;
-    memcpy(l, m->l, n * sizeof(phr_label_t));
+    if (n != 0) {
+        memcpy(l, m->metric.pairs.elts, n * sizeof(phr_label_t));
+    }
 
     l[n].name = phr_str_of(PHR_METRIC_NAME);
     l[n].value = phr_str_from_c(name);
@@ -539,6 +283,12 @@ phr_push_pb_add(phr_push_pb_metric_t *m, const char *suffix, const char *bound,
     ls.l = l;
     ls.n = n;
 
+    /* nobody ends a series by a push: what is no number is the usual NaN */
+
+    if (v != v) {
+        v = phr_double_from_bits(PHR_NORMAL_NAN_BITS);
+    }
+
     rc = phr_push_series_add(m->st, m->f, ls, m->grouping, v, &s);
 
     if (rc == PHR_EDUPLICATE) {
@@ -554,28 +304,15 @@ phr_push_pb_add(phr_push_pb_metric_t *m, const char *suffix, const char *bound,
 static int
 phr_push_pb_bound(phr_push_pb_metric_t *m, double v, phr_str_t *s)
 {
-    char    text[PHR_NUMBER_LEN + 2];
+    char    text[PHR_EXPO_BOUND];
     size_t  len;
 
-    len = phr_number_write(text, v);
-
-    if (m->o->normalize && v - v == 0 && memchr(text, '.', len) == NULL
-        && memchr(text, 'e', len) == NULL)
-    {
-        text[len++] = '.';
-        text[len++] = '0';
-    }
+    len = m->o->normalize ? phr_expo_bound_write(text, v)
+                          : phr_number_write(text, v);
 
     *s = phr_arena_str(m->tmp, phr_str_from(text, len));
 
     return s->data ? PHR_OK : phr_arena_rc(m->tmp);
-}
-
-
-static int
-phr_push_pb_damaged(phr_err_t *err)
-{
-    return phr_err_set(err, PHR_EPARSE, "malformed protobuf message");
 }
 
 

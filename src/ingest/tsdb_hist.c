@@ -99,6 +99,11 @@ phr_tsdb_hists(phr_str_t data, int is_float, phr_arena_t *arena,
     for (r.i = 0; r.i < count && rc == PHR_OK; r.i++) {
         rc = phr_tsdb_hist_sample(&r, &sample);
 
+        if (rc == PHR_OK && sample->schema > PHR_HIST_SCHEMA_MAX) {
+            sample = phr_hist_reduce(arena, sample, PHR_HIST_SCHEMA_MAX);
+            rc = sample != NULL ? PHR_OK : phr_arena_rc(arena);
+        }
+
         if (rc != PHR_OK) {
             break;
         }
@@ -142,7 +147,7 @@ phr_tsdb_hist_layout(phr_tsdb_hist_t *r)
     h->zero_threshold = phr_tsdb_hist_threshold(&r->b);
     schema = phr_tsdb_bits_int(&r->b);
 
-    if (schema < PHR_HIST_CUSTOM || schema > PHR_HIST_SCHEMA_MAX) {
+    if (schema < PHR_HIST_CUSTOM || schema > PHR_HIST_SCHEMA_FINEST) {
         return PHR_ECORRUPT;
     }
 

@@ -319,12 +319,7 @@ phr_native_reduce(phr_native_t *n, int32_t schema)
         k = 0;
 
         for (i = 0; i < side->n; i++) {
-
-            /* upper bounds are inclusive: bucket 0 ends at 1 in each schema */
-
-            index = side->b[i].index - 1;
-            index = (index >= 0 ? index >> shift
-                                : -((-index - 1) >> shift) - 1) + 1;
+            index = phr_hist_coarser(side->b[i].index, shift);
 
             if (k != 0 && side->b[k - 1].index == index) {
                 phr_native_inc(&side->b[k - 1].k, &side->b[i].k,

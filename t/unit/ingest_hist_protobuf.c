@@ -181,13 +181,24 @@ main(void)
           PHR_HIST_PB_EXPOSITION, PHR_OK,
           "float 3 count=2.5 sum=1.5 zero=0@0 +7:1=1.5 -1:1=1" },
 
+        /* finer than what is kept */
+
+        { "1=15 4z=10 11s=1:5 12p=1,1,1,1,1", PHR_HIST_PB_REMOTE, PHR_OK,
+          "int 8 count=15 sum=0 zero=0@0 +1:2=10,5" },
+        { "2f=7.5 4z=9 8s=-3:2 8s=3:2 10d=1,2,4,0.5", PHR_HIST_PB_REMOTE,
+          PHR_OK, "float 8 count=7.5 sum=0 zero=0@0 --1:1,1:2=3,4,0.5" },
+        { "1=1 4z=52 11s=5:1 12p=1", PHR_HIST_PB_REMOTE, PHR_OK,
+          "int 8 count=1 sum=0 zero=0@0 +1:1=1" },
+        { "1=2 4z=10 11s=1:1 12p=1", PHR_HIST_PB_REMOTE, PHR_EINVAL,
+          "but the Count field is 2" },
+
         { "1f=1", PHR_HIST_PB_REMOTE, PHR_EPARSE, "malformed" },
         { "3=1", PHR_HIST_PB_REMOTE, PHR_EPARSE, "malformed" },
         { "11=1", PHR_HIST_PB_REMOTE, PHR_EPARSE, "malformed" },
         { "13s=0:1", PHR_HIST_PB_REMOTE, PHR_EPARSE, "malformed" },
-        { "1=1 11s=0:1 12p=1 4z=9", PHR_HIST_PB_REMOTE, PHR_EINVAL,
+        { "1=1 11s=0:1 12p=1 4z=53", PHR_HIST_PB_REMOTE, PHR_EINVAL,
           "histogram has an invalid schema, which must be between -4 and 8 "
-          "for exponential buckets, or -53 for custom buckets, got schema 9"
+          "for exponential buckets, or -53 for custom buckets, got schema 53"
         },
         { "1=2 11s=0:1 12p=1", PHR_HIST_PB_REMOTE, PHR_EINVAL,
           "1 observations found in buckets, but the Count field is 2" },
