@@ -311,6 +311,7 @@ struct phr_appender_s {
 #define PHR_KV_METADATA   'm'   /* type, help and unit of metrics */
 #define PHR_KV_TARGET     't'   /* targets that are scraped, rules */
 #define PHR_KV_COUNTERS   'c'   /* traffic totals, carried over upgrades */
+#define PHR_KV_HISTS      'h'   /* the store's own: histograms by source */
 
 
 #endif /* PHR_STORAGE_H_INCLUDED */

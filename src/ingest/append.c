@@ -66,6 +66,10 @@ phr_scrape_options(phr_scrape_options_t *o, const phr_target_t *t)
                                  phr_str_of("legacy"));
     o->normalize = 1;
     o->remember = 1;
+    o->histograms = t->histograms;
+    o->max_buckets = conf->native_histogram_bucket_limit;
+    o->min_bucket_factor = conf->native_histogram_min_bucket_factor;
+    o->fallback = conf->fallback_scrape_protocol;
 }
 
 
@@ -216,6 +220,7 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     phr_scrape_report_t *report, phr_err_t *err)
 {
     int                rc, fatal;
+    size_t             len;
     phr_scrape_pass_t  pass;
 
     if ((s->o.limit.body_size_bytes != 0
@@ -242,10 +247,19 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     pass.report = report;
     pass.max_samples = s->o.limit.samples;
 
-    rc = phr_scrape_pass(&pass, body, content_type, &fatal, err);
+    rc = phr_scrape_make(&pass, body, content_type);
+
+    if (rc == PHR_OK) {
+        rc = phr_scrape_pass(&pass, body, content_type, &fatal, err);
+
+    } else {
+        fatal = 1;
+        phr_err_set(err, rc, "no memory for a scrape");
+    }
 
     if (rc == PHR_OK && !s->asleep) {
-        pass.body = phr_malloc(body.len + 1);
+        len = (size_t) (pass.p.end - pass.p.body);
+        pass.body = phr_malloc(len + 1);
         pass.tracked = phr_malloc((pass.nsamples + 1) * sizeof(uint32_t));
 
         if (pass.body == NULL || pass.tracked == NULL) {
@@ -280,6 +294,7 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     phr_free(pass.lines);
     phr_scrape_exemplars_free(&pass);
     phr_expo_free(&pass.p);
+    phr_scrape_made_free(&pass);
 
     return rc;
 }
@@ -333,7 +348,9 @@ phr_scrape_adopt(const phr_scrape_options_t *o, phr_scrape_options_t *to,
 
     if (rc == PHR_OK) {
         to->job = phr_arena_str(a, o->job);
-        if (to->job.data == NULL) {
+        to->fallback = phr_arena_str(a, o->fallback);
+
+        if (to->job.data == NULL || to->fallback.data == NULL) {
             rc = phr_arena_rc(a);
         }
     }
@@ -412,12 +429,9 @@ phr_scrape_begin(phr_scrape_pass_t *pass, phr_str_t body,
     pass->nsamples = 0;
     pass->full = 0;
     phr_scrape_exemplars_reset(pass);
+    pass->hist_rc = PHR_OK;
 
-    /* an empty answer is a good one in either format */
-
-    phr_expo_init(&pass->p, body.len == 0 ? PHR_EXPO_TEXT
-                            : phr_expo_content_type(content_type), body);
-    pass->p.normalize = s->o.normalize;
+    phr_scrape_open(pass, body, content_type);
 
     if (pass->p.format != s->format) {
         rc = phr_scrape_wake(s);
@@ -507,6 +521,13 @@ phr_scrape_read(phr_scrape_pass_t *pass, int *fatal, phr_err_t *err)
         return phr_err_set(err, PHR_ELIMIT, "sample limit exceeded");
     }
 
+    if (pass->hist_rc != PHR_OK) {
+        *fatal = pass->hist_rc == PHR_ENOMEM;
+        return phr_err_set(err, pass->hist_rc, *fatal
+                           ? "no memory for a histogram"
+                           : "histogram bucket limit exceeded");
+    }
+
     if (next != s->nlines || pass->nlines != s->nlines) {
         pass->moved = 1;
     }
@@ -576,6 +597,7 @@ phr_scrape_line(phr_scrape_pass_t *pass, size_t *next,
     line->metric_len = (uint32_t) p->metric_len;
     line->v = p->value;
     line->has_t = p->has_t;
+    line->is_hist = p->is_hist;
     line->t_ms = p->t_ms;
 
     if (p->same) {
@@ -717,6 +739,10 @@ phr_scrape_stage(phr_scrape_pass_t *pass, phr_scrape_line_t *line)
 
     pass->nsamples++;
     line->stage = timed ? PHR_STAGE_TIMED : PHR_STAGE_ROW;
+
+    if (line->is_hist) {
+        phr_scrape_stage_hist(pass, line);
+    }
 }
 
 

@@ -20,6 +20,7 @@
 #include "core/array.h"
 #include "core/storage.h"
 #include "ingest/exposition.h"
+#include "ingest/lines.h"
 #include "ingest/target.h"
 #include "settings/prometheus_yml.h"
 
@@ -46,6 +47,12 @@ typedef struct {
     phr_scrape_limits_t         limit;
     uint64_t                    max_series; /* taken at once; 0: no bound */
     int64_t                     timeout_ms; /* reported, not applied */
+
+    phr_lines_options_t         histograms; /* what is taken of them */
+    uint64_t                    max_buckets;        /* of one, 0: no bound */
+    double                      min_bucket_factor;  /* up to 1: no bound */
+    phr_str_t                   fallback;   /* scrape protocol of a target */
+                                            /* that names none known, or "" */
 
     unsigned                    honor_labels:1;
     unsigned                    honor_timestamps:1;

@@ -56,6 +56,7 @@ typedef struct {
     uint8_t              type;          /* what TYPE said up to here */
     uint8_t              stage;
     unsigned             has_t:1;
+    unsigned             is_hist:1;     /* v is its number in pass->made */
     unsigned             whole:1;       /* ends in a newline */
     phr_scrape_meta_t   *meta;          /* of META, or NULL */
 } phr_scrape_line_t;
@@ -134,6 +135,7 @@ typedef struct {
     phr_scrape_report_t  *report;
 
     phr_expo_t            p;
+    phr_lines_t          *made;         /* or NULL: the body as it came */
     phr_scrape_line_t    *lines;
     size_t                nlines;
     size_t                nalloc;
@@ -141,6 +143,7 @@ typedef struct {
     uint64_t              max_samples;
     unsigned              moved:1;      /* a line was not as predicted */
     unsigned              full:1;       /* a limit on samples was hit */
+    int                   hist_rc;      /* why a histogram was not taken */
 
     phr_scrape_exemplars_t  *exemplars;     /* NULL: none yet */
 
@@ -190,6 +193,29 @@ int phr_scrape_recall(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
 /* removes the record */
 int phr_scrape_forgotten(phr_scrape_t *s, phr_appender_t *app,
     phr_err_t *err);
+
+/*
+ * Makes lines of a body that is not to be read as it came: pass->made, which
+ * the caller frees.  PHR_OK, also for a bad body, or PHR_ENOMEM.
+ */
+int phr_scrape_make(phr_scrape_pass_t *pass, phr_str_t body,
+    phr_str_t content_type);
+void phr_scrape_made_free(phr_scrape_pass_t *pass);
+
+/* begins to read what phr_scrape_make() made, or the body */
+void phr_scrape_open(phr_scrape_pass_t *pass, phr_str_t body,
+    phr_str_t content_type);
+
+/* of a line whose sample is one */
+const phr_hist_t *phr_scrape_hist(const phr_scrape_pass_t *pass,
+    const phr_scrape_line_t *line);
+
+/*
+ * Brings a histogram that is taken below the limits of the target, which may
+ * cost it resolution; else pass->hist_rc is set.
+ */
+void phr_scrape_stage_hist(phr_scrape_pass_t *pass,
+    const phr_scrape_line_t *line);
 
 /* decides whether the sample of a line is taken, and counts it */
 void phr_scrape_stage(phr_scrape_pass_t *pass, phr_scrape_line_t *line);

@@ -229,7 +229,7 @@ phr_scrape_rest_read(phr_scrape_pass_t *pass, phr_err_t *err)
 
     rc = phr_expo_next(p, &ignored);
 
-    if (rc != PHR_DONE || pass->full) {
+    if (rc != PHR_DONE || pass->full || pass->hist_rc != PHR_OK) {
         return rc == PHR_ENOMEM ? rc : PHR_NOTFOUND;
     }
 
@@ -469,6 +469,7 @@ phr_scrape_rest_is(phr_scrape_pass_t *pass, phr_scrape_at_t *at,
     line->slot = k->slot;
     line->v = p->value;
     line->has_t = p->has_t;
+    line->is_hist = p->is_hist;
     line->t_ms = p->t_ms;
 
     phr_scrape_stage(pass, line);

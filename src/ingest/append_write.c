@@ -13,20 +13,22 @@
 
 /* what is appended at once; line is PHR_SCRAPE_NONE where there is none */
 typedef struct {
-    phr_sid_t  *sid;
-    double     *v;
-    int64_t    *t_ms;
-    uint32_t   *line;
-    uint32_t   *slot;
-    int8_t     *status;
-    size_t      n;
-    void       *mem;
+    phr_sid_t          *sid;
+    double             *v;          /* of a histogram its sum */
+    const phr_hist_t  **h;          /* NULL: all are floats */
+    int64_t            *t_ms;
+    uint32_t           *line;
+    uint32_t           *slot;
+    int8_t             *status;
+    size_t              n;
+    void               *mem;
 } phr_scrape_out_t;
 
 
-static int phr_scrape_out_create(phr_scrape_out_t *out, size_t n);
+static int phr_scrape_out_create(phr_scrape_out_t *out, size_t n, int hists);
 static void phr_scrape_out_add(phr_scrape_out_t *out, phr_scrape_t *s,
     uint32_t slot, double v, int64_t t_ms, uint32_t line);
+static void phr_scrape_out_hist(phr_scrape_out_t *out, const phr_hist_t *h);
 static void phr_scrape_add_samples(phr_scrape_pass_t *pass,
     phr_scrape_out_t *row, phr_scrape_out_t *timed);
 static void phr_scrape_add_stale(phr_scrape_pass_t *pass,
@@ -45,7 +47,7 @@ int
 phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
     phr_err_t *err)
 {
-    int                rc;
+    int                rc, hists;
     double             bytes;
     phr_scrape_t      *s;
     phr_scrape_out_t   row, timed;
@@ -58,13 +60,15 @@ phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
     }
 
     memset(&timed, 0, sizeof(phr_scrape_out_t));
+    hists = good && pass->made != NULL && pass->made->hists.nelts != 0;
 
     rc = phr_scrape_out_create(&row, (good ? pass->nsamples : 0)
-                                     + s->ntracked + PHR_SCRAPE_NREPORT);
+                                     + s->ntracked + PHR_SCRAPE_NREPORT,
+                               hists);
 
     if (rc == PHR_OK) {
         rc = phr_scrape_out_create(&timed, (good ? pass->nsamples : 0)
-                                           + PHR_SCRAPE_NREPORT);
+                                           + PHR_SCRAPE_NREPORT, hists);
     }
 
     if (rc != PHR_OK) {
@@ -143,7 +147,7 @@ phr_scrape_ended(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
         return rc;
     }
 
-    rc = phr_scrape_out_create(&row, s->ntracked + PHR_SCRAPE_NREPORT);
+    rc = phr_scrape_out_create(&row, s->ntracked + PHR_SCRAPE_NREPORT, 0);
     if (rc != PHR_OK) {
         return phr_err_set(err, rc, "no memory for series");
     }
@@ -215,21 +219,29 @@ phr_scrape_source(phr_scrape_t *s, phr_appender_t *app, int timed,
 
 
 static int
-phr_scrape_out_create(phr_scrape_out_t *out, size_t n)
+phr_scrape_out_create(phr_scrape_out_t *out, size_t n, int hists)
 {
-    char  *mem;
+    char    *mem;
+    size_t   each;
 
     n++;
+    each = sizeof(double) + sizeof(int64_t) + 3 * sizeof(uint32_t)
+           + sizeof(int8_t) + (hists ? sizeof(const phr_hist_t *) : 0);
 
     /* in falling order of alignment */
 
-    mem = phr_malloc(n * (sizeof(double) + sizeof(int64_t)
-                          + 3 * sizeof(uint32_t) + sizeof(int8_t)));
+    mem = phr_malloc(n * each);
     out->mem = mem;
     out->n = 0;
+    out->h = NULL;
 
     if (mem == NULL) {
         return PHR_ENOMEM;
+    }
+
+    if (hists) {
+        out->h = (const phr_hist_t **) mem;
+        mem = (char *) (out->h + n);
     }
 
     out->v = (double *) mem;
@@ -256,6 +268,22 @@ phr_scrape_out_add(phr_scrape_out_t *out, phr_scrape_t *s, uint32_t slot,
     out->t_ms[n] = t_ms;
     out->line[n] = line;
     out->slot[n] = slot;
+
+    if (out->h != NULL) {
+        out->h[n] = NULL;
+    }
+}
+
+
+/* what was added last is this histogram, unless it is NULL */
+
+static void
+phr_scrape_out_hist(phr_scrape_out_t *out, const phr_hist_t *h)
+{
+    if (h != NULL) {
+        out->h[out->n - 1] = h;
+        out->v[out->n - 1] = h->sum;
+    }
 }
 
 
@@ -264,18 +292,28 @@ phr_scrape_add_samples(phr_scrape_pass_t *pass, phr_scrape_out_t *row,
     phr_scrape_out_t *timed)
 {
     size_t              i;
+    phr_scrape_out_t   *out;
     phr_scrape_line_t  *line;
 
     for (i = 0; i < pass->nlines; i++) {
         line = &pass->lines[i];
 
         if (line->stage == PHR_STAGE_ROW) {
+            out = row;
             phr_scrape_out_add(row, pass->s, line->slot, line->v, pass->t_ms,
                                (uint32_t) i);
 
         } else if (line->stage == PHR_STAGE_TIMED) {
+            out = timed;
             phr_scrape_out_add(timed, pass->s, line->slot, line->v,
                                line->t_ms, (uint32_t) i);
+
+        } else {
+            continue;
+        }
+
+        if (line->is_hist) {
+            phr_scrape_out_hist(out, phr_scrape_hist(pass, line));
         }
     }
 }
@@ -434,7 +472,7 @@ phr_scrape_batch(phr_scrape_pass_t *pass, phr_scrape_out_t *out, int timed,
     b.t_ms = pass->t_ms;
     b.sid = out->sid;
     b.v = out->v;
-    b.h = NULL;
+    b.h = out->h;
     b.t_each = timed ? out->t_ms : NULL;
     b.n = out->n;
     b.status = out->status;
@@ -452,7 +490,8 @@ phr_scrape_batch(phr_scrape_pass_t *pass, phr_scrape_out_t *out, int timed,
         r->nout_of_order += out->status[i] == PHR_EORDER
                             || out->status[i] == PHR_EOLD;
         r->nduplicates += out->status[i] == PHR_EDUPLICATE;
-        r->nout_of_bounds += out->status[i] == PHR_ELIMIT;
+        r->nout_of_bounds += out->status[i] == PHR_ELIMIT
+                             || out->status[i] == PHR_EINVAL;
     }
 
     return PHR_OK;
@@ -513,6 +552,10 @@ phr_scrape_renew(phr_scrape_pass_t *pass, phr_scrape_out_t *out,
 
         phr_scrape_out_add(timed, s, slot, out->v[i], out->t_ms[i],
                            PHR_SCRAPE_NONE);
+
+        if (out->h != NULL) {
+            phr_scrape_out_hist(timed, out->h[i]);
+        }
     }
 
     return PHR_OK;

@@ -1,9 +1,9 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * What the two text formats share: names, quoted strings, label lists,
- * numbers, and the labels made of them.  The formats themselves are in
- * expo_text.c and expo_openmetrics.c.
+ * What the formats share: names, quoted strings, label lists, numbers, and
+ * the labels made of them.  The formats themselves are in expo_text.c,
+ * expo_openmetrics.c and expo_lines.c.
  */
 
 #include "ingest/exposition.h"
@@ -89,11 +89,17 @@ phr_expo_next(phr_expo_t *p, phr_err_t *err)
 {
     p->same = 0;
 
-    if (p->format == PHR_EXPO_OPENMETRICS) {
-        return phr_expo_openmetrics_next(p, err);
-    }
+    switch (p->format) {
 
-    return phr_expo_text_next(p, err);
+    case PHR_EXPO_OPENMETRICS:
+        return phr_expo_openmetrics_next(p, err);
+
+    case PHR_EXPO_LINES:
+        return phr_expo_lines_next(p, err);
+
+    default:
+        return phr_expo_text_next(p, err);
+    }
 }
 
 
@@ -132,6 +138,11 @@ phr_expo_next_known(phr_expo_t *p, size_t len, phr_err_t *err)
             return PHR_NOTFOUND;
         }
 
+    } else if (p->format == PHR_EXPO_LINES) {
+        if (*s != '=') {
+            return PHR_NOTFOUND;
+        }
+
     } else if (s[-1] != '}') {
 
         if (*s != ' ' && *s != '\t') {
@@ -153,11 +164,17 @@ phr_expo_next_known(phr_expo_t *p, size_t len, phr_err_t *err)
     p->event = PHR_EXPO_SAMPLE;
     p->same = 1;
 
-    if (p->format == PHR_EXPO_OPENMETRICS) {
-        return phr_expo_openmetrics_rest(p, err);
-    }
+    switch (p->format) {
 
-    return phr_expo_text_rest(p, err);
+    case PHR_EXPO_OPENMETRICS:
+        return phr_expo_openmetrics_rest(p, err);
+
+    case PHR_EXPO_LINES:
+        return phr_expo_lines_rest(p, err);
+
+    default:
+        return phr_expo_text_rest(p, err);
+    }
 }
 
 
@@ -612,7 +629,7 @@ phr_expo_pairs(phr_expo_t *p, phr_array_t *pairs, int exemplar,
     int        rc, text;
     phr_str_t  name;
 
-    text = p->format == PHR_EXPO_TEXT;
+    text = p->format != PHR_EXPO_OPENMETRICS;
 
     for ( ;; ) {
         phr_expo_blanks(p);
@@ -689,7 +706,9 @@ phr_expo_pair(phr_expo_t *p, phr_array_t *pairs, phr_str_t name,
 
     at = p->pos;
 
-    if (phr_expo_quoted(p, p->format == PHR_EXPO_TEXT, &value) != PHR_OK) {
+    if (phr_expo_quoted(p, p->format != PHR_EXPO_OPENMETRICS, &value)
+        != PHR_OK)
+    {
         return phr_expo_error(p, err, "expected label value");
     }
 
@@ -747,6 +766,14 @@ phr_expo_error(phr_expo_t *p, phr_err_t *err, const char *what)
     }
 
     len = (int) (s - p->pos);
+
+    if (p->format == PHR_EXPO_LINES) {
+
+        /* nobody has seen these lines */
+
+        return phr_err_set(err, PHR_EPARSE, "%s, got \"%.*s\"", what, len,
+                           p->pos);
+    }
 
     return phr_err_in_file(err, PHR_EPARSE, NULL, line,
                            (uint32_t) (p->pos - bol) + 1,

@@ -24,6 +24,7 @@
 typedef enum {
     PHR_EXPO_TEXT = 0,
     PHR_EXPO_OPENMETRICS,
+    PHR_EXPO_LINES,            /* of this process alone: see lines.h */
 } phr_expo_format_e;
 
 
@@ -68,6 +69,8 @@ typedef struct {
      */
     unsigned            normalize:1;
 
+    const phr_err_t    *broken;         /* of LINES: why it ends, or NULL */
+
     phr_metric_type_e   type;           /* what the last TYPE line said */
 
     /* of the event last returned */
@@ -83,6 +86,7 @@ typedef struct {
     double              value;
     int64_t             t_ms;
     unsigned            has_t:1;
+    unsigned            is_hist:1;      /* of LINES: value is its number */
     unsigned            same:1;         /* see phr_expo_next_like() */
     unsigned            has_exemplar:1;
     unsigned            has_exemplar_t:1;
@@ -196,6 +200,8 @@ int phr_expo_text_rest(phr_expo_t *p, phr_err_t *err);
 int phr_expo_openmetrics_next(phr_expo_t *p, phr_err_t *err);
 int phr_expo_openmetrics_metric(phr_expo_t *p, phr_err_t *err);
 int phr_expo_openmetrics_rest(phr_expo_t *p, phr_err_t *err);
+int phr_expo_lines_next(phr_expo_t *p, phr_err_t *err);
+int phr_expo_lines_rest(phr_expo_t *p, phr_err_t *err);
 
 
 #endif /* PHR_EXPOSITION_H_INCLUDED */

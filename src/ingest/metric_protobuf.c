@@ -9,6 +9,7 @@
 #include "ingest/metric_protobuf.h"
 
 #include <math.h>
+#include <strings.h>
 
 #include "core/utf8.h"
 
@@ -35,6 +36,18 @@ static const struct {
     { PHR_METRIC_HISTOGRAM,      7 },
     { PHR_METRIC_GAUGEHISTOGRAM, 7 },
 };
+
+
+int
+phr_metric_pb_is(phr_str_t content_type)
+{
+    static const phr_str_t  type = phr_str("application/vnd.google.protobuf");
+
+    return content_type.len >= type.len
+           && strncasecmp(content_type.data, type.data, type.len) == 0
+           && (content_type.len == type.len
+               || strchr("; \t", content_type.data[type.len]) != NULL);
+}
 
 
 int

@@ -39,6 +39,9 @@ typedef struct {
 } phr_metric_pb_t;
 
 
+/* whether a Content-Type names these messages, however they are encoded */
+int phr_metric_pb_is(phr_str_t content_type);
+
 /* PHR_OK, PHR_DONE at the end of the body, or PHR_EPARSE */
 int phr_family_pb_next(phr_protobuf_t *in, phr_family_pb_t *f);
 

@@ -44,17 +44,13 @@ phr_push_is_protobuf(phr_str_t content_type)
 {
     size_t  i;
 
-    static const phr_str_t  type = phr_str("application/vnd.google.protobuf");
-
-    if (content_type.len < type.len
-        || strncasecmp(content_type.data, type.data, type.len) != 0)
-    {
+    if (!phr_metric_pb_is(content_type)) {
         return 0;
     }
 
     /* "encoding" may also be "text" or "compact-text" */
 
-    for (i = type.len; i + 9 <= content_type.len; i++) {
+    for (i = 0; i + 9 <= content_type.len; i++) {
         if (strncasecmp(content_type.data + i, "delimited", 9) == 0) {
             return 1;
         }

@@ -40,6 +40,10 @@ static int phr_target_check(phr_target_t *t, phr_labels_builder_t *b,
     phr_err_t *err);
 static int phr_target_time(phr_labels_builder_t *b, phr_str_t name,
     const char *what, int64_t *ms, phr_err_t *err);
+static int phr_target_histograms(phr_target_t *t, phr_labels_builder_t *b,
+    phr_err_t *err);
+static int phr_target_flag(phr_labels_builder_t *b, const char *name,
+    const char *what, int *flag, phr_err_t *err);
 static int phr_target_finish(phr_target_t *t, phr_labels_builder_t *b,
     phr_err_t *err);
 static int phr_target_url(phr_target_t *t, phr_buf_t *out);
@@ -288,6 +292,43 @@ phr_target_inherit(phr_target_t *t, const phr_target_t *old)
 }
 
 
+void
+phr_target_accept(phr_buf_t *b, const phr_scrape_conf_t *conf)
+{
+    size_t    i;
+    unsigned  weight;
+
+    /* ORDER PHR_PROTO; newer text formats may have names escaped */
+    static const struct {
+        const char  *type;
+        int          escapes;
+    } protocols[] = {
+        { "application/vnd.google.protobuf;proto=io.prometheus.client."
+          "MetricFamily;encoding=delimited", 0 },
+        { "application/openmetrics-text;version=1.0.0", 1 },
+        { "application/openmetrics-text;version=0.0.1", 0 },
+        { "text/plain;version=1.0.0", 1 },
+        { "text/plain;version=0.0.4", 0 }
+    };
+
+    weight = (unsigned) phr_nelems(protocols) + 1;
+
+    for (i = 0; i < conf->nprotocols; i++) {
+        phr_buf_puts(b, protocols[conf->protocols[i]].type);
+
+        if (protocols[conf->protocols[i]].escapes) {
+            phr_buf_printf(b, ";escaping=%.*s",
+                           (int) conf->metric_name_escaping_scheme.len,
+                           conf->metric_name_escaping_scheme.data);
+        }
+
+        phr_buf_printf(b, ";q=0.%u,", weight--);
+    }
+
+    phr_buf_printf(b, "*/*;q=0.%u", weight);
+}
+
+
 const char *
 phr_target_health_text(phr_target_health_e health)
 {
@@ -422,6 +463,70 @@ phr_target_check(phr_target_t *t, phr_labels_builder_t *b, phr_err_t *err)
                            "greater than scrape interval (%lld ms > %lld ms)",
                            (long long) t->timeout_ms,
                            (long long) t->interval_ms);
+    }
+
+    return phr_target_histograms(t, b, err);
+}
+
+
+/* rules may have set for a target what else is that of its configuration */
+
+static int
+phr_target_histograms(phr_target_t *t, phr_labels_builder_t *b,
+    phr_err_t *err)
+{
+    int  rc, native, classic, convert;
+
+    native = t->conf->scrape_native_histograms > 0;
+    classic = t->conf->always_scrape_classic_histograms > 0;
+    convert = t->conf->convert_classic_histograms_to_nhcb > 0;
+
+    rc = phr_target_flag(b, "__scrape_native_histograms__",
+                         "scrape native histograms", &native, err);
+    if (rc == PHR_OK) {
+        rc = phr_target_flag(b, "__always_scrape_classic_histograms__",
+                             "always scrape classic histograms", &classic,
+                             err);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_target_flag(b, "__convert_classic_histograms_to_nhcb__",
+                             "convert classic histograms to nhcb", &convert,
+                             err);
+    }
+
+    t->histograms.native = native & 1;
+    t->histograms.classic = classic & 1;
+    t->histograms.convert = convert & 1;
+
+    return rc;
+}
+
+
+static int
+phr_target_flag(phr_labels_builder_t *b, const char *name, const char *what,
+    int *flag, phr_err_t *err)
+{
+    size_t     i;
+    phr_str_t  s;
+
+    static const char  *words[] = {
+        "0", "f", "F", "false", "FALSE", "False",
+        "1", "t", "T", "true", "TRUE", "True"
+    };
+
+    s = phr_labels_builder_get(b, phr_str_from_c(name));
+
+    for (i = 0; i < phr_nelems(words) && s.len != 0; i++) {
+        if (phr_str_eq(s, phr_str_from_c(words[i]))) {
+            *flag = i >= phr_nelems(words) / 2;
+            break;
+        }
+    }
+
+    if (i == phr_nelems(words)) {
+        return phr_err_set(err, PHR_EINVAL, "error parsing %s: invalid "
+                           "syntax: \"%.*s\"", what, (int) s.len, s.data);
     }
 
     return PHR_OK;

@@ -14,6 +14,7 @@
 #include "core/array.h"
 #include "core/err.h"
 #include "core/labels.h"
+#include "ingest/lines.h"
 #include "settings/prometheus_yml.h"
 
 
@@ -47,6 +48,7 @@ typedef struct {
     phr_str_t                 pool;         /* the configuration's job name */
     int64_t                   interval_ms;
     int64_t                   timeout_ms;
+    phr_lines_options_t        histograms;   /* what is taken of them */
     unsigned                  dropped:1;    /* only "discovered" is set */
 
     /*
@@ -103,6 +105,12 @@ void phr_target_report(phr_target_t *t, int64_t t_ms, double duration_s,
 
 /* the same target, made anew after a reload, goes on from what was known */
 void phr_target_inherit(phr_target_t *t, const phr_target_t *old);
+
+/*
+ * Appends what the targets of a configuration are asked for: the value of an
+ * Accept header, its protocols by falling preference.
+ */
+void phr_target_accept(phr_buf_t *b, const phr_scrape_conf_t *conf);
 
 /* "unknown", "up", "down" */
 const char *phr_target_health_text(phr_target_health_e health);

@@ -10,13 +10,6 @@
 #include "ngx/ngx_http_pharos_scrape.h"
 
 
-/* what we take, most wanted first; nothing is said of what we do not read */
-#define NGX_HTTP_PHAROS_SCRAPE_ACCEPT                                         \
-    "application/openmetrics-text;version=1.0.0;q=0.6,"                       \
-    "application/openmetrics-text;version=0.0.1;q=0.5,"                       \
-    "text/plain;version=1.0.0;q=0.4,text/plain;version=0.0.4;q=0.3,"          \
-    "*/*;q=0.1"
-
 /* bodies larger than this are refused where the settings name no limit */
 #define NGX_HTTP_PHAROS_SCRAPE_BODY  (64 * 1024 * 1024)
 
@@ -202,6 +195,7 @@ static void
 ngx_http_pharos_target_timer(ngx_event_t *ev)
 {
     int64_t                    now_ms, due_ms;
+    phr_buf_t                  accept;
     const phr_scrape_conf_t   *conf;
     ngx_http_pharos_target_t  *t;
     ngx_http_pharos_client_t  *out;
@@ -251,8 +245,11 @@ ngx_http_pharos_target_timer(ngx_event_t *ev)
     out->done = ngx_http_pharos_target_answer;
     out->out.lazy = 1;
 
-    ngx_http_pharos_client_header(out, "Accept: "
-                                  NGX_HTTP_PHAROS_SCRAPE_ACCEPT);
+    phr_buf_init(&accept, 0);
+    phr_target_accept(&accept, conf);
+    ngx_http_pharos_client_header(out, "Accept: %s", phr_buf_cstr(&accept));
+    phr_buf_free(&accept);
+
     ngx_http_pharos_client_header(out,
                                   "X-Prometheus-Scrape-Timeout-Seconds: %g",
                                   t->target->timeout_ms / 1000.0);

@@ -22,6 +22,7 @@
 #include "store/coarse_make.h"
 #include "store/exemplar.h"
 #include "store/hist_chunk.h"
+#include "store/hist_list.h"
 #include "store/index.h"
 #include "store/keep.h"
 #include "store/kv.h"
@@ -306,6 +307,10 @@ phr_append_batch(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
 
     if (rc == PHR_OK && ngood > 0) {
         rc = phr_append_write(st, src, b, status, PHR_OK, ngood, err);
+
+        if (rc == PHR_OK && b->t_each == NULL) {
+            rc = phr_hist_list_note(st, src, b, status, err);
+        }
     }
 
     st->nappended += ngood;

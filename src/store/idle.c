@@ -9,6 +9,7 @@
 
 #include "store/idle.h"
 
+#include "store/hist_list.h"
 #include "store/source.h"
 
 
@@ -48,6 +49,10 @@ phr_idle_step(phr_store_t *st, phr_idle_t *idle, int *changed,
         *changed |= (src->layouts.nelts > 0);
 
         rc = phr_layouts_drop(st, src, err);
+        if (rc == PHR_OK) {
+            rc = phr_hist_list_drop(st, src->id, err);
+        }
+
         if (rc != PHR_OK) {
             return rc;
         }
@@ -102,7 +107,10 @@ phr_idle_names(phr_store_t *st, phr_idle_t *idle, int *changed,
             }
 
             *changed = 1;
-            rc = phr_cursor_del(cursor, err);
+            rc = phr_hist_list_drop(st, id, err);
+            if (rc == PHR_OK) {
+                rc = phr_cursor_del(cursor, err);
+            }
 
             if (rc != PHR_OK) {
                 break;

@@ -68,6 +68,8 @@ typedef struct {
     uint32_t       id;
     uint32_t       nrows;       /* appended since the last seal */
     uint32_t       threshold;   /* rows that are worth a seal */
+    uint8_t        hists_known; /* what is said of histograms: */
+    uint64_t       hists;       /* hash of the record, 0: none */
     uint8_t        partial;     /* a seal in steps goes on, */
     int64_t        seal_to_ms;  /* of the rows up to this one */
     int64_t        arrival_ms;  /* of the oldest row, by the clock */

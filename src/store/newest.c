@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "store/bits.h"
+#include "store/hist_list.h"
 #include "store/reader.h"
 #include "store/row.h"
 #include "store/series.h"
@@ -24,6 +25,8 @@ static int phr_newest_samples(phr_store_t *st, phr_source_t *src,
     int64_t min_ms, int64_t max_ms, phr_sids_t *found, phr_err_t *err);
 static int phr_newest_layouts(phr_store_t *st, phr_source_t *src,
     phr_sids_t *sids, phr_err_t *err);
+static int phr_newest_hists(phr_store_t *st, phr_source_t *src,
+    int64_t min_ms, int64_t max_ms, phr_sids_t *found, phr_err_t *err);
 static int phr_newest_take(phr_store_t *st, phr_sids_t *found, phr_sid_t sid,
     int64_t t_ms, double v, phr_err_t *err);
 static int phr_sid_cmp(const void *a, const void *b);
@@ -71,6 +74,15 @@ phr_source_newest(phr_store_t *st, uint32_t source, int64_t min_ms,
     if (rc == PHR_NOTFOUND) {
         found.n = 0;
         rc = phr_newest_samples(st, src, min_ms, max_ms, &found, err);
+    }
+
+    if (rc == PHR_OK) {
+        if (last != NULL && last->last_ms <= max_ms) {
+            min_ms = last->last_ms;
+            max_ms = last->last_ms;
+        }
+
+        rc = phr_newest_hists(st, src, min_ms, max_ms, &found, err);
     }
 
     for (i = 0; i < found.n && rc == PHR_OK; i++) {
@@ -228,6 +240,52 @@ phr_newest_layouts(phr_store_t *st, phr_source_t *src, phr_sids_t *sids,
     sids->n = n;
 
     return PHR_OK;
+}
+
+
+/*
+ * Histograms are in no row, so one that did not end has no marker there.  The
+ * list says which the last batch had.
+ */
+
+static int
+phr_newest_hists(phr_store_t *st, phr_source_t *src, int64_t min_ms,
+    int64_t max_ms, phr_sids_t *found, phr_err_t *err)
+{
+    int           rc;
+    size_t        i;
+    int64_t       last_ms;
+    phr_sids_t    sids;
+    phr_group_t  *g;
+
+    phr_sids_init(&sids, st->scratch);
+
+    rc = phr_hist_list_read(st, src->id, &sids, err);
+
+    for (i = 0; i < sids.n && rc == PHR_OK; i++) {
+
+        rc = phr_group_get(st, phr_group_of(sids.v[i]), &g, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        last_ms = g == NULL ? PHR_LAST_NONE
+                            : g->last[sids.v[i] % PHR_GROUP_SIZE];
+
+        if (last_ms == PHR_LAST_NONE || last_ms < min_ms || last_ms > max_ms)
+        {
+            continue;
+        }
+
+        rc = phr_sids_reserve(found, 1);
+        if (rc != PHR_OK) {
+            return phr_err_set(err, rc, "no memory");
+        }
+
+        found->v[found->n++] = sids.v[i];
+    }
+
+    return rc;
 }
 
 

@@ -178,7 +178,16 @@ for my $m ([ 0, 3, number(1, 2.5) ], [ 1, 2, number(1, 2.5) ],
         . bytes(4, $label . bytes($m->[1], $m->[2]) . "\x30\x80\x01");
     seed('push_protobuf', "\0" . pack('C/a*', $family));
     seed('push_body', "\2" . pack('C/a*', $family));
+    seed('lines', chr($_) . pack('C/a*', $family)) for 1, 3, 7;
 }
+
+seed('lines', "\7" . pack('C/a*', bytes(1, 'n') . "\x18\4" . bytes(4, $label
+     . bytes(7, "\x08\7" . number(2, 7) . $bucket . "\x28\2"
+             . number(6, 0.1) . "\x38\1" . bytes(12, "\x08\1\x10\2")
+             . bytes(13, "\4\4") . bytes(9, "\x10\1")
+             . bytes(10, "\2")))));
+seed('lines', chr($_) . $text) for 28, 30;
+seed('lines', "\x0c$open");
 
 
 # a block: three symbols and two series; a chunk of three samples

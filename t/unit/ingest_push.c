@@ -9,6 +9,7 @@
 #include "core/bytes.h"
 #include "ingest/push.h"
 
+#include "pb.h"
 #include "recapp.h"
 #include "tap.h"
 
@@ -382,74 +383,6 @@ formats(void)
            "\"metrics\":[{\"labels\":{\"instance\":\"\",\"job\":\"j\"},"
            "\"value\":\"0\"}]}}]", "JSON");
     end();
-}
-
-
-/* the parts of a protobuf message */
-
-static void
-pb_bytes(phr_buf_t *b, unsigned field, const phr_buf_t *value)
-{
-    phr_buf_uvarint(b, field << 3 | 2);
-    phr_buf_uvarint(b, value->len);
-    phr_buf_append(b, value->data, value->len);
-}
-
-
-static void
-pb_text(phr_buf_t *b, unsigned field, const char *s)
-{
-    phr_buf_uvarint(b, field << 3 | 2);
-    phr_buf_uvarint(b, strlen(s));
-    phr_buf_puts(b, s);
-}
-
-
-static void
-pb_int(phr_buf_t *b, unsigned field, uint64_t v)
-{
-    phr_buf_uvarint(b, field << 3);
-    phr_buf_uvarint(b, v);
-}
-
-
-static void
-pb_double(phr_buf_t *b, unsigned field, double v)
-{
-    uint64_t  bits = phr_double_bits(v);
-
-    phr_buf_uvarint(b, field << 3 | 1);
-    phr_buf_append(b, &bits, 8);        /* this test runs on little-endian */
-}
-
-
-/* a family of one metric with a label x="1" and this value message */
-
-static void
-pb_family(phr_buf_t *b, const char *name, unsigned family_type,
-    unsigned field, const phr_buf_t *value)
-{
-    phr_buf_t  label, metric, family;
-
-    phr_buf_init(&label, 0);
-    phr_buf_init(&metric, 0);
-    phr_buf_init(&family, 0);
-
-    pb_text(&label, 1, "x");
-    pb_text(&label, 2, "1");
-    pb_bytes(&metric, 1, &label);
-    pb_bytes(&metric, field, value);
-    pb_text(&family, 1, name);
-    pb_text(&family, 2, "It.");
-    pb_int(&family, 3, family_type);
-    pb_bytes(&family, 4, &metric);
-
-    phr_buf_uvarint(b, family.len);
-    phr_buf_append(b, family.data, family.len);
-
-    phr_buf_free(&label);
-    phr_buf_free(&metric);
-    phr_buf_free(&family);
 }
 
 

@@ -379,6 +379,40 @@ newest_is(const char *source, int64_t t_ms, int n, const char *what)
 }
 
 
+/* one batch of these series, of which the first nhists are histograms */
+static int
+append_hists(const char *source, int first, int n, int nhists, int64_t t_ms)
+{
+    int                i;
+    double             value[16];
+    phr_sid_t          sid[16];
+    phr_batch_t        b;
+    phr_appender_t    *app;
+    const phr_hist_t  *h[16];
+
+    static const phr_hist_t  empty = { .integer = 1 };
+
+    app = phr_store_appender(st);
+    memset(&b, 0, sizeof(b));
+
+    app->ops->source(app, phr_str_from_c(source), &b.source, &err);
+
+    for (i = 0; i < n; i++) {
+        series(first + i, &sid[i]);
+        value[i] = 1;
+        h[i] = i < nhists ? &empty : NULL;
+    }
+
+    b.t_ms = t_ms;
+    b.sid = sid;
+    b.v = value;
+    b.h = h;
+    b.n = (size_t) n;
+
+    return app->ops->append(app, &b, &err);
+}
+
+
 static void
 test_newest(void)
 {
@@ -408,6 +442,17 @@ test_newest(void)
     fresh();
     append("a", 0, 1500, 100000, 1);
     newest_is("a", 100000, 1500, "a row of some pieces");
+
+    fresh();
+    append_hists("a", 0, 9, 4, 100000);
+    append_hists("a", 0, 9, 4, 115000);
+    newest_is("a", 115000, 9, "histograms, too");
+    append_hists("a", 1, 8, 3, 130000);
+    newest_is("a", 130000, 8, "not one that has ended");
+    append_hists("b", 1, 1, 1, 131000);
+    newest_is("a", 130000, 7, "nor one that another source goes on with");
+    append("a", 1, 9, 145000, stale);
+    newest_is("a", 145000, 0, "nor any when all have ended");
 }
 
 

@@ -605,7 +605,7 @@ sub target {
 sub target_port { return $_[0]{targets}{$_[1]} }
 
 
-# body: text, or { status, body, type, delay, headers }
+# body: text, or { status, body, type, delay, headers }; hex for other bytes
 sub target_set {
     my ($self, $n, $path, $body) = @_;
 
@@ -692,6 +692,7 @@ sub target_answer {
         my %more = %{ $a->{headers} || {} };
 
         utf8::encode($out) if utf8::is_utf8($out);
+        $out = pack 'H*', $a->{hex} if defined $a->{hex};
 
         print {$c} "HTTP/1.1 $status Status\r\nContent-Type: $type\r\n"
             . join('', map { "$_: $more{$_}\r\n" } sort keys %more)
