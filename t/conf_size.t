@@ -18,7 +18,7 @@ my $t = Test::Pharos->new;
 $t->allow(qr{directive invalid value});
 
 my @names = qw(pharos_memory pharos_max_body pharos_query_memory
-               pharos_retention_size);
+               pharos_query_cache pharos_retention_size);
 
 for my $size ('1x', '-1', '1gg', 'g', '') {
     for my $name (@names) {
@@ -34,6 +34,7 @@ my %sizes = (
     pharos_memory => [ '2g', 2 << 30 ],
     pharos_max_body => [ '3m', 3 << 20 ],
     pharos_query_memory => [ '70000k', 70000 << 10 ],
+    pharos_query_cache => [ '8m', 8 << 20 ],
     pharos_retention_size => [ '1G', 1 << 30 ],
 );
 

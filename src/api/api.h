@@ -26,6 +26,7 @@ struct phr_remote_write_s;      /* ingest/remote_write.h */
 struct phr_rule_groups_s;       /* rules/group.h */
 struct phr_boards_s;            /* boards/board.h */
 struct phr_query_log_s;         /* api/query_log.h */
+struct phr_query_cache_s;       /* api/query_cache.h */
 
 typedef struct phr_api_s  phr_api_t;
 
@@ -222,6 +223,7 @@ struct phr_api_s {
     struct phr_push_s     *push;        /* writer thread only */
     struct phr_remote_write_s  *remote_write;           /* and this one */
     struct phr_query_log_s  *queries;   /* NULL: none is kept */
+    struct phr_query_cache_s  *cache;   /* NULL: nothing is remembered */
     /* written in the writer thread, read in any: atomic */
     int64_t                newest_push_ms;
 

@@ -5,6 +5,7 @@
  */
 
 #include "api/call.h"
+#include "api/query_cache.h"
 #include "api/query_log.h"
 
 #include "core/number.h"
@@ -16,6 +17,8 @@ static int phr_query_prepare(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
 static int phr_query_answer(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
+static int phr_query_eval(phr_call_t *c, const phr_query_t *query,
+    phr_querier_t *querier, phr_result_t *result, phr_err_t *err);
 static int64_t phr_query_now_ms(const phr_call_t *c);
 static uint64_t phr_query_note(phr_call_t *c, const phr_query_t *query,
     int64_t began_us);
@@ -309,7 +312,7 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
 
     began_us = phr_call_clock_us(c);
     noted = phr_query_note(c, query, began_us);
-    rc = phr_promql_eval(query, querier, &result, err);
+    rc = phr_query_eval(c, query, querier, &result, err);
     ended_us = phr_call_clock_us(c);
     c->eval_us = ended_us - began_us;
     phr_query_log_end(c->api->queries, noted, ended_us,
@@ -340,6 +343,32 @@ done:
     phr_promql_destroy(node);
 
     return rc;
+}
+
+
+/*
+ * With the cache, unless one asks what an evaluation takes or wants none.
+ * What steps have in common is only known of the language as it is.
+ */
+
+static int
+phr_query_eval(phr_call_t *c, const phr_query_t *query,
+    phr_querier_t *querier, phr_result_t *result, phr_err_t *err)
+{
+    unsigned  flags;
+
+    flags = c->api->limits.promql_flags;
+
+    if (c->api->cache == NULL || query->step_ms == 0
+        || (flags & ~(unsigned) PHR_PROMQL_EXPERIMENTAL) != 0
+        || phr_call_param(c, "stats").len != 0
+        || phr_param_bool(phr_call_param(c, "nocache")) == 1)
+    {
+        return phr_promql_eval(query, querier, result, err);
+    }
+
+    return phr_query_cache_eval(c->api->cache, query, flags, querier, result,
+                                err);
 }
 
 

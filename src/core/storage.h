@@ -135,6 +135,13 @@ struct phr_series_set_s {
 
 
 typedef struct {
+    uint64_t  number;
+    int64_t   floor_ms;         /* samples from here on are there as they
+                                   came; older ones may be gone, or coarser */
+} phr_version_t;
+
+
+typedef struct {
     /*
      * Series that match all matchers and may have samples in
      * min_ms <= t <= max_ms; only samples in that range are returned, and a
@@ -173,6 +180,14 @@ typedef struct {
                        size_t nsets, int64_t min_ms, int64_t max_ms,
                        phr_arena_t *arena, phr_exemplars_of_t **out,
                        size_t *n, phr_err_t *err);
+
+    /*
+     * For who remembers what was made of a snapshot: which it is, and the
+     * time of the oldest sample that was written or deleted between another
+     * one and this, or PHR_TIME_MAX.  NULL: nothing can be remembered.
+     */
+    void     (*version)(phr_querier_t *q, phr_version_t *version);
+    int64_t  (*changed)(phr_querier_t *q, uint64_t number);
 } phr_querier_ops_t;
 
 

@@ -135,6 +135,7 @@ typedef struct {
     ngx_uint_t                 query_queue;
     ngx_uint_t                 query_max_samples;
     off_t                      query_memory;
+    off_t                      query_cache;
     ngx_flag_t                 query_experimental;  /* functions, syntax */
     off_t                      max_body;
     ngx_uint_t                 write_queue;

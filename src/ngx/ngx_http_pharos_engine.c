@@ -16,6 +16,7 @@
 
 #include <malloc.h>
 
+#include "api/query_cache.h"
 #include "api/query_log.h"
 #include "ngx/ngx_http_pharos_check.h"
 #include "ngx/ngx_http_pharos_outbound.h"
@@ -162,6 +163,8 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->live = &ngx_http_pharos_engine_api_live;
     api->live_data = &engine;
     api->queries = phr_query_log_create();
+    api->cache = pmcf->query_cache
+                 ? phr_query_cache_create((size_t) pmcf->query_cache) : NULL;
     api->start_ms = ngx_http_pharos_now_ms();
     api->version = NGX_HTTP_PHAROS_VERSION;
     api->server_version = NGINX_VERSION;
@@ -621,6 +624,9 @@ ngx_http_pharos_engine_drain(void)
     ngx_http_pharos_boards_stop();
     ngx_http_pharos_check_stop();
 
+    /* what the next helper writes is not known here */
+    phr_query_cache_close(engine.api.cache);
+
     ngx_http_pharos_task_close_writer();
 }
 
@@ -655,6 +661,9 @@ ngx_http_pharos_engine_stop(ngx_msec_t ms)
 
     phr_query_log_destroy(engine.api.queries);
     engine.api.queries = NULL;
+
+    phr_query_cache_destroy(engine.api.cache);
+    engine.api.cache = NULL;
 
     if (engine.store) {
         phr_store_close(engine.store);

@@ -60,6 +60,7 @@ static const struct {
                          query_experimental),
     ngx_http_pharos_flag("pharos_query_max_samples", NUM, query_max_samples),
     ngx_http_pharos_flag("pharos_query_memory", OFF, query_memory),
+    ngx_http_pharos_flag("pharos_query_cache", OFF, query_cache),
     ngx_http_pharos_flag("pharos_query_queue", NUM, query_queue),
     ngx_http_pharos_flag("pharos_query_resolution", SEC, query_resolution),
     ngx_http_pharos_flag("pharos_query_timeout", MSEC, query_timeout),

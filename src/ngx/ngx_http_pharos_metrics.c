@@ -8,6 +8,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "api/query_cache.h"
 #include "core/number.h"
 #include "ngx/ngx_http_pharos_check.h"
 #include "ngx/ngx_http_pharos_parts.h"
@@ -26,6 +27,8 @@ typedef struct {
 static void ngx_http_pharos_metrics_plain(phr_buf_t *out,
     const ngx_http_pharos_metric_t *metrics, ngx_uint_t n);
 static void ngx_http_pharos_metrics_pools(phr_buf_t *out);
+static void ngx_http_pharos_metrics_cache(phr_buf_t *out,
+    phr_query_cache_t *cache);
 static void ngx_http_pharos_metrics_store(phr_buf_t *out,
     phr_store_t *store);
 
@@ -81,6 +84,7 @@ ngx_http_pharos_metrics(phr_buf_t *out, ngx_http_pharos_shared_t *sh,
     ngx_http_pharos_metrics_plain(out, metrics, phr_nelems(metrics));
 
     ngx_http_pharos_metrics_pools(out);
+    ngx_http_pharos_metrics_cache(out, api->cache);
     ngx_http_pharos_metrics_store(out, store);
     ngx_http_pharos_self_metrics(out);
 
@@ -161,6 +165,39 @@ ngx_http_pharos_metrics_pools(phr_buf_t *out)
             phr_buf_putc(out, '\n');
         }
     }
+}
+
+
+static void
+ngx_http_pharos_metrics_cache(phr_buf_t *out, phr_query_cache_t *cache)
+{
+    phr_query_cache_stats_t  st;
+
+    if (cache == NULL) {
+        return;
+    }
+
+    phr_query_cache_stats(cache, &st);
+
+    const ngx_http_pharos_metric_t  metrics[] = {
+        { "pharos_query_cache_hits_total", "counter",
+          "Range queries of whose steps some were remembered.",
+          (double) st.nhits },
+        { "pharos_query_cache_misses_total", "counter",
+          "Range queries of whose steps none were remembered.",
+          (double) st.nmisses },
+        { "pharos_query_cache_passed_total", "counter",
+          "Range queries whose steps cannot be remembered.",
+          (double) st.nothers },
+        { "pharos_query_cache_evicted_total", "counter",
+          "Results that went for want of room.", (double) st.nevicted },
+        { "pharos_query_cache_entries", "gauge",
+          "Results that are remembered.", (double) st.nentries },
+        { "pharos_query_cache_bytes", "gauge",
+          "Memory of these results.", (double) st.bytes },
+    };
+
+    ngx_http_pharos_metrics_plain(out, metrics, phr_nelems(metrics));
 }
 
 

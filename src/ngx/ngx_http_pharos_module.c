@@ -232,6 +232,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       offsetof(ngx_http_pharos_main_conf_t, query_memory),
       NULL },
 
+    { ngx_string("pharos_query_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, query_cache),
+      NULL },
+
     { ngx_string("pharos_query_experimental"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -507,6 +514,7 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
     pmcf->query_queue = NGX_CONF_UNSET_UINT;
     pmcf->query_max_samples = NGX_CONF_UNSET_UINT;
     pmcf->query_memory = NGX_CONF_UNSET;
+    pmcf->query_cache = NGX_CONF_UNSET;
     pmcf->query_experimental = NGX_CONF_UNSET;
     pmcf->max_body = NGX_CONF_UNSET;
     pmcf->write_queue = NGX_CONF_UNSET_UINT;
@@ -542,6 +550,7 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(pmcf->query_queue, 512);
     ngx_conf_init_uint_value(pmcf->query_max_samples, 50000000);
     ngx_conf_init_value(pmcf->query_memory, 256 * 1024 * 1024);
+    ngx_conf_init_value(pmcf->query_cache, 64 * 1024 * 1024);
     ngx_conf_init_value(pmcf->query_experimental, 0);
     ngx_conf_init_value(pmcf->max_body, 16 * 1024 * 1024);
     ngx_conf_init_uint_value(pmcf->write_queue, 4096);

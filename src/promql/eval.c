@@ -58,6 +58,7 @@ phr_promql_eval(const phr_query_t *query, phr_querier_t *querier,
     result->samples_peak = ev.peak;
     result->read_by_step = ev.step_read;
     result->res_ms = ev.res_ms;
+    result->native = ev.nhists != 0;
 
     if (rc == PHR_OK) {
         rc = phr_annotations_format(&ev.notes, ev.arena, query->text, result);

@@ -133,6 +133,7 @@ typedef struct {
     int64_t               step_ms;
     int64_t               res_ms;           /* of the coarsest samples, 0:
                                                all were as they came */
+    unsigned              native:1;         /* there were histograms */
 } phr_result_t;
 
 

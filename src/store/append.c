@@ -19,6 +19,7 @@
 
 #include <stdlib.h>
 
+#include "store/change.h"
 #include "store/coarse_make.h"
 #include "store/exemplar.h"
 #include "store/hist_chunk.h"
@@ -502,7 +503,7 @@ phr_append_write(phr_store_t *st, phr_source_t *src, const phr_batch_t *b,
 }
 
 
-/* what comes after buckets of its time may have been made */
+/* of what time samples are, and what comes after its buckets were made */
 static int
 phr_append_note(phr_store_t *st, const phr_batch_t *b, const int8_t *status,
     int8_t which, phr_err_t *err)
@@ -514,14 +515,24 @@ phr_append_note(phr_store_t *st, const phr_batch_t *b, const int8_t *status,
     late_ms = phr_coarse_late_ms(st);
     rc = PHR_OK;
 
-    if (b->t_each == NULL && b->t_ms > late_ms) {
-        return PHR_OK;
+    if (b->t_each == NULL) {
+        phr_change_note(st, b->t_ms);
+
+        if (b->t_ms > late_ms) {
+            return PHR_OK;
+        }
     }
 
     for (i = 0; i < b->n && rc == PHR_OK; i++) {
         t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
 
-        if (status[i] == which && t_ms <= late_ms) {
+        if (status[i] != which) {
+            continue;
+        }
+
+        phr_change_note(st, t_ms);
+
+        if (t_ms <= late_ms) {
             rc = phr_coarse_note(st, b->sid[i], t_ms, err);
         }
     }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "core/alloc.h"
+#include "store/change.h"
 #include "store/coarse_delete.h"
 #include "store/exemplar.h"
 #include "store/index.h"
@@ -249,6 +250,8 @@ phr_store_delete_step(phr_store_delete_t *del, phr_err_t *err)
     if (rc != PHR_OK) {
         return rc;
     }
+
+    phr_change_note(del->st, del->min_ms);
 
     rc = phr_delete_stage(del, err);
 

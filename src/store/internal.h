@@ -167,6 +167,20 @@ typedef struct {
 } phr_coarse_mark_t;
 
 
+/* of what time the samples are that commits changed, see change.h */
+#define PHR_CHANGES_MAX  512
+
+typedef struct {
+    uint64_t  id;                       /* of the transaction */
+    int64_t   t_ms;
+} phr_change_t;
+
+typedef struct {
+    size_t        n;
+    phr_change_t  list[PHR_CHANGES_MAX];
+} phr_changes_t;
+
+
 struct phr_store_s {
     phr_storage_t          storage;
     phr_store_appender_t   appender;
@@ -216,11 +230,14 @@ struct phr_store_s {
 
     int64_t                overlap_from_ms; /* see phr_store_overlap() */
     int64_t                overlap_to_ms;
+    int64_t                change_ms;   /* by the pending transaction, or
+                                           PHR_TIME_MAX; see change.h */
 
     pthread_mutex_t        mutex;       /* guards what follows */
     phr_keep_t             shown;       /* keep, for queriers */
     uint64_t               shown_exemplars;
     phr_store_stats_t      stats;
+    phr_changes_t          changes;
 };
 
 

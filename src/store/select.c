@@ -10,6 +10,7 @@
 
 #include "core/alloc.h"
 #include "store/alive.h"
+#include "store/change.h"
 #include "store/coarse_read.h"
 #include "store/exemplar.h"
 #include "store/index.h"
@@ -25,6 +26,7 @@
 
 typedef struct {
     phr_querier_t   base;
+    phr_store_t    *st;
     phr_txn_t      *txn;
     phr_keep_t      keep;
     uint64_t        max_exemplars;
@@ -106,6 +108,8 @@ static int phr_querier_exemplars(phr_querier_t *base,
     int64_t max_ms, phr_arena_t *arena, phr_exemplars_of_t **out, size_t *n,
     phr_err_t *err);
 static void phr_querier_close(phr_querier_t *base);
+static void phr_querier_version(phr_querier_t *base, phr_version_t *version);
+static int64_t phr_querier_changed(phr_querier_t *base, uint64_t number);
 
 
 static const phr_querier_ops_t  phr_store_querier_ops = {
@@ -113,7 +117,9 @@ static const phr_querier_ops_t  phr_store_querier_ops = {
     phr_querier_label_names,
     phr_querier_label_values,
     phr_querier_close,
-    phr_querier_exemplars
+    phr_querier_exemplars,
+    phr_querier_version,
+    phr_querier_changed
 };
 
 
@@ -133,6 +139,7 @@ phr_querier_open(phr_storage_t *storage, phr_querier_t **out,
     }
 
     q->base.ops = &phr_store_querier_ops;
+    q->st = st;
     phr_array_init(&q->readers, sizeof(phr_reader_t *));
     phr_array_init(&q->coarse, sizeof(phr_coarse_reader_t *));
 
@@ -174,6 +181,42 @@ phr_querier_close(phr_querier_t *base)
     phr_array_free(&q->coarse);
     phr_txn_abort(q->txn);
     phr_free(q);
+}
+
+
+/* buckets may answer for more than what is gone, see coarse_read.c */
+static void
+phr_querier_version(phr_querier_t *base, phr_version_t *version)
+{
+    int                   res;
+    int64_t               floor_ms;
+    phr_store_querier_t  *q;
+
+    q = (phr_store_querier_t *) base;
+    floor_ms = q->keep.high_ms;
+
+    for (res = 0; res < PHR_STORE_COARSE; res++) {
+        if (q->keep.conf->coarse[res].after_ms != 0
+            && floor_ms != PHR_TIME_MIN)
+        {
+            floor_ms += phr_coarse_ms(res);
+        }
+    }
+
+    version->number = phr_txn_id(q->txn);
+    version->floor_ms = floor_ms;
+}
+
+
+/* of two states the older one knows less, whichever is ours */
+static int64_t
+phr_querier_changed(phr_querier_t *base, uint64_t number)
+{
+    phr_store_querier_t  *q;
+
+    q = (phr_store_querier_t *) base;
+
+    return phr_change_since(q->st, phr_min(number, phr_txn_id(q->txn)));
 }
 
 

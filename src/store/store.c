@@ -14,6 +14,7 @@
 #include "core/alloc.h"
 #include "store/append.h"
 #include "store/block.h"
+#include "store/change.h"
 #include "store/coarse_make.h"
 #include "store/index.h"
 #include "store/internal.h"
@@ -73,6 +74,8 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
     st->overlap_from_ms = 1;
     st->full_ms = PHR_TIME_MIN;
     st->dropped_ms = PHR_TIME_MIN;
+    st->change_ms = PHR_TIME_MAX;
+    phr_change_init(&st->changes);
     phr_keep_init(&st->keep, &st->conf);
     st->shown = st->keep;
     phr_retain_init(st);
@@ -571,6 +574,7 @@ phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
     }
 
     if (rc == PHR_OK) {
+        phr_change_publish(st);
         rc = phr_txn_commit(st->env, st->txn, durable, err);
 
     } else {
@@ -606,6 +610,7 @@ phr_store_end(phr_store_t *st, int rc, phr_err_t *err)
         committed = phr_store_flush(st, err);
 
         if (committed == PHR_OK) {
+            phr_change_publish(st);
             committed = phr_txn_commit(st->env, st->txn, 0, err);
 
         } else {

@@ -114,6 +114,8 @@ static const phr_querier_ops_t  phr_memstore_querier_ops = {
     phr_memstore_label_values,
     phr_memstore_close,
     NULL,
+    NULL,
+    NULL,
 };
 
 
