@@ -455,7 +455,7 @@ phr_query_notes(phr_call_t *c, const phr_result_t *r, int truncated)
 static void
 phr_query_result(phr_call_t *c, const phr_result_t *r)
 {
-    size_t              i, k;
+    size_t              i;
     phr_json_writer_t  *w;
 
     w = &c->json;
@@ -508,10 +508,8 @@ phr_query_result(phr_call_t *c, const phr_result_t *r)
             if (r->series[i].h == NULL) {
                 phr_json_key(w, "values");
                 phr_json_array(w);
-                for (k = 0; k < r->series[i].n; k++) {
-                    phr_query_point(c, r->series[i].t_ms[k],
-                                    r->series[i].v[k]);
-                }
+                phr_json_points(w, r->series[i].t_ms, r->series[i].v,
+                                r->series[i].n);
                 phr_json_end_array(w);
 
             } else {
@@ -533,10 +531,7 @@ phr_query_result(phr_call_t *c, const phr_result_t *r)
 static void
 phr_query_point(phr_call_t *c, int64_t t_ms, double v)
 {
-    phr_json_array(&c->json);
-    phr_json_time(&c->json, t_ms);
-    phr_json_value(&c->json, v);
-    phr_json_end_array(&c->json);
+    phr_json_points(&c->json, &t_ms, &v, 1);
 }
 
 

@@ -169,7 +169,7 @@ static int
 phr_buf_room(phr_buf_t *b, size_t len)
 {
     if (phr_likely(b->failed == PHR_OK && len <= b->cap - b->len
-                   && b->limit == 0))
+                   && (b->limit == 0 || b->len + len <= b->limit)))
     {
         return PHR_OK;
     }

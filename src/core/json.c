@@ -18,6 +18,13 @@
 
 #define PHR_JSON_READ_DEPTH  128
 
+/* bytes of a time at most, and of [TIME,"VALUE"] */
+#define PHR_JSON_TIME        24
+#define PHR_JSON_POINT       (PHR_JSON_TIME + PHR_NUMBER_LEN + 6)
+
+/* points that are written without asking whether there is room */
+#define PHR_JSON_POINTS      64
+
 
 struct phr_json_doc_s {
     json_t  *root;
@@ -27,7 +34,9 @@ struct phr_json_doc_s {
 static void phr_json_open(phr_json_writer_t *w, char c);
 static void phr_json_close(phr_json_writer_t *w, char c);
 static void phr_json_comma(phr_json_writer_t *w);
+static void phr_json_plain(phr_buf_t *b, phr_str_t s);
 static void phr_json_text(phr_buf_t *b, phr_str_t s);
+static size_t phr_json_time_text(char *out, int64_t t_ms);
 static int phr_json_depth(phr_str_t text, phr_err_t *err);
 static const json_t *phr_json_node(const phr_json_node_t *n);
 
@@ -38,6 +47,13 @@ static const uint8_t  phr_json_special[256] = {
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     ['"'] = 1, ['\\'] = 1,
 };
+
+
+static inline int
+phr_json_is_plain(char c)
+{
+    return !phr_json_special[(uint8_t) c] && !(c & 0x80);
+}
 
 
 void
@@ -174,63 +190,105 @@ phr_json_double(phr_json_writer_t *w, double v)
 void
 phr_json_value(phr_json_writer_t *w, double v)
 {
-    char    out[PHR_NUMBER_LEN];
-    double  size;
+    char  *p, *out;
 
     phr_json_comma(w);
-    phr_buf_putc(w->buf, '"');
 
-    size = fabs(v);
-
-    if (isfinite(v) && v != 0 && (size < 1e-6 || size >= 1e21)) {
-        phr_buf_append(w->buf, out, phr_number_write_e(out, v));
-
-    } else {
-        phr_number_format(w->buf, v);
+    out = phr_buf_reserve(w->buf, PHR_NUMBER_LEN + 2);
+    if (out == NULL) {
+        return;
     }
 
-    phr_buf_putc(w->buf, '"');
+    p = out;
+    *p++ = '"';
+    p += phr_number_write_value(p, v);
+    *p++ = '"';
+
+    w->buf->len += (size_t) (p - out);
 }
 
 
 void
 phr_json_time(phr_json_writer_t *w, int64_t t_ms)
 {
-    char      out[32], *p;
-    int       ms, width;
-    uint64_t  abs, s;
+    char  *out;
 
     phr_json_comma(w);
 
-    abs = t_ms < 0 ? 0 - (uint64_t) t_ms : (uint64_t) t_ms;
-    s = abs / 1000;
-    ms = (int) (abs % 1000);
-
-    p = out + sizeof(out);
-
-    if (ms != 0) {
-        for (width = 3; ms % 10 == 0; width--) {
-            ms /= 10;
-        }
-
-        for ( /* void */ ; width > 0; width--) {
-            *--p = (char) ('0' + ms % 10);
-            ms /= 10;
-        }
-
-        *--p = '.';
+    out = phr_buf_reserve(w->buf, PHR_JSON_TIME);
+    if (out != NULL) {
+        w->buf->len += phr_json_time_text(out, t_ms);
     }
+}
 
-    do {
-        *--p = (char) ('0' + s % 10);
-        s /= 10;
-    } while (s != 0);
+
+void
+phr_json_points(phr_json_writer_t *w, const int64_t *t_ms, const double *v,
+    size_t n)
+{
+    char    *out, *p;
+    size_t   i, end;
+
+    for (i = 0; i < n; /* void */ ) {
+        end = phr_min(n, i + PHR_JSON_POINTS);
+
+        phr_json_comma(w);
+
+        out = phr_buf_reserve(w->buf, (end - i) * PHR_JSON_POINT);
+        if (out == NULL) {
+            return;
+        }
+
+        for (p = out; i < end; i++) {
+            *p++ = '[';
+            p += phr_json_time_text(p, t_ms[i]);
+            *p++ = ',';
+            *p++ = '"';
+            p += phr_number_write_value(p, v[i]);
+            *p++ = '"';
+            *p++ = ']';
+            *p++ = ',';
+        }
+
+        /* the last comma is that of the next */
+
+        w->buf->len += (size_t) (p - out) - 1;
+    }
+}
+
+
+/* seconds, and thousandths as far as they are not zero */
+
+static size_t
+phr_json_time_text(char *out, int64_t t_ms)
+{
+    int       ms, width;
+    char     *p;
+    uint64_t  abs;
+
+    p = out;
+    abs = (uint64_t) t_ms;
 
     if (t_ms < 0) {
-        *--p = '-';
+        *p++ = '-';
+        abs = 0 - abs;
     }
 
-    phr_buf_append(w->buf, p, (size_t) (out + sizeof(out) - p));
+    p += phr_number_write_uint(p, abs / 1000);
+    ms = (int) (abs % 1000);
+
+    if (ms == 0) {
+        return (size_t) (p - out);
+    }
+
+    *p++ = '.';
+
+    for (width = 100; ms != 0; width /= 10) {
+        *p++ = (char) ('0' + ms / width);
+        ms %= width;
+    }
+
+    return (size_t) (p - out);
 }
 
 
@@ -533,6 +591,27 @@ phr_json_comma(phr_json_writer_t *w)
 
 
 static void
+phr_json_plain(phr_buf_t *b, phr_str_t s)
+{
+    char  *out;
+
+    out = phr_buf_reserve(b, s.len + 2);
+    if (out == NULL) {
+        return;
+    }
+
+    out[0] = '"';
+
+    if (s.len != 0) {
+        memcpy(out + 1, s.data, s.len);
+    }
+
+    out[s.len + 1] = '"';
+    b->len += s.len + 2;
+}
+
+
+static void
 phr_json_text(phr_buf_t *b, phr_str_t s)
 {
     size_t       n;
@@ -541,6 +620,13 @@ phr_json_text(phr_buf_t *b, phr_str_t s)
     const char  *p, *at, *from, *end, *name;
 
     static const char  names[] = "\bb\ff\nn\rr\tt\\\\\"\"";
+
+    for (n = 0; n < s.len && phr_json_is_plain(s.data[n]); n++) { /* void */ }
+
+    if (n == s.len) {
+        phr_json_plain(b, s);
+        return;
+    }
 
     phr_buf_putc(b, '"');
 

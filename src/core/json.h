@@ -56,6 +56,10 @@ void phr_json_value(phr_json_writer_t *w, double v);
 /* milliseconds as seconds with up to three decimals: 1435781430.781 */
 void phr_json_time(phr_json_writer_t *w, int64_t t_ms);
 
+/* n arrays of a time and a value: [1435781430.781,"1"] */
+void phr_json_points(phr_json_writer_t *w, const int64_t *t_ms,
+    const double *v, size_t n);
+
 /* text that is JSON already */
 void phr_json_raw(phr_json_writer_t *w, phr_str_t json);
 

@@ -33,6 +33,12 @@ size_t phr_number_write(char *out, double v);
 /* the same of format 'e', always with an exponent: "1e+00" */
 size_t phr_number_write_e(char *out, double v);
 
+/* the same as values of samples are in JSON: 'e' below 1e-6 and from 1e21 */
+size_t phr_number_write_value(char *out, double v);
+
+/* at most 20 digits; returns how many */
+size_t phr_number_write_uint(char *out, uint64_t v);
+
 /*
  * Reads a whole text as Go's strconv.ParseFloat() does, underscores left out:
  * "+Inf", "nan", "1e5", ".5", "0x1p-2"; and "0x1f", which Go refuses.  Exactly

@@ -151,6 +151,70 @@ reading(void)
 }
 
 
+/* as many as no room is asked for at once, and more */
+static void
+points(void)
+{
+    int                i, good;
+    size_t             k;
+    int64_t            t[200];
+    double             v[200];
+    phr_buf_t          one, all;
+    phr_json_writer_t  w;
+
+    static const size_t  counts[] = { 0, 1, 63, 64, 65, 128, 200 };
+
+    for (i = 0; i < 200; i++) {
+        t[i] = i * 12345;
+        v[i] = i % 7 == 0 ? NAN : i % 5 == 0 ? -1e-300 * i : i / 8.0;
+    }
+
+    for (k = 0; k < phr_nelems(counts); k++) {
+        phr_buf_init(&one, 0);
+        phr_json_init(&w, &one);
+        phr_json_array(&w);
+
+        for (i = 0; i < (int) counts[k]; i++) {
+            phr_json_array(&w);
+            phr_json_time(&w, t[i]);
+            phr_json_value(&w, v[i]);
+            phr_json_end_array(&w);
+        }
+
+        phr_json_end_array(&w);
+
+        phr_buf_init(&all, 0);
+        phr_json_init(&w, &all);
+        phr_json_array(&w);
+        phr_json_points(&w, t, v, counts[k]);
+        phr_json_end_array(&w);
+
+        good = one.len == all.len
+               && memcmp(one.data, all.data, one.len) == 0;
+        ok(good, "%zu points are as one by one", counts[k]);
+
+        phr_buf_free(&one);
+        phr_buf_free(&all);
+    }
+
+    phr_buf_init(&all, 200);
+    phr_json_init(&w, &all);
+    phr_json_points(&w, t, v, 200);
+    ok(all.failed == PHR_ELIMIT, "a limit holds for points, too");
+    phr_buf_free(&all);
+
+    t[0] = INT64_MIN;
+    v[0] = -1.2345678901234567e-6;
+    phr_buf_init(&all, 0);
+    phr_json_init(&w, &all);
+    phr_json_points(&w, t, v, 1);
+    is_str(phr_buf_cstr(&all),
+           "[-9223372036854775.808,\"-0.0000012345678901234567\"]",
+           "the longest");
+    phr_buf_free(&all);
+}
+
+
 int
 main(void)
 {
@@ -169,6 +233,7 @@ main(void)
            "everything written");
     phr_buf_free(&b);
 
+    points();
     reading();
 
     ok(phr_oom_run(write_all, NULL) > 1, "writing: out of memory");
