@@ -113,45 +113,6 @@ phr_api_query_range(phr_call_t *c, phr_err_t *err)
 }
 
 
-/* nothing is stored of which an exemplar could be given */
-
-int
-phr_api_query_exemplars(phr_call_t *c, phr_err_t *err)
-{
-    int          rc;
-    int64_t      start_ms, end_ms;
-    phr_node_t  *node;
-
-    rc = phr_call_time(c, "start", PHR_TIME_MIN, &start_ms, err);
-
-    if (rc == PHR_OK) {
-        rc = phr_call_time(c, "end", PHR_TIME_MAX, &end_ms, err);
-    }
-
-    if (rc == PHR_OK && end_ms < start_ms) {
-        rc = phr_err_set(err, PHR_EINVAL, "end timestamp must not be before "
-                         "start timestamp");
-    }
-
-    if (rc == PHR_OK) {
-        rc = phr_call_query(c, &node, err);
-    }
-
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    phr_promql_destroy(node);
-
-    phr_call_begin(c);
-    phr_json_array(&c->json);
-    phr_json_end_array(&c->json);
-    phr_call_end(c);
-
-    return PHR_OK;
-}
-
-
 int
 phr_api_format_query(phr_call_t *c, phr_err_t *err)
 {

@@ -33,7 +33,8 @@ phr_api_remote_write(phr_call_t *c, phr_err_t *err)
     }
 
     /* what is acknowledged is on disk, also if it is not all */
-    c->res->durable = answer.nsamples != 0 || answer.nhistograms != 0;
+    c->res->durable = answer.nsamples != 0 || answer.nhistograms != 0
+                      || answer.nexemplars != 0;
 
     if (answer.v2
         && (phr_api_written(c, "X-Prometheus-Remote-Write-Samples-Written",

@@ -294,6 +294,10 @@ typedef struct {
                     int64_t max_ms, int (*visit)(void *data, phr_sid_t sid),
                     void *data, phr_err_t *err);
 
+    /* the id of a series that there is, or PHR_NOTFOUND */
+    int   (*find)(phr_appender_t *app, phr_labels_t ls, phr_sid_t *sid,
+                  phr_err_t *err);
+
     /*
      * Exemplars of n series, that of sid[i] being e[i].  status receives for
      * each

@@ -30,12 +30,16 @@ static int phr_import_exposition(phr_import_t *im, phr_expo_format_e format,
     phr_str_t body, phr_err_t *err);
 static int phr_import_sample(phr_import_t *im, phr_expo_t *p,
     phr_err_t *err);
+static int phr_import_exemplar(phr_import_batch_t *b, phr_expo_t *p,
+    int64_t t_ms, phr_err_t *err);
 static uint32_t phr_import_line_of(const phr_expo_t *p);
 static int phr_import_add(phr_import_t *im, phr_labels_t ls,
     const int64_t *t_ms, const double *v, size_t n, phr_err_t *err);
 static int phr_import_run(phr_import_t *im, phr_labels_t ls, size_t n,
     phr_err_t *err);
 static int phr_import_flush(phr_import_t *im, int last, phr_err_t *err);
+static int phr_import_exemplars(phr_import_batch_t *b, phr_appender_t *app,
+    phr_err_t *err);
 static int phr_import_count(phr_import_batch_t *b, const int8_t *status,
     size_t n);
 
@@ -54,6 +58,7 @@ phr_import(const phr_import_conf_t *conf, phr_str_t body,
     im.conf = conf;
     im.report = report;
     im.arena = phr_arena_create(0);
+    phr_array_init(&im.batch.exemplars, sizeof(phr_import_exemplar_t));
     im.batch.arena = phr_arena_create(0);
     im.batch.runs = phr_malloc(PHR_IMPORT_BATCH * sizeof(phr_import_run_t));
     im.batch.t_ms = phr_malloc(PHR_IMPORT_BATCH * sizeof(int64_t));
@@ -87,6 +92,7 @@ done:
     phr_free(im.batch.runs);
     phr_free(im.batch.t_ms);
     phr_free(im.batch.v);
+    phr_array_free(&im.batch.exemplars);
     phr_arena_destroy(im.batch.arena);
     phr_arena_destroy(im.arena);
 
@@ -208,7 +214,40 @@ phr_import_sample(phr_import_t *im, phr_expo_t *p, phr_err_t *err)
 
     t_ms = p->has_t ? p->t_ms : im->conf->now_ms;
 
-    return phr_import_add(im, ls, &t_ms, &p->value, 1, err);
+    rc = phr_import_add(im, ls, &t_ms, &p->value, 1, err);
+
+    if (rc == PHR_OK && p->has_exemplar) {
+        rc = phr_import_exemplar(&im->batch, p, t_ms, err);
+    }
+
+    return rc;
+}
+
+
+/* of the series of the last run; one without proper labels is left out */
+static int
+phr_import_exemplar(phr_import_batch_t *b, phr_expo_t *p, int64_t t_ms,
+    phr_err_t *err)
+{
+    int                     rc;
+    phr_exemplar_t          e;
+    phr_import_exemplar_t  *x;
+
+    rc = phr_expo_exemplar(p, b->arena, &e);
+
+    if (rc == PHR_OK) {
+        x = phr_array_push(&b->exemplars);
+
+        if (x != NULL) {
+            e.t_ms = e.has_t ? e.t_ms : t_ms;
+            x->run = b->nruns - 1;
+            x->e = e;
+            return PHR_OK;
+        }
+    }
+
+    return rc == PHR_EPARSE
+           ? PHR_OK : phr_err_set(err, PHR_ENOMEM, "no memory for an import");
 }
 
 
@@ -335,6 +374,7 @@ phr_import_flush(phr_import_t *im, int last, phr_err_t *err)
 
     b->n = 0;
     b->nruns = 0;
+    b->exemplars.nelts = 0;
     phr_arena_reset(b->arena);
 
     return rc;
@@ -374,6 +414,8 @@ phr_import_append(phr_import_batch_t *b, phr_appender_t *app,
     for (i = 0; i < b->nruns; i++) {
         rc = app->ops->series(app, b->runs[i].labels, &id, err);
 
+        b->runs[i].sid = rc == PHR_OK ? id : 0;
+
         if (rc == PHR_ELIMIT || rc == PHR_ELABELS) {
             b->report.nover_series += b->runs[i].n;
             from += b->runs[i].n;
@@ -400,7 +442,38 @@ phr_import_append(phr_import_batch_t *b, phr_appender_t *app,
 
     rc = app->ops->append(app, &batch, err);
 
+    if (rc >= 0 && app->exemplars) {
+        rc = phr_import_exemplars(b, app, err);
+    }
+
     return rc < 0 ? rc : phr_import_count(b, status, n);
+}
+
+
+static int
+phr_import_exemplars(phr_import_batch_t *b, phr_appender_t *app,
+    phr_err_t *err)
+{
+    int                     rc;
+    size_t                  i;
+    int8_t                  status;
+    phr_import_exemplar_t  *x;
+
+    for (i = 0; i < b->exemplars.nelts; i++) {
+        x = phr_array_get(&b->exemplars, phr_import_exemplar_t, i);
+
+        if (b->runs[x->run].sid == 0) {
+            continue;
+        }
+
+        rc = app->ops->exemplars(app, &b->runs[x->run].sid, &x->e, 1, &status,
+                                 err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
 }
 
 

@@ -49,7 +49,13 @@ typedef struct {
 typedef struct {
     phr_labels_t  labels;
     size_t        n;
+    phr_sid_t     sid;          /* 0: there is no room for it */
 } phr_import_run_t;
+
+typedef struct {
+    size_t           run;
+    phr_exemplar_t   e;
+} phr_import_exemplar_t;
 
 typedef struct {
     phr_arena_t          *arena;
@@ -58,6 +64,7 @@ typedef struct {
     int64_t              *t_ms;     /* of all runs, one after the other */
     double               *v;
     size_t                n;
+    phr_array_t           exemplars;    /* of phr_import_exemplar_t */
     unsigned              last:1;   /* no other follows */
 
     phr_import_report_t   report;   /* of the append, added up by import */

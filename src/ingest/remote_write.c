@@ -69,6 +69,7 @@ phr_remote_write_create(const phr_remote_write_options_t *o,
     phr_array_init(&rw->series, sizeof(phr_remote_series_t));
     phr_array_init(&rw->symbols, sizeof(phr_remote_symbol_t));
     phr_array_init(&rw->staged, sizeof(phr_remote_staged_t));
+    phr_array_init(&rw->exemplars, sizeof(phr_remote_exemplar_t));
 
     rw->tmp = phr_arena_create(PHR_REMOTE_TMP_BYTES);
 
@@ -99,6 +100,7 @@ phr_remote_write_destroy(phr_remote_write_t *rw)
     phr_array_free(&rw->series);
     phr_array_free(&rw->symbols);
     phr_array_free(&rw->staged);
+    phr_array_free(&rw->exemplars);
     phr_buf_free(&rw->body);
     phr_arena_destroy(rw->tmp);
     phr_arena_destroy(rw->hists);
@@ -328,6 +330,7 @@ phr_remote_begin(phr_remote_write_t *rw, int64_t now_ms, int v2)
     rw->series.nelts = 0;
     rw->symbols.nelts = 0;
     rw->staged.nelts = 0;
+    rw->exemplars.nelts = 0;
 }
 
 
@@ -340,6 +343,7 @@ phr_remote_end(phr_remote_write_t *rw)
 
     rw->stats.nsamples += rw->nwritten;
     rw->stats.nexemplars += rw->nexemplars;
+    rw->stats.ndropped += rw->exemplars.nelts - rw->nexemplars;
 
     for (i = 0; i < PHR_REMOTE_WRITE_REASONS; i++) {
         rw->stats.nrefused[i] += rw->nrefused[i];
@@ -359,6 +363,10 @@ phr_remote_end(phr_remote_write_t *rw)
 
     if (rw->staged.nalloc > PHR_REMOTE_KEEP) {
         phr_array_free(&rw->staged);
+    }
+
+    if (rw->exemplars.nalloc > PHR_REMOTE_KEEP) {
+        phr_array_free(&rw->exemplars);
     }
 
     if (rw->body.cap > PHR_REMOTE_KEEP_BYTES) {
@@ -389,6 +397,10 @@ phr_remote_write(phr_remote_write_t *rw, phr_appender_t *app, phr_err_t *err)
 
     if (rc == PHR_OK) {
         rc = phr_remote_renew(rw, app, err);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_remote_exemplars_store(rw, app, err);
     }
 
     if (rc == PHR_OK) {
@@ -461,9 +473,9 @@ phr_remote_id(phr_remote_write_t *rw, phr_appender_t *app,
 
     if (s->nsamples == 0) {
 
-        /* version 1 has series for their exemplars alone, version 2 not */
+        /* there may be series for their exemplars alone */
 
-        if (rw->v2 && s->ninvalid == 0) {
+        if (rw->v2 && s->ninvalid == 0 && s->nexemplars == 0) {
             s->state = PHR_REMOTE_REFUSED;
             phr_remote_refuse(rw, PHR_REMOTE_WRITE_BAD_SERIES, 1, s,
                               PHR_TIME_MIN, "a series without a sample");

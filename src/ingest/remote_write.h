@@ -33,6 +33,7 @@ typedef enum {
     PHR_REMOTE_WRITE_TOO_OLD,
     PHR_REMOTE_WRITE_TOO_NEW,
     PHR_REMOTE_WRITE_HISTOGRAM,         /* which is none */
+    PHR_REMOTE_WRITE_EXEMPLAR,          /* out of order */
     PHR_REMOTE_WRITE_REASONS
 } phr_remote_write_reason_e;
 
@@ -62,7 +63,7 @@ typedef struct {
     unsigned  v2:1;             /* the three counts are to be sent */
     uint64_t  nsamples;         /* written, of floats */
     uint64_t  nhistograms;      /* written */
-    uint64_t  nexemplars;
+    uint64_t  nexemplars;       /* written */
     char      text[PHR_REMOTE_WRITE_TEXT];      /* "" if it went well */
 } phr_remote_write_answer_t;
 
@@ -72,7 +73,8 @@ typedef struct {
     uint64_t  nrequests;
     uint64_t  nsamples;         /* written, histograms too */
     uint64_t  nrefused[PHR_REMOTE_WRITE_REASONS];
-    uint64_t  nexemplars;       /* well-formed, and not stored */
+    uint64_t  nexemplars;       /* written */
+    uint64_t  ndropped;         /* exemplars that were not */
     uint64_t  nmalformed;       /* requests of which nothing was taken */
 } phr_remote_write_stats_t;
 

@@ -23,6 +23,7 @@ static const struct {
     { "too_old",      "out of bounds: too old sample" },
     { "too_new",      "out of bounds: timestamp is too far in the future" },
     { "histogram",    "invalid native histogram" },
+    { "exemplar",     "out of order exemplar" },
 };
 
 
@@ -76,6 +77,7 @@ phr_remote_answer(phr_remote_write_t *rw, phr_remote_write_answer_t *answer)
 
     answer->nsamples = rw->nwritten - rw->nhists;
     answer->nhistograms = rw->nhists;
+    answer->nexemplars = rw->nexemplars;
     answer->status = 204;
     n = 0;
 

@@ -63,8 +63,16 @@ typedef struct {
     phr_sid_t            sid;
     uint32_t             nsamples;
     uint32_t             ninvalid;      /* histograms, which are counted */
+    uint32_t             nexemplars;
     uint8_t              state;
 } phr_remote_series_t;
+
+
+/* where it came, and of which series of the request it is */
+typedef struct {
+    phr_str_t            message;
+    uint32_t             at;
+} phr_remote_exemplar_t;
 
 
 /* a string of a request of version 2 */
@@ -99,12 +107,13 @@ struct phr_remote_write_s {
     uint64_t                     nrefused[PHR_REMOTE_WRITE_REASONS];
     uint64_t                     nwritten;  /* histograms, too */
     uint64_t                     nhists;    /* those alone */
-    uint64_t                     nexemplars;
+    uint64_t                     nexemplars;    /* written */
     char                         example[PHR_REMOTE_WRITE_TEXT / 2];
 
     phr_array_t                  series;    /* of phr_remote_series_t */
     phr_array_t                  symbols;   /* of phr_remote_symbol_t */
     phr_array_t                  staged;    /* of phr_remote_staged_t */
+    phr_array_t                  exemplars; /* of phr_remote_exemplar_t */
 
     /* of one series: numbers of symbols, and what their prints are */
     uint32_t                    *refs;
@@ -162,6 +171,19 @@ int phr_remote_labels(phr_remote_write_t *rw, phr_remote_series_t *s,
 /* a string of version 2, and its hash; "" and 0 if there is none */
 phr_str_t phr_remote_symbol(const phr_remote_write_t *rw, uint64_t ref);
 uint64_t phr_remote_symbol_hash(const phr_remote_write_t *rw, uint64_t ref);
+
+
+/* one label of version 1; PHR_EPARSE */
+int phr_remote_label(phr_str_t message, phr_label_t *l);
+
+
+/* remote_write_exemplar.c */
+
+/* notes it for phr_remote_exemplars_store(), which comes after the samples */
+int phr_remote_exemplar(phr_remote_write_t *rw, phr_str_t message,
+    uint32_t at);
+int phr_remote_exemplars_store(phr_remote_write_t *rw, phr_appender_t *app,
+    phr_err_t *err);
 
 
 /* remote_write_cache.c */

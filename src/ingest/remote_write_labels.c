@@ -12,7 +12,6 @@
 #include "core/utf8.h"
 
 
-static int phr_remote_label(phr_str_t message, phr_label_t *l);
 static int phr_remote_check_label(phr_remote_write_t *rw,
     const phr_label_t *l, phr_err_t *err);
 static int phr_remote_check_set(phr_label_t *l, size_t *n, phr_err_t *err);
@@ -111,7 +110,7 @@ phr_remote_labels(phr_remote_write_t *rw, phr_remote_series_t *s,
 }
 
 
-static int
+int
 phr_remote_label(phr_str_t message, phr_label_t *l)
 {
     int                   rc;

@@ -62,7 +62,6 @@ static int phr_remote_sample(phr_remote_write_t *rw, phr_str_t message,
 static int phr_remote_histogram(phr_remote_write_t *rw, phr_str_t message,
     uint32_t at, phr_remote_series_t *s);
 static int phr_remote_hist_column(phr_remote_write_t *rw);
-static int phr_remote_exemplar(phr_str_t message);
 
 
 /* of a series, by version and number */
@@ -300,8 +299,8 @@ phr_remote_fields(phr_remote_write_t *rw, phr_protobuf_t *r,
             rc = phr_remote_histogram(rw, f.bytes, at, s);
 
         } else {
-            rc = phr_remote_exemplar(f.bytes);
-            rw->nexemplars++;
+            rc = phr_remote_exemplar(rw, f.bytes, at);
+            s->nexemplars++;
         }
 
         if (rc != PHR_OK) {
@@ -576,25 +575,6 @@ phr_remote_hist_column(phr_remote_write_t *rw)
     rw->has_hists = 1;
 
     return PHR_OK;
-}
-
-
-/* it is not stored, but its fields are whole */
-
-static int
-phr_remote_exemplar(phr_str_t message)
-{
-    int                   rc;
-    phr_protobuf_t        r;
-    phr_protobuf_field_t  f;
-
-    phr_protobuf_open(&r, message);
-
-    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
-        /* void */
-    }
-
-    return rc == PHR_DONE ? PHR_OK : rc;
 }
 
 

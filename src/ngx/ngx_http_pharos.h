@@ -119,6 +119,7 @@ typedef struct {
 
     /* limits; 0: no bound, or that of the store */
     ngx_uint_t                 max_series;
+    ngx_uint_t                 exemplars;
     ngx_uint_t                 max_labels;
     off_t                      max_label_name;
     off_t                      max_label_value;

@@ -221,6 +221,7 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
     conf.future_ms = NGX_HTTP_PHAROS_FUTURE_MS;
     conf.key = pmcf->encryption_key;
     conf.max_series = pmcf->max_series;
+    conf.max_exemplars = pmcf->exemplars;
     conf.max_labels = pmcf->max_labels;
     conf.max_name_bytes = (size_t) pmcf->max_label_name;
     conf.max_value_bytes = (size_t) pmcf->max_label_value;

@@ -38,6 +38,7 @@ static const struct {
     ngx_http_pharos_flag("pharos_dashboards", NAME, dashboards),
     ngx_http_pharos_flag("pharos_downsample", NAME, downsample),
     ngx_http_pharos_flag("pharos_durability", MSEC, durability),
+    ngx_http_pharos_flag("pharos_exemplars", NUM, exemplars),
     ngx_http_pharos_flag("pharos_external_url", NAME, external_url),
     ngx_http_pharos_flag("pharos_lua", NAME, lua),
     ngx_http_pharos_flag("pharos_max_body", OFF, max_body),

@@ -141,6 +141,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       offsetof(ngx_http_pharos_main_conf_t, max_series),
       NULL },
 
+    { ngx_string("pharos_exemplars"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_pharos_conf_count,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pharos_main_conf_t, exemplars),
+      NULL },
+
     { ngx_string("pharos_max_labels"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_pharos_conf_count,
@@ -500,6 +507,7 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
     pmcf->out_of_order = NGX_CONF_UNSET_MSEC;
     pmcf->durability = NGX_CONF_UNSET_MSEC;
     pmcf->max_series = NGX_CONF_UNSET_UINT;
+    pmcf->exemplars = NGX_CONF_UNSET_UINT;
     pmcf->max_labels = NGX_CONF_UNSET_UINT;
     pmcf->max_label_name = NGX_CONF_UNSET;
     pmcf->max_label_value = NGX_CONF_UNSET;
@@ -536,6 +544,7 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(pmcf->out_of_order, 0);
     ngx_conf_init_msec_value(pmcf->durability, 0);
     ngx_conf_init_uint_value(pmcf->max_series, 1000000);
+    ngx_conf_init_uint_value(pmcf->exemplars, 0);
     ngx_conf_init_uint_value(pmcf->max_labels, 64);
     ngx_conf_init_value(pmcf->max_label_name, 1024);
     ngx_conf_init_value(pmcf->max_label_value, 2048);

@@ -295,6 +295,10 @@ ngx_http_pharos_self_metrics(phr_buf_t *out)
             "Samples written.\n"
         "# TYPE pharos_remote_write_samples_total counter\n"
         "pharos_remote_write_samples_total %llu\n"
+        "# HELP pharos_remote_write_exemplars_total "
+            "Exemplars written.\n"
+        "# TYPE pharos_remote_write_exemplars_total counter\n"
+        "pharos_remote_write_exemplars_total %llu\n"
         "# HELP pharos_remote_write_exemplars_dropped_total "
             "Exemplars received, and not stored.\n"
         "# TYPE pharos_remote_write_exemplars_dropped_total counter\n"
@@ -305,7 +309,8 @@ ngx_http_pharos_self_metrics(phr_buf_t *out)
         (unsigned long long) st.nrequests,
         (unsigned long long) st.nmalformed,
         (unsigned long long) st.nsamples,
-        (unsigned long long) st.nexemplars);
+        (unsigned long long) st.nexemplars,
+        (unsigned long long) st.ndropped);
 
     for (i = 0; i < PHR_REMOTE_WRITE_REASONS; i++) {
         phr_buf_printf(out, "pharos_remote_write_refused_total"

@@ -63,6 +63,7 @@ static void ngx_http_pharos_settings_read(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_settings_was_read(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_settings_idle(void *data);
 static void ngx_http_pharos_settings_build(ngx_http_pharos_task_t *t);
+static void ngx_http_pharos_settings_exemplars(void);
 static int ngx_http_pharos_settings_visit(void *data, phr_str_t key,
     phr_str_t value);
 static void ngx_http_pharos_settings_orphan(void *data, phr_str_t key);
@@ -226,6 +227,10 @@ ngx_http_pharos_settings_build(ngx_http_pharos_task_t *t)
                                            ngx_http_pharos_rules_groups(),
                                            &load.groups, &load.err);
 
+    if (load.rc == PHR_OK) {
+        ngx_http_pharos_settings_exemplars();
+    }
+
     if (load.rc != PHR_OK || load.restored) {
         return;
     }
@@ -244,6 +249,25 @@ ngx_http_pharos_settings_build(ngx_http_pharos_task_t *t)
     phr_rule_groups_restored(load.groups, ngx_http_pharos_now_ms(),
                              ngx_http_pharos_settings_orphan, app);
     load.restored = 1;
+}
+
+
+/* the directive's number, or that of the file if it is less */
+
+static void
+ngx_http_pharos_settings_exemplars(void)
+{
+    int64_t   max;
+    uint64_t  n;
+
+    n = load.pmcf->exemplars;
+
+    if (load.files.prometheus) {
+        max = load.files.prometheus->storage.max_exemplars;
+        n = ngx_min(n, (uint64_t) ngx_max(max, 0));
+    }
+
+    phr_store_max_exemplars(load.api->store, n);
 }
 
 

@@ -55,6 +55,8 @@ static int phr_append_each(phr_appender_t *app, char space,
 static int phr_append_newest(phr_appender_t *app, uint32_t source,
     int64_t min_ms, int64_t max_ms, int (*visit)(void *data, phr_sid_t sid),
     void *data, phr_err_t *err);
+static int phr_append_find(phr_appender_t *app, phr_labels_t ls,
+    phr_sid_t *sid, phr_err_t *err);
 static int phr_source_find(phr_store_t *st, phr_str_t name, uint32_t *id,
     phr_err_t *err);
 static int phr_append_sort_out(phr_store_t *st, const phr_batch_t *b,
@@ -98,6 +100,7 @@ const phr_appender_ops_t  phr_store_appender_ops = {
     phr_append_del,
     phr_append_each,
     phr_append_newest,
+    phr_append_find,
     phr_exemplar_append
 };
 
@@ -265,6 +268,24 @@ phr_append_series(phr_appender_t *app, phr_labels_t ls, phr_sid_t *sid,
     }
 
     return phr_fail(st, rc);
+}
+
+
+static int
+phr_append_find(phr_appender_t *app, phr_labels_t ls, phr_sid_t *sid,
+    phr_err_t *err)
+{
+    int           rc;
+    phr_store_t  *st;
+
+    st = phr_store_of(app);
+
+    rc = phr_store_write(st, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    return phr_fail(st, phr_series_known(st, ls, sid, err));
 }
 
 

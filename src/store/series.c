@@ -24,6 +24,8 @@
 #define PHR_LAST_BIAS      (INT64_C(1) << 47)
 
 
+static int phr_series_look(phr_store_t *st, phr_labels_t ls, uint64_t *hash,
+    phr_str_t *enc, phr_sid_t *sid, phr_err_t *err);
 static int phr_series_find(phr_store_t *st, uint64_t hash, phr_str_t enc,
     phr_sid_t *sid, phr_err_t *err);
 static int phr_series_create(phr_store_t *st, uint64_t hash,
@@ -44,18 +46,7 @@ phr_series_id(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
     uint64_t    hash;
     phr_str_t   enc;
 
-    phr_buf_reset(&st->buf);
-    phr_labels_encode(&st->buf, ls);
-
-    if (st->buf.failed) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory");
-    }
-
-    enc = phr_buf_view(&st->buf);
-
-    hash = phr_text_hash(st->txn, PHR_DB_HASH, enc);
-
-    rc = phr_series_find(st, hash, enc, sid, err);
+    rc = phr_series_look(st, ls, &hash, &enc, sid, err);
 
     if (rc != PHR_NOTFOUND) {
         return rc;
@@ -67,6 +58,36 @@ phr_series_id(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
     }
 
     return phr_series_create(st, hash, ls, enc, sid, err);
+}
+
+
+int
+phr_series_known(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
+    phr_err_t *err)
+{
+    uint64_t    hash;
+    phr_str_t   enc;
+
+    return phr_series_look(st, ls, &hash, &enc, sid, err);
+}
+
+
+/* the encoding is in st->buf */
+static int
+phr_series_look(phr_store_t *st, phr_labels_t ls, uint64_t *hash,
+    phr_str_t *enc, phr_sid_t *sid, phr_err_t *err)
+{
+    phr_buf_reset(&st->buf);
+    phr_labels_encode(&st->buf, ls);
+
+    if (st->buf.failed) {
+        return phr_err_set(err, PHR_ENOMEM, "no memory");
+    }
+
+    *enc = phr_buf_view(&st->buf);
+    *hash = phr_text_hash(st->txn, PHR_DB_HASH, *enc);
+
+    return phr_series_find(st, *hash, *enc, sid, err);
 }
 
 

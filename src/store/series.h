@@ -25,6 +25,10 @@
 int phr_series_id(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
     phr_err_t *err);
 
+/* the same of one that there is, or PHR_NOTFOUND */
+int phr_series_known(phr_store_t *st, phr_labels_t ls, phr_sid_t *sid,
+    phr_err_t *err);
+
 /* allow.c: whether a new series may be made; as above */
 int phr_series_allowed(phr_store_t *st, phr_labels_t ls, phr_err_t *err);
 

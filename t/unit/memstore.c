@@ -128,6 +128,7 @@ static const phr_appender_ops_t  phr_memstore_appender_ops = {
     phr_memstore_each,
     phr_memstore_newest,
     NULL,
+    NULL,
 };
 
 

@@ -332,6 +332,32 @@ recapp_newest(phr_appender_t *app, uint32_t source, int64_t min_ms,
 }
 
 
+static inline int
+recapp_known(phr_appender_t *app, phr_labels_t ls, phr_sid_t *sid,
+    phr_err_t *err)
+{
+    size_t     i;
+    recapp_t  *r = (recapp_t *) app;
+    phr_buf_t  b;
+
+    phr_buf_init(&b, 0);
+    phr_labels_format(&b, ls);
+
+    for (i = 0; i < r->nseries; i++) {
+        if (!r->series[i].expired
+            && strcmp(r->series[i].name, phr_buf_cstr(&b)) == 0)
+        {
+            break;
+        }
+    }
+
+    phr_buf_free(&b);
+    *sid = (phr_sid_t) i;
+
+    return i < r->nseries ? PHR_OK : PHR_NOTFOUND;
+}
+
+
 /* "series {labels} value@time|", with "own" before a time of its own */
 static inline int
 recapp_exemplars(phr_appender_t *app, const phr_sid_t *sid,
@@ -345,7 +371,14 @@ recapp_exemplars(phr_appender_t *app, const phr_sid_t *sid,
     }
 
     for (i = 0; i < n; i++) {
-        status[i] = PHR_OK;
+
+        /* those that claim to be of the time 1 are late */
+
+        status[i] = e[i].t_ms == 1 ? PHR_EORDER : PHR_OK;
+
+        if (status[i] != PHR_OK) {
+            continue;
+        }
 
         phr_buf_printf(&r->exemplars, "%s ", r->series[sid[i]].name);
         phr_labels_format(&r->exemplars, e[i].labels);
@@ -364,7 +397,7 @@ recapp_create(void)
 
     static const phr_appender_ops_t  ops = {
         recapp_source, recapp_series, recapp_append, recapp_put, recapp_del,
-        recapp_each, recapp_newest, recapp_exemplars
+        recapp_each, recapp_newest, recapp_known, recapp_exemplars
     };
 
     r = calloc(1, sizeof(recapp_t));
