@@ -331,6 +331,7 @@ struct phr_appender_s {
 #define PHR_KV_TARGET     't'   /* targets that are scraped, rules */
 #define PHR_KV_COUNTERS   'c'   /* traffic totals, carried over upgrades */
 #define PHR_KV_HISTS      'h'   /* the store's own: histograms by source */
+#define PHR_KV_DROPPED    'd'   /* of the store itself: what it let go */
 
 
 #endif /* PHR_STORAGE_H_INCLUDED */

@@ -514,6 +514,31 @@ phr_coarse_page_sid(phr_str_t body, size_t i)
 
 
 int
+phr_coarse_fits(phr_str_t key, phr_str_t body)
+{
+    uint8_t  kind;
+
+    if (key.len == 0) {
+        return 0;
+    }
+
+    kind = (uint8_t) key.data[0] & ~1;
+
+    if (kind == PHR_COARSE_NEXT) {
+        return key.len == PHR_KEY_COARSE_NEXT && body.len == 12;
+    }
+
+    if (key.len != PHR_KEY_COARSE) {
+        return 0;
+    }
+
+    return kind == PHR_COARSE_MARK
+           ? body.len == 8
+           : kind == 0 && phr_coarse_page_check(key, body) == PHR_OK;
+}
+
+
+int
 phr_coarse_page_check(phr_str_t key, phr_str_t body)
 {
     int              rc, res;

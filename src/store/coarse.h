@@ -137,6 +137,9 @@ int phr_coarse_page_find(phr_str_t body, phr_sid_t first, phr_sid_t sid,
 size_t phr_coarse_page_n(phr_str_t body);
 uint16_t phr_coarse_page_sid(phr_str_t body, size_t i);
 
+/* whether a checked record can be one of these, of any kind */
+int phr_coarse_fits(phr_str_t key, phr_str_t body);
+
 /* whether a record is as it should be: for verify */
 int phr_coarse_page_check(phr_str_t key, phr_str_t body);
 

@@ -8,7 +8,7 @@
 #include "store/coarse_make.h"
 
 #include "store/block.h"
-#include "store/keep.h"
+#include "store/kv.h"
 
 
 static int phr_coarse_find_packs(phr_txn_t *txn, int64_t from_ms,
@@ -16,21 +16,6 @@ static int phr_coarse_find_packs(phr_txn_t *txn, int64_t from_ms,
 static int phr_coarse_find_buckets(phr_txn_t *txn, int source,
     int64_t from_ms, int64_t to_ms, phr_sid_t sid, phr_sid_t *found,
     phr_err_t *err);
-
-
-int
-phr_coarse_finest(const phr_store_conf_t *conf)
-{
-    int  res;
-
-    for (res = 0; res < PHR_STORE_COARSE; res++) {
-        if (conf->coarse[res].after_ms != 0) {
-            break;
-        }
-    }
-
-    return res;
-}
 
 
 int
@@ -48,7 +33,7 @@ phr_coarse_begin(phr_store_t *st, phr_txn_t *txn, int res, int64_t *start_ms,
 {
     int            rc, level, of, source, found;
     int32_t        window;
-    int64_t        t_ms, oldest;
+    int64_t        t_ms, oldest, gone_ms;
     uint8_t        key[PHR_KEY_COARSE];
     uint32_t       sid;
     phr_str_t      k, v, body;
@@ -100,8 +85,83 @@ phr_coarse_begin(phr_store_t *st, phr_txn_t *txn, int res, int64_t *start_ms,
         return rc < 0 ? rc : PHR_NOTFOUND;
     }
 
-    oldest = phr_max(oldest, phr_max(st->keep.low_ms, 0));
-    *start_ms = phr_coarse_block(res, oldest);
+    rc = phr_coarse_gone_get(txn, &gone_ms, err);
+
+    if (rc == PHR_OK) {
+        oldest = phr_max(oldest, phr_max(gone_ms, 0));
+        *start_ms = phr_coarse_block(res, oldest);
+    }
+
+    return rc;
+}
+
+
+int
+phr_coarse_gone_get(phr_txn_t *txn, int64_t *t_ms, phr_err_t *err)
+{
+    int        rc;
+    phr_buf_t  b;
+
+    *t_ms = PHR_TIME_MIN;
+    phr_buf_init(&b, 0);
+
+    rc = phr_kv_get(txn, PHR_KV_DROPPED, phr_str_of("samples"), &b, err);
+
+    if (rc == PHR_OK && b.len == 8) {
+        *t_ms = phr_key_get_time((const uint8_t *) b.data);
+    }
+
+    phr_buf_free(&b);
+
+    return rc < 0 ? rc : PHR_OK;
+}
+
+
+int
+phr_coarse_gone_put(phr_txn_t *txn, int64_t t_ms, phr_err_t *err)
+{
+    int      rc;
+    char     value[8];
+    int64_t  before_ms;
+
+    rc = phr_coarse_gone_get(txn, &before_ms, err);
+
+    if (rc != PHR_OK || t_ms <= before_ms) {
+        return rc;
+    }
+
+    phr_key_put_time((uint8_t *) value, t_ms);
+
+    return phr_kv_put(txn, PHR_KV_DROPPED, phr_str_of("samples"),
+                      phr_str_from(value, sizeof(value)), err);
+}
+
+
+int
+phr_coarse_needed(phr_store_t *st, phr_txn_t *txn, int64_t *t_ms,
+    phr_err_t *err)
+{
+    int        rc, res;
+    int64_t    next_ms;
+    phr_sid_t  sid;
+
+    *t_ms = PHR_TIME_MAX;
+
+    for (res = 0; res < PHR_STORE_COARSE; res++) {
+
+        if (st->conf.coarse[res].after_ms == 0
+            || phr_coarse_source(&st->conf, res) != PHR_STORE_COARSE)
+        {
+            continue;
+        }
+
+        rc = phr_coarse_next_get(txn, res, &next_ms, &sid, err);
+        if (rc < 0) {
+            return rc;
+        }
+
+        *t_ms = phr_min(*t_ms, rc == PHR_OK ? next_ms : PHR_TIME_MIN);
+    }
 
     return PHR_OK;
 }

@@ -49,6 +49,8 @@ typedef struct {
 static int phr_coarse_drop(phr_store_t *st, int res, phr_err_t *err);
 static int phr_coarse_used(phr_store_t *st, int res, int64_t *floor_ms,
     phr_err_t *err);
+static int phr_coarse_excess(phr_store_t *st, int res, int64_t *floor_ms,
+    phr_err_t *err);
 static int phr_coarse_again(phr_store_t *st, int res, phr_err_t *err);
 static int phr_coarse_go_on(phr_store_t *st, int res, phr_err_t *err);
 static int phr_coarse_make(phr_store_t *st, int res, int64_t start_ms,
@@ -102,7 +104,7 @@ phr_store_coarsen(phr_store_t *st, int64_t now_ms, phr_err_t *err)
 static int
 phr_coarse_drop(phr_store_t *st, int res, phr_err_t *err)
 {
-    int            rc, kind;
+    int            rc, kind, excess;
     size_t         n;
     int64_t        start_ms, floor_ms;
     uint8_t        key[PHR_KEY_COARSE];
@@ -114,7 +116,7 @@ phr_coarse_drop(phr_store_t *st, int res, phr_err_t *err)
 
     floor_ms = phr_keep_coarse(&st->keep, res);
 
-    if (floor_ms <= PHR_KEY_TIME_MIN) {
+    if (floor_ms <= PHR_KEY_TIME_MIN && st->conf.retention_bytes == 0) {
         return PHR_OK;
     }
 
@@ -126,7 +128,11 @@ phr_coarse_drop(phr_store_t *st, int res, phr_err_t *err)
     cursor = NULL;
     n = 0;
 
-    rc = phr_coarse_used(st, res, &floor_ms, err);
+    rc = excess = phr_coarse_excess(st, res, &floor_ms, err);
+
+    if (rc >= 0) {
+        rc = phr_coarse_used(st, res, &floor_ms, err);
+    }
     if (rc == PHR_OK) {
         rc = phr_cursor_open(st->txn, PHR_DB_COARSE, &cursor, err);
     }
@@ -162,7 +168,54 @@ phr_coarse_drop(phr_store_t *st, int res, phr_err_t *err)
 
     rc = phr_store_end(st, rc, err);
 
-    return rc == PHR_OK && n == PHR_COARSE_DROPS ? PHR_AGAIN : rc;
+    return rc == PHR_OK && (n == PHR_COARSE_DROPS || excess == PHR_AGAIN)
+           ? PHR_AGAIN : rc;
+}
+
+
+/*
+ * Half of a bound on the size is for samples, whatever there is of buckets:
+ * beyond it the oldest block goes, the finest first.  PHR_AGAIN then.
+ */
+static int
+phr_coarse_excess(phr_store_t *st, int res, int64_t *floor_ms,
+    phr_err_t *err)
+{
+    int              rc;
+    int64_t          first_ms, other_ms;
+    phr_db_stat_t    db;
+    phr_env_stat_t   env;
+
+    if (st->conf.retention_bytes == 0) {
+        return PHR_OK;
+    }
+
+    rc = phr_txn_stat(st->txn, PHR_DB_COARSE, &db, err);
+    if (rc == PHR_OK) {
+        rc = phr_env_stat(st->env, st->txn, &env, err);
+    }
+
+    if (rc != PHR_OK
+        || db.npages * env.page_bytes <= st->conf.retention_bytes / 2)
+    {
+        return rc;
+    }
+
+    rc = phr_coarse_first(st->txn, res, &first_ms, err);
+
+    if (rc == PHR_OK && res == PHR_COARSE_1H) {
+        /* those of five minutes had their turn */
+        rc = phr_coarse_first(st->txn, PHR_COARSE_5M, &other_ms, err);
+        rc = rc < 0 ? rc : rc == PHR_OK ? PHR_NOTFOUND : PHR_OK;
+    }
+
+    if (rc != PHR_OK) {
+        return rc < 0 ? rc : PHR_OK;
+    }
+
+    *floor_ms = phr_max(*floor_ms, first_ms + phr_coarse_span(res));
+
+    return PHR_AGAIN;
 }
 
 
@@ -328,19 +381,18 @@ phr_coarse_from(phr_coarsen_t *m, phr_err_t *err)
     int      rc;
     int64_t  floor_ms, end;
 
-    floor_ms = phr_keep_floor(&m->st->keep, m->st->conf.retention_ms);
     end = m->start_ms + phr_coarse_span(m->res);
 
-    if (m->source != PHR_STORE_COARSE) {
-        rc = phr_coarse_first(m->txn, m->source, &floor_ms, err);
+    rc = m->source != PHR_STORE_COARSE
+         ? phr_coarse_first(m->txn, m->source, &floor_ms, err)
+         : phr_coarse_gone_get(m->txn, &floor_ms, err);
 
-        if (rc != PHR_OK) {
-            floor_ms = end;
-        }
+    if (rc < 0) {
+        return rc;
+    }
 
-        if (rc < 0) {
-            return rc;
-        }
+    if (rc != PHR_OK) {
+        floor_ms = end;
     }
 
     for (m->from_ms = m->start_ms; m->from_ms < floor_ms && m->from_ms < end;
@@ -526,19 +578,26 @@ phr_coarse_write(phr_coarsen_t *m, int again, phr_err_t *err)
                                    st->txn, m->res, m->start_ms, err);
     }
 
-    /* a mark is done with when all of its group is */
+    /*
+     * A mark is done with when all of its group is.  Of what is made for the
+     * first time, what is marked after this step may be of series that had
+     * theirs already.
+     */
 
-    if (rc == PHR_OK && phr_group_of(next) != group) {
+    if (rc == PHR_OK
+        && (again ? phr_group_of(next) != group
+                  : m->sid[0] == group << PHR_GROUP_SHIFT))
+    {
         rc = phr_coarse_unmark(st, m->res, m->start_ms, group, err);
+    }
 
-        if (rc == PHR_OK && again && m->res == PHR_COARSE_5M
-            && st->conf.coarse[PHR_COARSE_1H].after_ms != 0)
-        {
-            rc = phr_coarse_mark(st, PHR_COARSE_1H,
-                                 phr_coarse_block(PHR_COARSE_1H,
-                                                  m->start_ms + 1),
-                                 group, err);
-        }
+    if (rc == PHR_OK && again && phr_group_of(next) != group
+        && m->res == PHR_COARSE_5M
+        && st->conf.coarse[PHR_COARSE_1H].after_ms != 0)
+    {
+        rc = phr_coarse_mark(st, PHR_COARSE_1H,
+                             phr_coarse_block(PHR_COARSE_1H, m->start_ms + 1),
+                             group, err);
     }
 
     if (rc == PHR_OK && !again) {

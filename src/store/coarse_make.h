@@ -12,9 +12,6 @@
 #include "store/coarse.h"
 
 
-/* the finest resolution that is made; PHR_STORE_COARSE if none is */
-int phr_coarse_finest(const phr_store_conf_t *conf);
-
 /* what those of a resolution are made of: PHR_STORE_COARSE is samples */
 int phr_coarse_source(const phr_store_conf_t *conf, int res);
 
@@ -35,8 +32,26 @@ int phr_coarse_any_later(phr_txn_t *txn, int source, int64_t t_ms,
     phr_err_t *err);
 
 
+/*
+ * Samples before this time may have been dropped, so that no buckets can be
+ * made of them: PHR_TIME_MIN if none were.  The later of two is remembered.
+ */
+int phr_coarse_gone_get(phr_txn_t *txn, int64_t *t_ms, phr_err_t *err);
+int phr_coarse_gone_put(phr_txn_t *txn, int64_t t_ms, phr_err_t *err);
+
+/*
+ * Samples from this time on are needed for buckets that are still to be
+ * made: PHR_TIME_MAX if there are none.
+ */
+int phr_coarse_needed(phr_store_t *st, phr_txn_t *txn, int64_t *t_ms,
+    phr_err_t *err);
+
+
 /* coarse_mark.c: nothing is remembered of what was marked */
 void phr_coarse_forget(phr_store_t *st);
+
+/* looks which buckets there are, when the store is opened for writing */
+int phr_coarse_open(phr_store_t *st, phr_txn_t *txn, phr_err_t *err);
 
 /*
  * What has this time or an earlier one is noted when it is written: there

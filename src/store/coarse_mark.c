@@ -18,50 +18,112 @@
 #define PHR_COARSE_MARKS     64
 
 
+static int64_t phr_coarse_noted_ms(const phr_store_t *st, int res);
+
+
 void
 phr_coarse_forget(phr_store_t *st)
 {
-    st->mark.start_ms = PHR_TIME_MIN;
+    int  res;
+
+    for (res = 0; res < PHR_STORE_COARSE; res++) {
+        st->mark[res].start_ms = PHR_TIME_MIN;
+    }
+}
+
+
+/* of the block that is being made, some series may have theirs */
+int
+phr_coarse_open(phr_store_t *st, phr_txn_t *txn, phr_err_t *err)
+{
+    int        rc, res;
+    phr_sid_t  sid;
+
+    for (res = 0; res < PHR_STORE_COARSE; res++) {
+        rc = phr_coarse_next_get(txn, res, &st->made_ms[res], &sid, err);
+
+        if (rc < 0) {
+            return rc;
+        }
+
+        st->made_ms[res] = rc == PHR_OK
+                           ? st->made_ms[res] + phr_coarse_span(res)
+                           : PHR_TIME_MIN;
+    }
+
+    return PHR_OK;
 }
 
 
 int64_t
 phr_coarse_late_ms(const phr_store_t *st)
 {
-    int  res;
+    int      res;
+    int64_t  late_ms;
 
-    res = phr_coarse_finest(&st->conf);
+    late_ms = PHR_TIME_MIN;
 
-    return res == PHR_STORE_COARSE || st->now_ms == PHR_TIME_MIN
+    for (res = 0; res < PHR_STORE_COARSE; res++) {
+        late_ms = phr_max(late_ms, phr_coarse_noted_ms(st, res));
+    }
+
+    return late_ms;
+}
+
+
+/*
+ * What is as old as this is noted for a resolution.  Those that are made of
+ * finer ones follow when these are made anew; those that are not made any
+ * more, or not by this process, may be made by others again.
+ */
+static int64_t
+phr_coarse_noted_ms(const phr_store_t *st, int res)
+{
+    const phr_store_conf_t  *conf;
+
+    conf = &st->conf;
+
+    if (conf->coarse[res].after_ms == 0) {
+        return st->made_ms[res];
+    }
+
+    return phr_coarse_source(conf, res) != PHR_STORE_COARSE
+           || st->now_ms == PHR_TIME_MIN
            ? PHR_TIME_MIN
-           : st->now_ms - st->conf.coarse[res].after_ms
-             + PHR_COARSE_LOOSE_MS;
+           : st->now_ms - conf->coarse[res].after_ms + PHR_COARSE_LOOSE_MS;
 }
 
 
 int
 phr_coarse_note(phr_store_t *st, phr_sid_t sid, int64_t t_ms, phr_err_t *err)
 {
-    int       rc, res;
-    int64_t   start_ms;
-    uint32_t  group;
+    int                 rc, res;
+    int64_t             start_ms;
+    uint32_t            group;
+    phr_coarse_mark_t  *mark;
 
-    res = phr_coarse_finest(&st->conf);
-    start_ms = phr_coarse_block(res, t_ms);
     group = phr_group_of(sid);
 
-    if (start_ms == st->mark.start_ms && group == st->mark.group) {
-        return PHR_OK;
+    for (res = 0; res < PHR_STORE_COARSE; res++) {
+        mark = &st->mark[res];
+        start_ms = phr_coarse_block(res, t_ms);
+
+        if (t_ms > phr_coarse_noted_ms(st, res)
+            || (start_ms == mark->start_ms && group == mark->group))
+        {
+            continue;
+        }
+
+        rc = phr_coarse_mark(st, res, start_ms, group, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        mark->start_ms = start_ms;
+        mark->group = group;
     }
 
-    rc = phr_coarse_mark(st, res, start_ms, group, err);
-
-    if (rc == PHR_OK) {
-        st->mark.start_ms = start_ms;
-        st->mark.group = group;
-    }
-
-    return rc;
+    return PHR_OK;
 }
 
 

@@ -119,6 +119,7 @@ typedef struct {
     const phr_store_conf_t  *conf;
     int64_t                  now_ms;
     int64_t                  size_ms;
+    int64_t                  hold_ms;   /* see phr_keep_hold() */
     int64_t                  low_ms;    /* the lowest and */
     int64_t                  high_ms;   /* the highest floor of all series */
 } phr_keep_t;
@@ -160,7 +161,7 @@ typedef struct {
 typedef struct phr_exemplar_ring_s  phr_exemplar_ring_t;
 
 
-/* the last mark for buckets to be made anew, see coarse_make.h */
+/* the last mark of a resolution to be made anew, see coarse_make.h */
 typedef struct {
     int64_t   start_ms;                 /* PHR_TIME_MIN: none */
     uint32_t  group;
@@ -221,9 +222,12 @@ struct phr_store_s {
     int64_t                dropped_ms;  /* when the oldest last went for it */
     phr_keep_t             keep;        /* as now_ms says */
     phr_retain_t           retain;
-    phr_coarse_mark_t      mark;
     phr_exemplar_ring_t   *ring;        /* NULL: not read yet */
     uint64_t               max_exemplars;
+    phr_coarse_mark_t      mark[PHR_STORE_COARSE];
+
+    /* buckets that were made before, PHR_TIME_MIN: none */
+    int64_t                made_ms[PHR_STORE_COARSE];
 
     uint64_t               nappended;   /* in the pending transaction */
     uint64_t               nrefused[PHR_REFUSED_REASONS];

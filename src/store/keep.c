@@ -9,6 +9,7 @@
 #include "store/series.h"
 
 
+static void phr_keep_bounds(phr_keep_t *k);
 static int phr_keep_find(const phr_keep_t *k, phr_txn_t *txn, phr_sid_t sid,
     phr_arena_t *arena, int life, int64_t *floor_ms, phr_err_t *err);
 
@@ -19,6 +20,7 @@ phr_keep_init(phr_keep_t *k, const phr_store_conf_t *conf)
     k->conf = conf;
     k->now_ms = PHR_TIME_MIN;
     k->size_ms = PHR_TIME_MIN;
+    k->hold_ms = PHR_TIME_MAX;
     k->low_ms = PHR_TIME_MIN;
     k->high_ms = PHR_TIME_MIN;
 }
@@ -27,12 +29,30 @@ phr_keep_init(phr_keep_t *k, const phr_store_conf_t *conf)
 void
 phr_keep_set(phr_keep_t *k, int64_t now_ms, int64_t size_ms)
 {
+    k->now_ms = now_ms;
+    k->size_ms = size_ms;
+    k->hold_ms = PHR_TIME_MAX;
+
+    phr_keep_bounds(k);
+}
+
+
+void
+phr_keep_hold(phr_keep_t *k, int64_t t_ms)
+{
+    k->hold_ms = t_ms;
+
+    phr_keep_bounds(k);
+}
+
+
+static void
+phr_keep_bounds(phr_keep_t *k)
+{
     size_t   i;
     int64_t  floor_ms;
 
-    k->now_ms = now_ms;
-    k->size_ms = size_ms;
-    k->low_ms = phr_keep_floor(k, k->conf->retention_ms);
+    k->low_ms = phr_keep_general(k);
     k->high_ms = k->low_ms;
 
     for (i = 0; i < k->conf->nrules; i++) {
@@ -55,6 +75,15 @@ phr_keep_floor(const phr_keep_t *k, int64_t keep_ms)
 
 
 int64_t
+phr_keep_general(const phr_keep_t *k)
+{
+    return phr_max(k->size_ms,
+                   phr_min(phr_keep_floor(k, k->conf->retention_ms),
+                           k->hold_ms));
+}
+
+
+int64_t
 phr_keep_coarse(const phr_keep_t *k, int res)
 {
     int64_t  keep_ms;
@@ -72,7 +101,7 @@ phr_keep_life(const phr_keep_t *k)
     int      res;
     int64_t  floor_ms;
 
-    floor_ms = phr_keep_floor(k, k->conf->retention_ms);
+    floor_ms = phr_keep_general(k);
 
     for (res = 0; res < PHR_STORE_COARSE; res++) {
         if (k->conf->coarse[res].after_ms != 0) {
@@ -114,7 +143,7 @@ phr_keep_labels(const phr_keep_t *k, phr_labels_t ls)
         }
     }
 
-    return phr_keep_floor(k, k->conf->retention_ms);
+    return phr_keep_general(k);
 }
 
 

@@ -20,8 +20,17 @@ void phr_keep_init(phr_keep_t *k, const phr_store_conf_t *conf);
 /* the floors at this time; nothing below size_ms is kept in any case */
 void phr_keep_set(phr_keep_t *k, int64_t now_ms, int64_t size_ms);
 
+/*
+ * What is not older than t_ms stays, though its retention is over: but for
+ * the series of rules, and for the size.
+ */
+void phr_keep_hold(phr_keep_t *k, int64_t t_ms);
+
 /* the floor of samples kept for so long, 0: for ever */
 int64_t phr_keep_floor(const phr_keep_t *k, int64_t keep_ms);
+
+/* that of all series for which no rule holds */
+int64_t phr_keep_general(const phr_keep_t *k);
 
 /*
  * The floor of the buckets of a resolution, and of all that is kept of a

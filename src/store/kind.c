@@ -8,6 +8,7 @@
 
 #include "core/bytes.h"
 #include "store/block.h"
+#include "store/coarse.h"
 #include "store/exemplar.h"
 #include "store/kv.h"
 #include "store/loose.h"
@@ -29,7 +30,7 @@ phr_kind_guess(phr_str_t key, phr_str_t value)
     static const phr_db_e  tried[] = {
         PHR_DB_KV, PHR_DB_NAME, PHR_DB_PAIR, PHR_DB_PACK, PHR_DB_ROW,
         PHR_DB_LOOSE, PHR_DB_EXEMPLAR, PHR_DB_SOURCE, PHR_DB_LAYOUT,
-        PHR_DB_SERIES, PHR_DB_WINDOW
+        PHR_DB_SERIES, PHR_DB_WINDOW, PHR_DB_COARSE
     };
 
     if (phr_record_check(PHR_DB_META, key, value, &body, NULL) != PHR_OK) {
@@ -91,6 +92,9 @@ phr_kind_fits(phr_db_e db, phr_str_t key, phr_str_t body)
     case PHR_DB_WINDOW:
         return key.len == PHR_KEY_WINDOW
                && phr_window_decode(body, &w) == PHR_OK;
+
+    case PHR_DB_COARSE:
+        return phr_coarse_fits(key, body);
 
     case PHR_DB_KV:
         return phr_kv_fits(key, body);

@@ -22,6 +22,7 @@
 #include "store/retain.h"
 
 #include "core/alloc.h"
+#include "store/coarse_make.h"
 #include "store/exemplar.h"
 #include "store/idle.h"
 #include "store/index.h"
@@ -62,6 +63,7 @@ enum {
 static int phr_retain_begin(phr_store_t *st, phr_err_t *err);
 static int phr_retain_due(const phr_retain_t *r, const phr_keep_t *keep,
     size_t pass, int64_t *to_ms);
+static int phr_retain_hold(phr_store_t *st, phr_keep_t *keep, phr_err_t *err);
 static int64_t phr_retain_keep(const phr_store_conf_t *conf, size_t pass);
 static int phr_retain_members(phr_store_t *st, size_t pass, phr_err_t *err);
 static int phr_retain_size(phr_store_t *st, phr_err_t *err);
@@ -165,6 +167,7 @@ phr_retain_begin(phr_store_t *st, phr_err_t *err)
     int            rc;
     size_t         pass;
     int64_t        to_ms;
+    phr_keep_t     keep;
     phr_retain_t  *r;
 
     r = &st->retain;
@@ -181,13 +184,16 @@ phr_retain_begin(phr_store_t *st, phr_err_t *err)
     }
 
     rc = phr_retain_size(st, err);
+    if (rc == PHR_OK) {
+        rc = phr_retain_hold(st, &keep, err);
+    }
     if (rc != PHR_OK) {
         return rc;
     }
 
     for (pass = 0; pass < st->conf.nrules + 2; pass++) {
 
-        if (!phr_retain_due(r, &st->keep, pass, &to_ms)) {
+        if (!phr_retain_due(r, &keep, pass, &to_ms)) {
             continue;
         }
 
@@ -196,7 +202,7 @@ phr_retain_begin(phr_store_t *st, phr_err_t *err)
             return rc;
         }
 
-        r->keep = st->keep;
+        r->keep = keep;
         r->pass = (uint16_t) pass;
         r->from_ms = r->done_ms[pass];
         r->to_ms = to_ms;
@@ -252,10 +258,11 @@ phr_retain_due(const phr_retain_t *r, const phr_keep_t *keep, size_t pass,
         return 0;
     }
 
-    *to_ms = phr_keep_floor(keep, keep_ms);
+    *to_ms = pass == conf->nrules ? phr_keep_general(keep)
+                                  : phr_keep_floor(keep, keep_ms);
 
     if (r->done_ms[pass] == PHR_TIME_MIN) {
-        return 1;
+        return *to_ms > PHR_TIME_MIN;
     }
 
     step_ms = keep_ms / PHR_RETAIN_PART;
@@ -264,6 +271,30 @@ phr_retain_due(const phr_retain_t *r, const phr_keep_t *keep, size_t pass,
 
     return *to_ms > r->done_ms[pass]
            && *to_ms - step_ms >= r->done_ms[pass];
+}
+
+
+/* the floors, but that nothing goes before the buckets of it are made */
+static int
+phr_retain_hold(phr_store_t *st, phr_keep_t *keep, phr_err_t *err)
+{
+    int         rc;
+    int64_t     t_ms;
+    phr_txn_t  *txn;
+
+    *keep = st->keep;
+    t_ms = PHR_TIME_MAX;
+
+    rc = phr_txn_begin(st->env, 0, &txn, err);
+
+    if (rc == PHR_OK) {
+        rc = phr_coarse_needed(st, txn, &t_ms, err);
+        phr_txn_abort(txn);
+    }
+
+    phr_keep_hold(keep, t_ms);
+
+    return rc;
 }
 
 
@@ -468,7 +499,16 @@ phr_retain_step(phr_store_t *st, int *changed, phr_err_t *err)
         return rc < 0 ? rc : PHR_OK;
     }
 
-    rc = phr_retain_packs(st, changed, err);
+    rc = PHR_OK;
+
+    if (r->level == 0 && !r->resume) {
+        rc = phr_coarse_gone_put(st->txn, phr_keep_general(&r->keep), err);
+        *changed = 1;
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_retain_packs(st, changed, err);
+    }
     if (rc != PHR_OK) {
         return rc < 0 ? rc : PHR_OK;
     }

@@ -194,6 +194,9 @@ phr_store_check_version(phr_store_t *st, phr_err_t *err)
     if (rc == PHR_OK) {
         rc = phr_store_read_counters(st, err);
     }
+    if (rc == PHR_OK) {
+        rc = phr_coarse_open(st, st->txn, err);
+    }
 
 done:
 

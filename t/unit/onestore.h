@@ -38,19 +38,26 @@ reopen(void)
 
 
 static inline void
-fresh(void)
+unlink_files(void)
 {
     char  path[64];
-
-    if (st != NULL) {
-        phr_store_close(st);
-        st = NULL;
-    }
 
     snprintf(path, sizeof(path), "%s/data.mdb", dir);
     unlink(path);
     snprintf(path, sizeof(path), "%s/lock.mdb", dir);
     unlink(path);
+}
+
+
+static inline void
+fresh(void)
+{
+    if (st != NULL) {
+        phr_store_close(st);
+        st = NULL;
+    }
+
+    unlink_files();
 
     memset(&conf, 0, sizeof(conf));
     conf.path = dir;
