@@ -23,10 +23,9 @@
 
 #include "core/bytes.h"
 #include "store/bits.h"
+#include "store/decimal.h"
 
 
-#define PHR_CHUNK_MAX_EXP   9
-#define PHR_CHUNK_MAX_INT   9e15
 #define PHR_CHUNK_MORE      0x80
 
 
@@ -48,7 +47,6 @@ typedef struct {
 } phr_excepts_t;
 
 
-static int phr_decimal(double v, int e, int64_t *x);
 static int phr_decimals(const double *v, size_t n, int64_t *x,
     phr_excepts_t *ex);
 static size_t phr_ints_write(const int64_t *x, size_t n, int e,
@@ -70,7 +68,7 @@ static int phr_patches_read(const uint8_t **p, const uint8_t *end,
     size_t npatches, unsigned width, uint64_t *r, size_t n);
 
 
-static const double  phr_pow10[PHR_CHUNK_MAX_EXP + 1] = {
+const double  phr_decimal_pow10[PHR_DECIMAL_MAX_EXP + 1] = {
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9
 };
 
@@ -94,19 +92,15 @@ phr_chunk_encode(const double *v, size_t n, uint8_t *out)
     }
 
     if (i == n) {
-        for (e = 0; e <= PHR_CHUNK_MAX_EXP; e++) {
-            if (!phr_decimal(v[0], e, &x[0])) {
-                continue;
-            }
+        e = phr_decimal_exp(v[0], 0, &x[0]);
 
+        if (e <= PHR_DECIMAL_MAX_EXP) {
             out[0] = (uint8_t) (PHR_CODEC_INT_CONST << 4 | e);
             len = 1 + phr_put_uvarint(out + 1, phr_zigzag(x[0]));
 
             if (len < 9) {
                 return len;
             }
-
-            break;
         }
 
         out[0] = PHR_CODEC_CONST << 4;
@@ -199,7 +193,7 @@ phr_chunk_decode(const uint8_t *p, size_t len, double *v, size_t n)
     }
 
     e = p[0] & 0x0f;
-    if (e > PHR_CHUNK_MAX_EXP) {
+    if (e > PHR_DECIMAL_MAX_EXP) {
         return PHR_ECORRUPT;
     }
 
@@ -214,7 +208,7 @@ phr_chunk_decode(const uint8_t *p, size_t len, double *v, size_t n)
         }
 
     } else {
-        scale = phr_pow10[e];
+        scale = phr_decimal_pow10[e];
 
         for (i = 0; i < n; i++) {
             v[i] = (double) x[i] / scale;
@@ -296,33 +290,6 @@ phr_ints_first(const uint8_t *p, size_t len, int64_t *v)
 }
 
 
-/* 1 if v is exactly x / 10^e */
-static int
-phr_decimal(double v, int e, int64_t *x)
-{
-    double   scaled;
-    int64_t  i;
-
-    scaled = v * phr_pow10[e];
-
-    /* false for NaN, too */
-    if (!(scaled < PHR_CHUNK_MAX_INT && scaled > -PHR_CHUNK_MAX_INT)) {
-        return 0;
-    }
-
-    i = (int64_t) (scaled + (scaled < 0 ? -0.5 : 0.5));
-
-    /* by bits, which tells -0.0 from 0 */
-    if (phr_double_bits((double) i / phr_pow10[e]) != phr_double_bits(v)) {
-        return 0;
-    }
-
-    *x = i;
-
-    return 1;
-}
-
-
 /*
  * The values as integers times 10^-e, exceptions listed; -1 if there are too
  * many of those.  The exponent is the least that suits all values tried so
@@ -340,14 +307,9 @@ phr_decimals(const double *v, size_t n, int64_t *x, phr_excepts_t *ex)
     limit = n / 8 + 1;
 
     for (i = 0; i < n; i++) {
+        try_e = phr_decimal_exp(v[i], e, &x[i]);
 
-        for (try_e = e; try_e <= PHR_CHUNK_MAX_EXP; try_e++) {
-            if (phr_decimal(v[i], try_e, &x[i])) {
-                break;
-            }
-        }
-
-        if (try_e <= PHR_CHUNK_MAX_EXP) {
+        if (try_e <= PHR_DECIMAL_MAX_EXP) {
             e = try_e;
 
         } else if (++nodd > limit) {

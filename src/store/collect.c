@@ -28,7 +28,10 @@ static int phr_reader_unit(phr_reader_t *r, const phr_head_t *h,
 static int phr_reader_rows(phr_reader_t *r, uint32_t source, phr_err_t *err);
 static int phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
     phr_str_t k, phr_str_t v, phr_err_t *err);
-static int phr_reader_gather(phr_reader_t *r, phr_err_t *err);
+static int phr_reader_gather(phr_reader_t *r, uint32_t source,
+    phr_err_t *err);
+static int phr_reader_values(phr_reader_t *r, uint32_t source,
+    const phr_reader_unit_t *u, double *v, phr_err_t *err);
 static int phr_reader_loose_group(phr_reader_t *r, phr_cursor_t *cursor,
     size_t from, size_t to, phr_err_t *err);
 static int phr_reader_loose_take(phr_reader_t *r, const phr_loose_walk_t *w,
@@ -429,7 +432,7 @@ phr_reader_rows(phr_reader_t *r, uint32_t source, phr_err_t *err)
         return rc;
     }
 
-    rc = phr_reader_gather(r, err);
+    rc = phr_reader_gather(r, source, err);
     r->units.nelts = 0;
 
     return rc;
@@ -440,10 +443,10 @@ static int
 phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
     phr_str_t k, phr_str_t v, phr_err_t *err)
 {
-    int             rc;
-    size_t          n, nalloc;
-    phr_str_t       body;
-    const uint8_t  *p;
+    int        rc;
+    size_t     nalloc;
+    phr_row_t  row;
+    phr_str_t  body;
 
     rc = phr_record_check(PHR_DB_ROW, k, v, &body, err);
     if (rc == PHR_OK) {
@@ -453,8 +456,8 @@ phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
         return rc;
     }
 
-    rc = phr_row_decode(body, &p, &n);
-    if (rc != PHR_OK || n <= u->col[u->ncols - 1]) {
+    rc = phr_row_open(body, &row);
+    if (rc != PHR_OK || row.n <= u->col[u->ncols - 1]) {
         return phr_err_set(err, PHR_ECORRUPT, "damaged row of %zu bytes",
                            body.len);
     }
@@ -463,9 +466,9 @@ phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
         nalloc = u->nalloc == 0 ? PHR_SEAL_ROWS + 8 : u->nalloc * 2;
 
         u->t_ms = phr_arena_grow(r->mem, u->t_ms, u->nalloc * 8, nalloc * 8);
-        u->row = phr_arena_grow(r->mem, (void *) u->row,
-                                u->nalloc * sizeof(void *),
-                                nalloc * sizeof(void *));
+        u->row = phr_arena_grow(r->mem, u->row,
+                                u->nalloc * sizeof(phr_str_t),
+                                nalloc * sizeof(phr_str_t));
 
         if (u->t_ms == NULL || u->row == NULL) {
             return phr_err_set(err, phr_arena_rc(r->mem), "too much memory "
@@ -476,7 +479,7 @@ phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
     }
 
     u->t_ms[u->nrows] = t_ms;
-    u->row[u->nrows] = p;
+    u->row[u->nrows] = body;
     u->nrows++;
 
     return PHR_OK;
@@ -485,11 +488,11 @@ phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
 
 /* copies the columns of all units and links them to their series */
 static int
-phr_reader_gather(phr_reader_t *r, phr_err_t *err)
+phr_reader_gather(phr_reader_t *r, uint32_t source, phr_err_t *err)
 {
-    size_t                i, c, n, row, nalloc;
+    int                   rc;
+    size_t                i, c, n, nalloc;
     double               *v;
-    const uint8_t        *p;
     phr_reader_unit_t    *u;
     phr_reader_column_t  *col;
 
@@ -524,13 +527,9 @@ phr_reader_gather(phr_reader_t *r, phr_err_t *err)
         u->at = r->nvalues;
         r->nvalues += n;
 
-        for (row = 0; row < u->nrows; row++) {
-            p = u->row[row];
-            v = r->values + u->at + row;
-
-            for (c = 0; c < u->ncols; c++, v += u->nrows) {
-                *v = phr_double_from_bits(phr_load64(p + 8 * u->col[c]));
-            }
+        rc = phr_reader_values(r, source, u, r->values + u->at, err);
+        if (rc != PHR_OK) {
+            return rc;
         }
 
         for (c = 0; c < u->ncols; c++) {
@@ -539,6 +538,43 @@ phr_reader_gather(phr_reader_t *r, phr_err_t *err)
             col[c].next = r->columns[u->slot[c]];
             r->columns[u->slot[c]] = (uint32_t) (r->cols.nelts - u->ncols
                                                  + c);
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* the columns of a unit, one after another */
+static int
+phr_reader_values(phr_reader_t *r, uint32_t source,
+    const phr_reader_unit_t *u, double *v, phr_err_t *err)
+{
+    int              rc;
+    double           piece[PHR_ROW_VALUES];
+    size_t           row, c;
+    phr_row_t        opened;
+    phr_row_key_t    key;
+    phr_row_first_t  first;
+
+    key.source = source;
+    key.layout = u->layout;
+    key.piece = u->piece;
+    first.loaded = 0;
+
+    for (row = 0; row < u->nrows; row++) {
+        key.t_ms = u->t_ms[row];
+
+        rc = phr_row_open(u->row[row], &opened);
+        if (rc == PHR_OK) {
+            rc = phr_row_read(r->txn, &key, &opened, &first, piece, err);
+        }
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        for (c = 0; c < u->ncols; c++) {
+            v[c * u->nrows + row] = piece[u->col[c]];
         }
     }
 

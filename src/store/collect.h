@@ -38,7 +38,7 @@ typedef struct {
     size_t           nrows;
     size_t           nalloc;
     int64_t         *t_ms;
-    const uint8_t  **row;       /* values of the piece, in the map */
+    phr_str_t       *row;       /* the records' bodies, in the map */
     size_t           at;        /* in values: ncols columns of nrows */
 } phr_reader_unit_t;
 

@@ -60,6 +60,9 @@ typedef struct {
     uint64_t    used;           /* when, for eviction */
     uint32_t    nrows;          /* not sealed */
     int64_t     last_ms;        /* of its rows */
+    int64_t     first_ms;       /* the row that the last ones refer to, */
+    uint32_t    run;            /* so many with itself, 0: none does, */
+    uint64_t    run_bytes;      /* of so many bytes */
     phr_sid_t  *sid;
 } phr_layout_t;
 

@@ -54,7 +54,8 @@ phr_kind_fits(phr_db_e db, phr_str_t key, phr_str_t body)
     phr_pack_t        pack;
     phr_loose_t       loose[PHR_LOOSE_MAX];
     phr_window_t      w;
-    const uint8_t    *k, *v;
+    phr_row_t         row;
+    const uint8_t    *k;
     phr_row_key_t     rk;
     phr_pack_key_t    pk;
 
@@ -68,7 +69,7 @@ phr_kind_fits(phr_db_e db, phr_str_t key, phr_str_t body)
 
     case PHR_DB_ROW:
         return phr_key_row_get(key, &rk)
-               && phr_row_decode(body, &v, &n) == PHR_OK;
+               && phr_row_check(body, &row) == PHR_OK;
 
     case PHR_DB_LOOSE:
         return key.len == PHR_KEY_LOOSE

@@ -27,13 +27,22 @@ int phr_loose_append(phr_store_t *st, phr_loose_t *s, size_t n,
 /* a record of loose samples of a group: bounds, then the samples */
 typedef struct {
     uint16_t  n;
-    uint16_t  hists;            /* samples are histograms, not floats */
+    uint8_t   hists;            /* samples are histograms, not floats */
+    uint8_t   terse;            /* floats, encoded as terse.h does */
     uint16_t  first, last;      /* sids, from the start of the group */
     int64_t   min_ms, max_ms;
 } phr_loose_head_t;
 
 /* samples most a record can hold */
-#define PHR_LOOSE_MAX     420
+#define PHR_LOOSE_MAX     512
+
+/*
+ * Writes the body of a record of the first of n samples of one group, all
+ * floats or all histograms, sorted, PHR_LOOSE_MAX at most; *done are as many
+ * as fitted.  Returns its length, 0 if there is no room for one.
+ */
+size_t phr_loose_encode(const phr_loose_t *s, size_t n, uint8_t *body,
+    size_t room, size_t *done);
 
 int phr_loose_head(phr_str_t body, phr_loose_head_t *h);
 

@@ -41,6 +41,7 @@ typedef struct {
     phr_head_t          head;
     phr_sid_t          *sid;
     size_t              nsid;
+    phr_row_first_t     first;
 } phr_mend_t;
 
 typedef struct {
@@ -77,12 +78,16 @@ static int phr_mend_sum(phr_mend_t *m, const phr_pack_key_t *pk,
 static int phr_mend_loose(phr_mend_t *m, phr_str_t key, phr_str_t body,
     phr_err_t *err);
 static int phr_mend_finish(phr_mend_t *m, phr_err_t *err);
-static int phr_mend_row(phr_mend_t *m, phr_str_t key, phr_str_t body,
+static int phr_mend_changes(phr_mend_t *m, phr_str_t key, phr_str_t body,
     phr_err_t *err);
+static int phr_mend_firsts(phr_mend_t *m, phr_str_t key, phr_str_t body,
+    phr_err_t *err);
+static int phr_mend_row(phr_mend_t *m, phr_str_t key, phr_str_t body,
+    int changes, phr_err_t *err);
 static int phr_mend_columns(phr_mend_t *m, const phr_row_key_t *rk,
     phr_err_t *err);
 static int phr_mend_loosen(phr_mend_t *m, const phr_row_key_t *rk,
-    const uint8_t *v, size_t n, phr_err_t *err);
+    const double *v, size_t n, phr_err_t *err);
 static int phr_mend_tail(phr_mend_t *m, phr_str_t key, phr_str_t body,
     phr_err_t *err);
 static int phr_mend_last(phr_mend_t *m, phr_sid_t sid, int64_t **last,
@@ -110,7 +115,8 @@ phr_mend(phr_store_t *st, phr_mend_result_t *result, phr_err_t *err)
         { PHR_DB_PACK, PHR_MEND_STEP, phr_mend_pack },
         { PHR_DB_LOOSE, PHR_MEND_STEP, phr_mend_loose },
         { PHR_DB_META, PHR_MEND_STEP, NULL },
-        { PHR_DB_ROW, PHR_MEND_LABELS, phr_mend_row },
+        { PHR_DB_ROW, PHR_MEND_LABELS, phr_mend_changes },
+        { PHR_DB_ROW, PHR_MEND_LABELS, phr_mend_firsts },
         { PHR_DB_LAYOUT, PHR_MEND_STEP, phr_mend_tail }
     };
 
@@ -570,24 +576,55 @@ phr_mend_finish(phr_mend_t *m, phr_err_t *err)
 }
 
 
+/* rows that refer to others are looked at while those are there */
+static int
+phr_mend_changes(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
+{
+    return phr_mend_row(m, key, body, 1, err);
+}
+
+
+static int
+phr_mend_firsts(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
+{
+    return phr_mend_row(m, key, body, 0, err);
+}
+
+
 /*
  * A row whose layout lacks the pieces before is no row any more, but the
  * samples may still be told whose they are.
  */
 static int
-phr_mend_row(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
+phr_mend_row(phr_mend_t *m, phr_str_t key, phr_str_t body, int changes,
+    phr_err_t *err)
 {
-    int             rc;
-    size_t          i, n, at;
-    const uint8_t  *v;
-    phr_row_key_t   rk;
+    int            rc;
+    size_t         i, n, at;
+    double         v[PHR_ROW_VALUES];
+    phr_row_t      row;
+    phr_row_key_t  rk;
 
-    if (!phr_key_row_get(key, &rk) || phr_row_decode(body, &v, &n) != PHR_OK)
-    {
+    if (!phr_key_row_get(key, &rk) || phr_row_check(body, &row) != PHR_OK) {
         return PHR_NOTFOUND;
     }
 
-    rc = phr_mend_columns(m, &rk, err);
+    if ((row.back_ms != 0) != changes) {
+        return PHR_OK;
+    }
+
+    n = row.n;
+
+    rc = phr_row_read(m->st->txn, &rk, &row, &m->first, v, err);
+
+    if (rc == PHR_ECORRUPT) {
+        m->result->nrow_lost += n;
+        return PHR_NOTFOUND;
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_mend_columns(m, &rk, err);
+    }
     if (rc != PHR_OK) {
         return rc;
     }
@@ -668,7 +705,7 @@ phr_mend_columns(phr_mend_t *m, const phr_row_key_t *rk, phr_err_t *err)
 
 
 static int
-phr_mend_loosen(phr_mend_t *m, const phr_row_key_t *rk, const uint8_t *v,
+phr_mend_loosen(phr_mend_t *m, const phr_row_key_t *rk, const double *v,
     size_t n, phr_err_t *err)
 {
     int             rc;
@@ -711,7 +748,7 @@ phr_mend_loosen(phr_mend_t *m, const phr_row_key_t *rk, const uint8_t *v,
         s[k].sid = sid;
         s[k].at = (uint32_t) k;
         s[k].t_ms = rk->t_ms;
-        s[k].v = phr_double_from_bits(phr_load64(v + 8 * i));
+        s[k].v = v[i];
         s[k].h = NULL;
         k++;
     }

@@ -21,7 +21,7 @@ typedef struct {
     uint64_t  npacked;          /* samples */
     uint64_t  npacked_lost;     /* as the records of windows say */
     uint64_t  nrow;
-    uint64_t  nrow_lost;        /* of which series they are is lost */
+    uint64_t  nrow_lost;        /* their series, or what they refer to */
     uint64_t  nrow_records;
     uint64_t  nloose;
     uint64_t  nloose_records;

@@ -12,7 +12,6 @@
 
 #include <stdlib.h>
 
-#include "store/bits.h"
 #include "store/hist_list.h"
 #include "store/reader.h"
 #include "store/row.h"
@@ -99,13 +98,15 @@ static int
 phr_newest_row(phr_store_t *st, phr_source_t *src, const phr_layout_t *l,
     phr_sids_t *found, phr_err_t *err)
 {
-    int             rc;
-    size_t          at, i, n;
-    uint8_t         key[PHR_KEY_ROW];
-    phr_str_t       body;
-    phr_sid_t      *sid;
-    phr_row_key_t   rk;
-    const uint8_t  *v;
+    int              rc;
+    double           v[PHR_ROW_VALUES];
+    size_t           at, i;
+    uint8_t          key[PHR_KEY_ROW];
+    phr_str_t        body;
+    phr_sid_t       *sid;
+    phr_row_t        row;
+    phr_row_key_t    rk;
+    phr_row_first_t  first;
 
     rc = phr_layout_sids(st, src, l, &sid, err);
     if (rc != PHR_OK) {
@@ -116,10 +117,10 @@ phr_newest_row(phr_store_t *st, phr_source_t *src, const phr_layout_t *l,
     rk.t_ms = l->last_ms;
     rk.layout = l->id;
     rk.piece = 0;
+    first.loaded = 0;
 
-    for (at = 0; at < l->n; at += n) {
+    for (at = 0; at < l->n; at += row.n) {
         phr_key_row(key, &rk);
-        rk.piece++;
 
         rc = phr_record_get(st->txn, PHR_DB_ROW, key, sizeof(key), &body,
                             err);
@@ -130,16 +131,22 @@ phr_newest_row(phr_store_t *st, phr_source_t *src, const phr_layout_t *l,
             return rc;
         }
 
-        if (phr_row_decode(body, &v, &n) != PHR_OK || n == 0
-            || n > l->n - at)
+        if (phr_row_open(body, &row) != PHR_OK || row.n == 0
+            || row.n > l->n - at)
         {
             return phr_err_set(err, PHR_ECORRUPT, "damaged row of source %u",
                                src->id);
         }
 
-        for (i = 0; i < n; i++) {
-            rc = phr_newest_take(st, found, sid[at + i], l->last_ms,
-                                 phr_double_from_bits(phr_load64(v + 8 * i)),
+        rc = phr_row_read(st->txn, &rk, &row, &first, v, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        rk.piece++;
+
+        for (i = 0; i < row.n; i++) {
+            rc = phr_newest_take(st, found, sid[at + i], l->last_ms, v[i],
                                  err);
             if (rc != PHR_OK) {
                 return rc;

@@ -43,7 +43,12 @@ typedef struct {
     size_t          nruns;
     phr_seal_run_t *runs;
     int             one_layout;
+    phr_row_first_t first;
 } phr_seal_t;
+
+/* of each row of each unit */
+typedef int (*phr_seal_pt)(phr_seal_t *s, phr_seal_unit_t *u, size_t row,
+    const phr_row_key_t *key, phr_err_t *err);
 
 
 static int phr_seal_survey(phr_seal_t *s, phr_err_t *err);
@@ -51,8 +56,14 @@ static phr_seal_unit_t *phr_seal_unit(phr_seal_t *s, uint32_t layout,
     uint16_t piece);
 static int phr_seal_read(phr_seal_t *s, phr_err_t *err);
 static int phr_seal_layouts(phr_seal_t *s, phr_err_t *err);
-static int phr_seal_values(phr_seal_t *s, phr_err_t *err);
-static int phr_seal_delete(phr_seal_t *s, phr_err_t *err);
+static int phr_seal_each(phr_seal_t *s, phr_seal_pt visit, phr_err_t *err);
+static int phr_seal_value(phr_seal_t *s, phr_seal_unit_t *u, size_t row,
+    const phr_row_key_t *key, phr_err_t *err);
+static int phr_seal_part(phr_seal_t *s, phr_err_t *err);
+static int phr_seal_refers(phr_seal_t *s, phr_str_t k, phr_str_t v,
+    const phr_row_key_t *key, phr_row_t *row);
+static int phr_seal_delete(phr_seal_t *s, phr_seal_unit_t *u, size_t row,
+    const phr_row_key_t *key, phr_err_t *err);
 static int phr_seal_pack(phr_seal_t *s, phr_err_t *err);
 static int phr_seal_series(phr_seal_t *s, phr_packer_t *packer,
     const phr_seal_run_t *run, size_t n, phr_err_t *err);
@@ -103,7 +114,10 @@ phr_seal_rows(phr_store_t *st, phr_source_t *src, phr_err_t *err)
         rc = phr_seal_read(&s, err);
     }
     if (rc == PHR_OK) {
-        rc = phr_seal_delete(&s, err);
+        rc = phr_seal_part(&s, err);
+    }
+    if (rc == PHR_OK) {
+        rc = phr_seal_each(&s, phr_seal_delete, err);
     }
     if (rc == PHR_OK) {
         rc = phr_seal_pack(&s, err);
@@ -318,7 +332,7 @@ phr_seal_read(phr_seal_t *s, phr_err_t *err)
         }
     }
 
-    rc = phr_seal_values(s, err);
+    rc = phr_seal_each(s, phr_seal_value, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -332,50 +346,160 @@ phr_seal_read(phr_seal_t *s, phr_err_t *err)
 
 
 static int
-phr_seal_values(phr_seal_t *s, phr_err_t *err)
+phr_seal_each(phr_seal_t *s, phr_seal_pt visit, phr_err_t *err)
 {
     int               rc;
-    size_t            i, c, n, row;
-    uint8_t           key[PHR_KEY_ROW];
-    phr_str_t         body;
-    const uint8_t    *p;
-    phr_row_key_t     rk;
+    size_t            i, row;
+    phr_row_key_t     key;
     phr_seal_unit_t  *u;
 
-    rk.source = s->src->id;
+    key.source = s->src->id;
+    rc = PHR_OK;
 
     for (i = 0; i < s->units.nelts; i++) {
         u = phr_seal_unit_at(s, i);
-        rk.layout = u->layout;
-        rk.piece = u->piece;
+        key.layout = u->layout;
+        key.piece = u->piece;
 
-        for (row = 0; row < u->nrows; row++) {
-            rk.t_ms = u->t_ms[row];
-            phr_key_row(key, &rk);
-
-            rc = phr_record_get(s->st->txn, PHR_DB_ROW, key, sizeof(key),
-                                &body, err);
-            if (rc != PHR_OK) {
-                return rc < 0 ? rc : phr_err_set(err, PHR_ECORRUPT, "a row "
-                                                 "of source %u is gone",
-                                                 s->src->id);
-            }
-
-            rc = phr_row_decode(body, &p, &n);
-            if (rc != PHR_OK || n != u->ncols) {
-                return phr_err_set(err, PHR_ECORRUPT, "row of source %u with "
-                                   "%zu values, expected %zu", s->src->id,
-                                   n, u->ncols);
-            }
-
-            for (c = 0; c < n; c++) {
-                u->v[c * u->nrows + row] = phr_double_from_bits(
-                                            phr_load64(p + 8 * c));
-            }
+        for (row = 0; row < u->nrows && rc == PHR_OK; row++) {
+            key.t_ms = u->t_ms[row];
+            rc = visit(s, u, row, &key, err);
         }
     }
 
-    return PHR_OK;
+    return rc;
+}
+
+
+static int
+phr_seal_value(phr_seal_t *s, phr_seal_unit_t *u, size_t row,
+    const phr_row_key_t *key, phr_err_t *err)
+{
+    int        rc;
+    double     v[PHR_ROW_VALUES];
+    size_t     c;
+    uint8_t    k[PHR_KEY_ROW];
+    phr_row_t  opened;
+    phr_str_t  body;
+
+    phr_key_row(k, key);
+
+    rc = phr_record_get(s->st->txn, PHR_DB_ROW, k, sizeof(k), &body, err);
+    if (rc != PHR_OK) {
+        return rc < 0 ? rc : phr_err_set(err, PHR_ECORRUPT, "a row of source "
+                                         "%u is gone", key->source);
+    }
+
+    rc = phr_row_open(body, &opened);
+    if (rc != PHR_OK || opened.n != u->ncols) {
+        return phr_err_set(err, PHR_ECORRUPT, "row of source %u with %zu "
+                           "values, expected %zu", key->source, opened.n,
+                           u->ncols);
+    }
+
+    rc = phr_row_read(s->st->txn, key, &opened, &s->first, v, err);
+
+    for (c = 0; c < u->ncols && rc == PHR_OK; c++) {
+        u->v[c * u->nrows + row] = v[c];
+    }
+
+    return rc;
+}
+
+
+/* what stays refers to nothing that goes */
+static int
+phr_seal_part(phr_seal_t *s, phr_err_t *err)
+{
+    int            rc;
+    double         v[PHR_ROW_VALUES];
+    uint8_t        from[PHR_KEY_ROW];
+    phr_row_t      row;
+    phr_str_t      k, value;
+    phr_cursor_t  *cursor;
+    phr_row_key_t  key;
+
+    rc = phr_cursor_open(s->st->txn, PHR_DB_ROW, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    key.source = s->src->id;
+    key.t_ms = s->to_ms + 1;
+    key.layout = 0;
+    key.piece = 0;
+    phr_key_row(from, &key);
+
+    rc = phr_cursor_seek(cursor, from, sizeof(from), &k, &value, err);
+
+    while (rc == PHR_OK && phr_key_row_get(k, &key)
+           && key.source == s->src->id)
+    {
+        if (phr_seal_refers(s, k, value, &key, &row)) {
+
+            rc = phr_row_read(s->st->txn, &key, &row, &s->first, v, err);
+            if (rc == PHR_OK) {
+                rc = phr_row_whole(s->st->txn, &key, v, row.n, err);
+            }
+            if (rc != PHR_OK) {
+                break;
+            }
+        }
+
+        rc = phr_cursor_next(cursor, &k, &value, err);
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc < 0 ? rc : PHR_OK;
+}
+
+
+/* a damaged one is left to whoever reads it */
+static int
+phr_seal_refers(phr_seal_t *s, phr_str_t k, phr_str_t v,
+    const phr_row_key_t *key, phr_row_t *row)
+{
+    size_t            i;
+    phr_str_t         body;
+    phr_seal_unit_t  *u;
+
+    if (v.len < PHR_CRC_SIZE) {
+        return 0;
+    }
+
+    body = phr_str_from(v.data + PHR_CRC_SIZE, v.len - PHR_CRC_SIZE);
+
+    if (phr_row_open(body, row) != PHR_OK || row->back_ms == 0
+        || (uint64_t) key->t_ms - (uint64_t) s->to_ms > row->back_ms)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < s->units.nelts; i++) {
+        u = phr_seal_unit_at(s, i);
+
+        if (u->layout == key->layout && u->piece == key->piece) {
+            return phr_record_check(PHR_DB_ROW, k, v, &body, NULL) == PHR_OK;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+phr_seal_delete(phr_seal_t *s, phr_seal_unit_t *u, size_t row,
+    const phr_row_key_t *key, phr_err_t *err)
+{
+    int      rc;
+    uint8_t  k[PHR_KEY_ROW];
+
+    phr_key_row(k, key);
+
+    rc = phr_txn_del(s->st->txn, PHR_DB_ROW, k, sizeof(k), err);
+
+    return rc < 0 ? rc : PHR_OK;
 }
 
 
@@ -393,37 +517,6 @@ phr_seal_run_cmp(const void *a, const void *b)
 
     return (x->unit->layout > y->unit->layout)
            - (x->unit->layout < y->unit->layout);
-}
-
-
-static int
-phr_seal_delete(phr_seal_t *s, phr_err_t *err)
-{
-    int               rc;
-    size_t            i, row;
-    uint8_t           key[PHR_KEY_ROW];
-    phr_row_key_t     rk;
-    phr_seal_unit_t  *u;
-
-    rk.source = s->src->id;
-
-    for (i = 0; i < s->units.nelts; i++) {
-        u = phr_seal_unit_at(s, i);
-        rk.layout = u->layout;
-        rk.piece = u->piece;
-
-        for (row = 0; row < u->nrows; row++) {
-            rk.t_ms = u->t_ms[row];
-            phr_key_row(key, &rk);
-
-            rc = phr_txn_del(s->st->txn, PHR_DB_ROW, key, sizeof(key), err);
-            if (rc < 0) {
-                return rc;
-            }
-        }
-    }
-
-    return PHR_OK;
 }
 
 
@@ -537,6 +630,10 @@ phr_seal_account(phr_seal_t *s, int partial, phr_err_t *err)
     phr_seal_unit_t  *u;
 
     src = s->src;
+
+    for (i = 0; i < src->layouts.nelts; i++) {
+        (*phr_array_get(&src->layouts, phr_layout_t *, i))->run = 0;
+    }
 
     if (partial && !src->partial) {
         src->seal_to_ms = s->to_ms;

@@ -28,6 +28,7 @@ typedef struct {
     void                (*report)(void *data, const char *text);
     void                 *data;
     phr_db_e              db;
+    phr_row_first_t       first;
 } phr_verify_t;
 
 
@@ -96,6 +97,7 @@ phr_store_verify(phr_store_t *st,
     vf.result = result;
     vf.report = report;
     vf.data = data;
+    vf.first.loaded = 0;
     vf.arena = phr_arena_create(0);
 
     if (vf.arena == NULL) {
@@ -219,14 +221,14 @@ phr_verify_head(phr_verify_t *vf, phr_str_t key, phr_str_t body)
 static int
 phr_verify_row(phr_verify_t *vf, phr_str_t key, phr_str_t body)
 {
-    size_t          n;
-    uint8_t         head[PHR_KEY_HEAD];
-    phr_str_t       found;
-    const uint8_t  *v;
-    phr_row_key_t   rk;
+    double         v[PHR_ROW_VALUES];
+    uint8_t        head[PHR_KEY_HEAD];
+    phr_err_t      err;
+    phr_row_t      row;
+    phr_str_t      found;
+    phr_row_key_t  rk;
 
-    if (!phr_key_row_get(key, &rk) || phr_row_decode(body, &v, &n) != PHR_OK)
-    {
+    if (!phr_key_row_get(key, &rk) || phr_row_check(body, &row) != PHR_OK) {
         phr_verify_report(vf, "row: key of %zu, record of %zu bytes",
                           key.len, body.len);
         return PHR_OK;
@@ -242,7 +244,11 @@ phr_verify_row(phr_verify_t *vf, phr_str_t key, phr_str_t body)
                           rk.source, rk.layout);
     }
 
-    vf->result->nsamples += n;
+    if (phr_row_read(vf->txn, &rk, &row, &vf->first, v, &err) != PHR_OK) {
+        phr_verify_report(vf, "row: %s", err.text);
+    }
+
+    vf->result->nsamples += row.n;
 
     return PHR_OK;
 }

@@ -222,14 +222,22 @@ record(phr_str_t in)
     phr_arena_t       *arena;
     phr_loose_t        loose[PHR_LOOSE_MAX];
     phr_window_t       w;
-    const uint8_t     *v;
+    phr_row_t          row;
+    phr_terse_t        terse;
     phr_loose_head_t   head;
 
     phr_window_decode(in, &w);
     phr_group_decode(in, last);
 
-    if (phr_row_decode(in, &v, &n) == PHR_OK && n != 0) {
-        fuzz_check((const char *) v + 8 * n == in.data + in.len);
+    if (phr_row_check(in, &row) == PHR_OK) {
+        fuzz_check((const char *) row.p + row.len == in.data + in.len);
+
+        if (row.terse) {
+            fuzz_check(phr_terse_open(row.p, row.len, &terse, row.n)
+                       == PHR_OK);
+            fuzz_check(phr_terse_decode(row.p, row.len, &terse, terse.v,
+                                        row.n) == PHR_OK);
+        }
     }
 
     arena = phr_arena_create(0);
