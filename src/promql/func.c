@@ -22,8 +22,6 @@ static int phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
     const phr_range_fn_t *fn, double *args[2], double *v);
 static int phr_fn_emit(phr_eval_t *ev, phr_sink_t *sink, phr_value_t *out,
     phr_labels_t labels, double **v, int drop_name);
-static void phr_fn_bounds(phr_window_t *w, const phr_grid_t *g, size_t step,
-    size_t n);
 static void phr_fn_widen(phr_window_t *w);
 static int phr_fn_find_resets(phr_window_t *w, size_t n);
 static int phr_fn_not_counter(phr_window_t *w);
@@ -249,6 +247,7 @@ phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn)
     phr_points_close(&p);
     phr_free(w.resets);
     phr_free(w.sorted);
+    phr_rate_steps_free(w.steps);
     phr_window_native_free(&w);
 
     return rc < 0 ? rc : PHR_OK;
@@ -320,7 +319,11 @@ phr_fn_series(phr_window_t *w, const phr_points_t *p, const phr_grid_t *g,
     }
 
     if (rc == PHR_OK) {
-        rc = phr_fn_slide(w, p->n, g, fn, args, *v);
+        rc = phr_rate_steps(w, g, fn, *v);
+
+        if (rc == PHR_DONE) {
+            rc = phr_fn_slide(w, p->n, g, fn, args, *v);
+        }
     }
 
     if (rc < 0) {
@@ -352,7 +355,7 @@ phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
     for (i = 0; i < g->n; i++) {
         v[i] = phr_no_sample();
 
-        phr_fn_bounds(w, g, i, n);
+        phr_window_move(w, g, i, n);
 
         if (w->lo >= w->hi) {
             continue;
@@ -390,18 +393,26 @@ phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
 }
 
 
-/* moves the window to (start, end] of a step, wider with a modifier */
-static void
-phr_fn_bounds(phr_window_t *w, const phr_grid_t *g, size_t step, size_t n)
+int64_t
+phr_window_end(const phr_window_t *w, const phr_grid_t *g, size_t step)
 {
-    int64_t            min, max;
     const phr_plan_t  *p;
 
     p = phr_plan_of(w->ev, w->range->kind == PHR_NODE_SUBQUERY
                            ? w->range : w->range->u.matrix.selector);
 
+    return phr_time_sub(p->has_at ? p->at_ms : phr_grid_time(g, step),
+                        p->offset_ms);
+}
+
+
+void
+phr_window_move(phr_window_t *w, const phr_grid_t *g, size_t step, size_t n)
+{
+    int64_t  min, max;
+
     w->ts_ms = phr_grid_time(g, step);
-    w->end_ms = phr_time_sub(p->has_at ? p->at_ms : w->ts_ms, p->offset_ms);
+    w->end_ms = phr_window_end(w, g, step);
     w->start_ms = phr_time_sub(w->end_ms, w->range_ms);
     w->width_ms = w->range_ms;
 

@@ -57,6 +57,9 @@ double phr_fn_max(double a, double b);
 double phr_fn_min(double a, double b);
 
 
+/* what steps see of series of the same times, see phr_rate_steps() */
+typedef struct phr_rate_steps_s  phr_rate_steps_t;
+
 /*
  * Window: the samples of one series that a range function sees at one step,
  * t_ms[lo] .. t_ms[hi - 1].  There is at least one.
@@ -107,6 +110,9 @@ typedef struct {
     double            *float_v;
     size_t             nfloats;
 
+    phr_rate_steps_t  *steps;       /* NULL: not yet */
+    unsigned           steps_skip;  /* series that are not to use them */
+
     unsigned           anchored:1;
     unsigned           smoothed:1;
     unsigned           any_float:1; /* a result came of floats */
@@ -131,6 +137,7 @@ typedef struct {
     unsigned       anchored:1;      /* may be used with the modifier */
     unsigned       smoothed:1;
     unsigned       grows:1;         /* in proportion to the range */
+    unsigned       extrapolates:1;  /* a change, as rate() does */
 } phr_range_fn_t;
 
 int phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn);
@@ -168,9 +175,32 @@ int phr_start_reset(const phr_window_t *w, size_t i);
 int phr_start_within(const phr_window_t *w);
 void phr_start_note(phr_window_t *w);
 
-/* by what the change over a window grows when it is extrapolated */
+/*
+ * By what the change over a window grows when it is extrapolated; and what
+ * that is made of: seconds before the first sample, unless the counter was
+ * zero in between, and those between the samples, which are so far apart on
+ * the average.
+ */
 double phr_rate_factor(const phr_window_t *w, int counter, int rate,
     double first, double change);
+double phr_rate_spans(const phr_window_t *w, double *to_start,
+    double *sampled);
+
+/*
+ * func_rate_steps.c: the column of a series of floats at once; PHR_DONE if
+ * it has to be made step by step.
+ */
+int phr_rate_steps(phr_window_t *w, const phr_grid_t *g,
+    const phr_range_fn_t *fn, double *v);
+void phr_rate_steps_free(phr_rate_steps_t *steps);
+
+/* moves the window to (start, end] of a step, wider with a modifier */
+void phr_window_move(phr_window_t *w, const phr_grid_t *g, size_t step,
+    size_t n);
+
+/* where that ends, but for coarse samples */
+int64_t phr_window_end(const phr_window_t *w, const phr_grid_t *g,
+    size_t step);
 
 double phr_irate_kernel(phr_window_t *w);
 double phr_idelta_kernel(phr_window_t *w);

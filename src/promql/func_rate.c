@@ -23,6 +23,7 @@ phr_fn_rate(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_rate_kernel,
+        .extrapolates = 1,
         .hist = phr_native_rate_kernel,
         .resets = 1,
         .starts = 1,
@@ -40,6 +41,7 @@ phr_fn_increase(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_increase_kernel,
+        .extrapolates = 1,
         .grows = 1,
         .hist = phr_native_increase_kernel,
         .resets = 1,
@@ -58,6 +60,7 @@ phr_fn_delta(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_delta_kernel,
+        .extrapolates = 1,
         .grows = 1,
         .hist = phr_native_delta_kernel,
         .anchored = 1,
@@ -187,36 +190,44 @@ double
 phr_rate_factor(const phr_window_t *w, int counter, int rate, double first,
     double change)
 {
-    double  to_start, to_end, sampled, average, threshold, to_zero, factor;
+    double  to_start, to_end, sampled, average, to_zero, factor;
 
-    to_start = (double) (w->t_ms[w->lo] - w->start_ms) / 1000;
     to_end = (double) (w->end_ms - w->t_ms[w->hi - 1]) / 1000;
-    sampled = (double) (w->t_ms[w->hi - 1] - w->t_ms[w->lo]) / 1000;
-    average = sampled > 0 ? sampled / (phr_window_count(w) - 1) : 0;
-    threshold = average * 1.1;
+    average = phr_rate_spans(w, &to_start, &sampled);
 
     if (phr_start_within(w)) {
         to_start = 0;
         sampled = (double) (w->t_ms[w->hi - 1] - w->st_ms[w->lo]) / 1000;
 
-    } else {
-        if (to_start >= threshold) {
-            to_start = average / 2;
-        }
-
-        if (counter && change > 0 && first >= 0) {
-            to_zero = sampled * (first / change);
-            to_start = to_zero < to_start ? to_zero : to_start;
-        }
+    } else if (counter && change > 0 && first >= 0) {
+        to_zero = sampled * (first / change);
+        to_start = to_zero < to_start ? to_zero : to_start;
     }
 
-    if (to_end >= threshold) {
+    if (to_end >= average * 1.1) {
         to_end = average / 2;
     }
 
     factor = (sampled + to_start + to_end) / sampled;
 
     return rate ? factor / ((double) w->width_ms / 1000) : factor;
+}
+
+
+double
+phr_rate_spans(const phr_window_t *w, double *to_start, double *sampled)
+{
+    double  average;
+
+    *to_start = (double) (w->t_ms[w->lo] - w->start_ms) / 1000;
+    *sampled = (double) (w->t_ms[w->hi - 1] - w->t_ms[w->lo]) / 1000;
+    average = *sampled > 0 ? *sampled / (phr_window_count(w) - 1) : 0;
+
+    if (*to_start >= average * 1.1) {
+        *to_start = average / 2;
+    }
+
+    return average;
 }
 
 
