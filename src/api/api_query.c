@@ -263,7 +263,11 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
         goto done;
     }
 
-    rc = c->api->storage->querier(c->api->storage, &querier, err);
+    rc = phr_explain_begin(c, query, node, err);
+    if (rc == PHR_OK) {
+        rc = c->api->storage->querier(c->api->storage, &querier, err);
+    }
+
     if (rc != PHR_OK) {
         goto done;
     }
@@ -322,6 +326,7 @@ phr_query_eval(phr_call_t *c, const phr_query_t *query,
 
     if (c->api->cache == NULL || query->step_ms == 0
         || (flags & ~(unsigned) PHR_PROMQL_EXPERIMENTAL) != 0
+        || c->explain != NULL
         || phr_call_param(c, "stats").len != 0
         || phr_param_bool(phr_call_param(c, "nocache")) == 1)
     {
@@ -485,6 +490,7 @@ phr_query_result(phr_call_t *c, const phr_result_t *r)
     }
 
     phr_query_stats(c, r);
+    phr_explain_write(c);
     phr_json_end_object(w);
 }
 

@@ -20,6 +20,13 @@ typedef struct {
     phr_str_t  value;
 } phr_param_t;
 
+/* a query that is explained, see api_explain.c */
+typedef struct {
+    phr_costs_t         costs;
+    const phr_query_t  *query;
+    const phr_node_t   *root;
+} phr_explain_t;
+
 typedef struct {
     phr_api_t                *api;
     const phr_api_request_t  *req;
@@ -35,6 +42,7 @@ typedef struct {
     phr_str_t                *infos;
     size_t                    ninfos;
     int64_t                   eval_us;      /* that a query took */
+    phr_explain_t            *explain;      /* NULL: it was not asked for */
 
     phr_packing_t            *packing;      /* of a stream; NULL: as it is */
     phr_buf_t                 packed;
@@ -156,6 +164,15 @@ int64_t phr_call_clock_us(const phr_call_t *c);
 
 /* the parsed parameter "query", to be destroyed; api_query.c */
 int phr_call_query(phr_call_t *c, phr_node_t **node, phr_err_t *err);
+
+/*
+ * Before the evaluation: notes what it takes, if the parameter "explain"
+ * asks for that; and the member "explain" of the answer's data, if so.
+ * api_explain.c.
+ */
+int phr_explain_begin(phr_call_t *c, phr_query_t *query,
+    const phr_node_t *node, phr_err_t *err);
+void phr_explain_write(phr_call_t *c);
 
 int phr_api_query(phr_call_t *c, phr_err_t *err);
 int phr_api_query_range(phr_call_t *c, phr_err_t *err);

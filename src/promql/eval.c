@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "promql/cost.h"
 #include "promql/func.h"
 
 
@@ -186,6 +187,7 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     phr_value_t *out)
 {
     int          rc;
+    int64_t      began_us;
     uint64_t     n, held;
     phr_value_t  value;
 
@@ -207,6 +209,7 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     }
 
     held = ev->held;
+    began_us = phr_cost_clock_us(ev);
     ev->depth++;
 
     if (g->n > 1 && phr_plan_of(ev, node)->once) {
@@ -245,6 +248,7 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         ev->held = held + n;
     }
 
+    phr_cost_node(ev, node, g, began_us, &value);
     *out = value;
 
     return PHR_OK;
@@ -255,20 +259,25 @@ int
 phr_eval_stream(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     phr_sink_t *sink)
 {
-    int          rc;
-    size_t       i;
-    phr_value_t  value;
+    int              rc;
+    size_t           i;
+    int64_t          began_us;
+    phr_value_t      value;
+    phr_cost_sink_t  cost;
 
     node = phr_ast_unparen(node);
 
     if (phr_eval_makes_columns(ev, node, g)) {
         phr_value_init(&value);
+        began_us = phr_cost_clock_us(ev);
 
-        ev->sink = sink;
+        ev->sink = phr_cost_sink(ev, g, sink, &cost);
         ev->depth++;
         rc = phr_eval_dispatch(ev, node, g, &value);
         ev->depth--;
         ev->sink = NULL;
+
+        phr_cost_streamed(ev, node, g, began_us, &cost);
 
         return rc;
     }

@@ -176,6 +176,8 @@ typedef struct {
     size_t              n;
     unsigned            drop_name:1;
 
+    const phr_node_t   *node;
+    const phr_grid_t   *steps;
     phr_series_set_t   *set;            /* NULL if from a subquery */
     phr_value_t         value;
     phr_grid_t          grid;

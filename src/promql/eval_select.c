@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "core/alloc.h"
+#include "promql/cost.h"
 
 
 /* what a column has of each sample */
@@ -23,8 +24,8 @@ typedef enum {
 static int phr_select_open(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, int64_t before_ms, int64_t after_ms,
     int64_t range_ms, phr_series_set_t **set);
-static int phr_select_next(phr_eval_t *ev, phr_series_set_t *set,
-    phr_series_t *s);
+static int phr_select_next(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_series_set_t *set, phr_series_t *s);
 static int phr_select_coarse(phr_eval_t *ev, const phr_series_t *s);
 static int64_t phr_select_time(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, size_t step);
@@ -106,7 +107,7 @@ phr_select_columns(phr_eval_t *ev, const phr_node_t *node,
     held = 0;
 
     for ( ;; ) {
-        rc = phr_select_next(ev, set, &s);
+        rc = phr_select_next(ev, node, g, set, &s);
         if (rc == PHR_DONE && sink != NULL) {
             ev->held += held;
         }
@@ -398,9 +399,11 @@ phr_eval_select(phr_eval_t *ev, const phr_matcher_t *m, size_t n,
 
 
 static int
-phr_select_next(phr_eval_t *ev, phr_series_set_t *set, phr_series_t *s)
+phr_select_next(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
+    phr_series_set_t *set, phr_series_t *s)
 {
-    int  rc;
+    int      rc;
+    int64_t  began_us;
 
     rc = phr_eval_poll(ev);
     if (rc < 0) {
@@ -412,7 +415,13 @@ phr_select_next(phr_eval_t *ev, phr_series_set_t *set, phr_series_t *s)
     s->parts = NULL;
     s->nparts = 0;
 
+    began_us = phr_cost_clock_us(ev);
     rc = set->next(set, s, ev->err);
+
+    if (rc == PHR_OK) {
+        phr_cost_read(ev, node, g, began_us, 1, s->n);
+    }
+
     if (rc < 0) {
         phr_err_prefix(ev->err, "expanding series: ");
     }
@@ -502,12 +511,15 @@ phr_points_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     phr_points_t *p)
 {
     int                         rc, resets;
-    int64_t                     before, after;
+    int64_t                     before, after, began_us;
     uint64_t                    read, *by_step;
     const phr_node_t           *selector;
     const phr_node_selector_t  *s;
 
     memset(p, 0, sizeof(*p));
+    p->node = node;
+    p->steps = g;
+    began_us = phr_cost_clock_us(ev);
 
     if (node->kind == PHR_NODE_SUBQUERY) {
         rc = phr_eval_subgrid(ev, node, g, &p->grid);
@@ -527,6 +539,10 @@ phr_points_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         ev->read = read;
         ev->step_read = by_step;
 
+        if (rc == PHR_OK) {
+            phr_cost_node(ev, node, &p->grid, began_us, &p->value);
+        }
+
         return rc;
     }
 
@@ -540,8 +556,14 @@ phr_points_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         after = s->smoothed ? ev->query->lookback_ms : 0;
     }
 
-    return phr_select_open(ev, selector, g, before, after,
-                           phr_plan_of(ev, node)->range_ms, &p->set);
+    rc = phr_select_open(ev, selector, g, before, after,
+                         phr_plan_of(ev, node)->range_ms, &p->set);
+
+    if (rc == PHR_OK) {
+        phr_cost_read(ev, node, g, began_us, 0, 0);
+    }
+
+    return rc;
 }
 
 
@@ -558,7 +580,7 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
         return rc < 0 ? rc : phr_points_next_column(ev, p);
     }
 
-    rc = phr_select_next(ev, p->set, &s);
+    rc = phr_select_next(ev, p->node, p->steps, p->set, &s);
     if (rc != PHR_OK) {
         return rc;
     }

@@ -55,6 +55,27 @@ void phr_promql_print(phr_buf_t *b, const phr_node_t *node);
 void phr_promql_pretty(phr_buf_t *b, const phr_node_t *node);
 
 
+/*
+ * What the evaluation of a node took, the nodes below it included but for
+ * what is done with columns that they give away one by one.
+ */
+typedef struct {
+    int64_t   us;
+    uint64_t  series;           /* that it gave */
+    uint64_t  samples;          /* of all steps; of a selector, with or
+                                   without a range, what storage gave */
+    size_t    steps;
+    unsigned  evaluated:1;
+    unsigned  once:1;           /* for all steps, as it is constant */
+} phr_cost_t;
+
+typedef struct {
+    phr_cost_t  *nodes;         /* zeroed, one for each id up to the root's */
+    int64_t    (*clock_us)(void *data);
+    void        *data;
+} phr_costs_t;
+
+
 typedef struct {
     const phr_node_t    *node;
     phr_str_t            text;              /* of the query, for the places
@@ -86,6 +107,7 @@ typedef struct {
     const volatile int  *stop;
 
     phr_arena_t         *arena;             /* results, and work space */
+    phr_costs_t         *costs;             /* NULL: not asked for */
 } phr_query_t;
 
 
