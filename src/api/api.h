@@ -180,6 +180,10 @@ typedef struct {
     int   (*flags)(void *data, int (*visit)(void *arg,
                    const phr_api_flag_t *f), void *arg);
 
+    /* where else alerts are sent; dropped: by the rules of relabelling */
+    int   (*alertmanagers)(void *data, int (*visit)(void *arg, phr_str_t url,
+                           int dropped), void *arg);
+
     /* the rule groups, held until rules_done() */
     struct phr_rule_groups_s  *(*rules)(void *data);
     void  (*rules_done)(void *data);

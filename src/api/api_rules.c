@@ -23,6 +23,12 @@ typedef struct {
 } phr_rules_filter_t;
 
 
+typedef struct {
+    phr_call_t          *c;
+    int                  dropped;
+} phr_alertmanagers_t;
+
+
 static int phr_rules_filter(phr_call_t *c, phr_rules_filter_t *f,
     phr_err_t *err);
 static void phr_rules_group(phr_call_t *c, const phr_rules_filter_t *f,
@@ -35,6 +41,7 @@ static void phr_rules_alerts(phr_call_t *c, const phr_alerting_t *a);
 static void phr_rules_alert(phr_call_t *c, const phr_alert_t *a);
 static void phr_rules_time(phr_call_t *c, const char *key, int64_t t_ms);
 static void phr_rules_seconds(phr_call_t *c, const char *key, double s);
+static int phr_alertmanager_visit(void *arg, phr_str_t url, int dropped);
 
 
 int
@@ -330,21 +337,49 @@ phr_api_alerts(phr_call_t *c, phr_err_t *err)
 }
 
 
-/* alerts leave through the notifier of this same process */
+/* those of "alerting"; the notifier of this same process is none of them */
 
 int
 phr_api_alertmanagers(phr_call_t *c, phr_err_t *err)
 {
+    int                  rc;
+    phr_alertmanagers_t  list;
+
     phr_call_begin(c);
     phr_json_object(&c->json);
-    phr_json_key(&c->json, "activeAlertmanagers");
-    phr_json_array(&c->json);
-    phr_json_end_array(&c->json);
-    phr_json_key(&c->json, "droppedAlertmanagers");
-    phr_json_array(&c->json);
-    phr_json_end_array(&c->json);
+    rc = PHR_OK;
+    list.c = c;
+
+    for (list.dropped = 0; list.dropped < 2 && rc == PHR_OK; list.dropped++) {
+        phr_json_key(&c->json, list.dropped ? "droppedAlertmanagers"
+                                            : "activeAlertmanagers");
+        phr_json_array(&c->json);
+
+        if (c->api->live->alertmanagers != NULL) {
+            rc = c->api->live->alertmanagers(c->api->live_data,
+                                             phr_alertmanager_visit, &list);
+        }
+
+        phr_json_end_array(&c->json);
+    }
+
     phr_json_end_object(&c->json);
     phr_call_end(c);
+
+    return rc == PHR_OK ? rc : phr_err_set(err, rc, "out of memory");
+}
+
+
+static int
+phr_alertmanager_visit(void *arg, phr_str_t url, int dropped)
+{
+    phr_alertmanagers_t  *list = arg;
+
+    if (dropped == list->dropped) {
+        phr_json_object(&list->c->json);
+        phr_json_pair(&list->c->json, "url", url);
+        phr_json_end_object(&list->c->json);
+    }
 
     return PHR_OK;
 }

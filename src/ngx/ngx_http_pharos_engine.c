@@ -115,6 +115,7 @@ static const phr_api_live_t  ngx_http_pharos_engine_api_live = {
     .config = ngx_http_pharos_settings_config,
     .external_labels = ngx_http_pharos_settings_external_labels,
     .flags = ngx_http_pharos_flags,
+    .alertmanagers = ngx_http_pharos_alertmanagers_visit,
     .rules = ngx_http_pharos_rules_hold,
     .rules_done = ngx_http_pharos_rules_release,
     .boards = ngx_http_pharos_boards_hold,
@@ -621,6 +622,7 @@ ngx_http_pharos_engine_drain(void)
     ngx_http_pharos_scrape_stop();
     ngx_http_pharos_rules_stop();
     ngx_http_pharos_notify_stop();
+    ngx_http_pharos_alertmanagers_stop();
     ngx_http_pharos_self_stop();
     ngx_http_pharos_boards_stop();
     ngx_http_pharos_check_stop();
@@ -653,6 +655,7 @@ ngx_http_pharos_engine_stop(ngx_msec_t ms)
     engine.opened = 0;
 
     ngx_http_pharos_notify_free();
+    ngx_http_pharos_alertmanagers_free();
     ngx_http_pharos_rules_free();
     ngx_http_pharos_scrape_free();
     ngx_http_pharos_self_free();

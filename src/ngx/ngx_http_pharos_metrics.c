@@ -87,6 +87,7 @@ ngx_http_pharos_metrics(phr_buf_t *out, ngx_http_pharos_shared_t *sh,
     ngx_http_pharos_metrics_cache(out, api->cache);
     ngx_http_pharos_metrics_store(out, store);
     ngx_http_pharos_self_metrics(out);
+    ngx_http_pharos_alertmanagers_metrics(out);
 
     ngx_http_pharos_traffic_write(sh, out);
 }

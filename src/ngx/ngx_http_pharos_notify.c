@@ -27,8 +27,6 @@
 
 static int ngx_http_pharos_notify_copy(ngx_http_pharos_in_t *in,
     const phr_alert_msg_t *msgs, size_t n);
-static int ngx_http_pharos_notify_labels(phr_arena_t *arena,
-    const phr_prometheus_yml_t *conf, phr_labels_t in, phr_labels_t *out);
 static void ngx_http_pharos_notify_wake(void *data);
 static void ngx_http_pharos_notify_timer(ngx_event_t *ev);
 static void ngx_http_pharos_notify_after(ngx_msec_t ms);
@@ -108,6 +106,8 @@ ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n)
     if (n == 0) {
         return;
     }
+
+    ngx_http_pharos_alertmanagers_take(msgs, n);
 
     in = phr_calloc(1, sizeof(ngx_http_pharos_in_t));
     if (in == NULL) {
@@ -196,9 +196,7 @@ ngx_http_pharos_notify_copy(ngx_http_pharos_in_t *in,
 }
 
 
-/* external labels where the alert has none, then alert_relabel_configs */
-
-static int
+int
 ngx_http_pharos_notify_labels(phr_arena_t *arena,
     const phr_prometheus_yml_t *conf, phr_labels_t in, phr_labels_t *out)
 {

@@ -104,5 +104,12 @@ void ngx_http_pharos_notify_send(ngx_http_pharos_send_t *s);
 void ngx_http_pharos_notify_result(ngx_http_pharos_send_t *s, int rc);
 void ngx_http_pharos_notify_send_free(ngx_http_pharos_send_t *s);
 
+/*
+ * External labels where the alert has none, then alert_relabel_configs; any
+ * thread.  PHR_DONE if these drop it.
+ */
+int ngx_http_pharos_notify_labels(phr_arena_t *arena,
+    const phr_prometheus_yml_t *conf, phr_labels_t in, phr_labels_t *out);
+
 
 #endif /* NGX_HTTP_PHAROS_NOTIFY_H_INCLUDED */

@@ -28,6 +28,7 @@
 typedef struct {
     phr_prometheus_yml_t    *prometheus;
     phr_alertmanager_yml_t  *alertmanager;   /* NULL: none was named */
+    phr_scrape_conf_t       *alertmanagers;  /* of others: their members */
     ngx_uint_t               refs;
 } ngx_http_pharos_settings_t;
 
@@ -208,6 +209,21 @@ ngx_uint_t ngx_http_pharos_notify_telling(void);
 
 /* takes copies; any thread */
 void ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n);
+
+
+/* ngx_http_pharos_alertmanagers.c */
+ngx_int_t ngx_http_pharos_alertmanagers_apply(ngx_http_pharos_settings_t *s,
+    ngx_log_t *log);
+void ngx_http_pharos_alertmanagers_conf_free(ngx_http_pharos_settings_t *s);
+void ngx_http_pharos_alertmanagers_stop(void);
+void ngx_http_pharos_alertmanagers_free(void);
+
+/* any thread */
+void ngx_http_pharos_alertmanagers_take(const phr_alert_msg_t *msgs,
+    size_t n);
+int ngx_http_pharos_alertmanagers_visit(void *data,
+    int (*visit)(void *arg, phr_str_t url, int dropped), void *arg);
+void ngx_http_pharos_alertmanagers_metrics(phr_buf_t *out);
 
 
 #endif /* NGX_HTTP_PHAROS_PARTS_H_INCLUDED */

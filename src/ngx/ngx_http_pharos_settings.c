@@ -360,7 +360,8 @@ ngx_http_pharos_settings_apply(void)
 
     if (ngx_http_pharos_scrape_apply(settings, load.api, load.log) != NGX_OK
         || ngx_http_pharos_notify_apply(settings, load.api, load.log)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_http_pharos_alertmanagers_apply(settings, load.log) != NGX_OK)
     {
         if (old) {
             ngx_http_pharos_settings_drop(old);
@@ -475,6 +476,7 @@ ngx_http_pharos_settings_drop(ngx_http_pharos_settings_t *s)
         return;
     }
 
+    ngx_http_pharos_alertmanagers_conf_free(s);
     phr_prometheus_yml_destroy(s->prometheus);
     phr_alertmanager_yml_destroy(s->alertmanager);
     ngx_free(s);
