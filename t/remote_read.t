@@ -82,40 +82,56 @@ is_deeply([ map { $_->{type} } map { @{ $_->{chunks} } } @frames ],
 is(ask_as([ SAMPLES, CHUNKS ], $one)->{headers}{'content-encoding'},
    'snappy', 'the first form that is known is taken');
 
-# native histograms are samples only; who takes chunks as well gets these
+# native histograms: of integers that are reset, of floats; and a marker
 
-my $hist = "\x08\x05\x19" . pack('d<', 7.5) . message(11, "\x08\x00\x10\x02")
-           . message(12, "\x04\x02") . "\x78" . varint($base * 1000);
+my (@whole, @real);
+
+for my $i (0 .. 299) {
+    my $n = $i % 110;
+    my $at = "\x78" . varint(($base + 15 * $i) * 1000);
+
+    push @whole, message(4, "\x08" . varint(3 * $n) . "\x19"
+        . pack('d<', 7.5 * $n) . "\x20\x03" . message(11, "\x08\x06\x10\x02")
+        . message(12, varint(2 * $n) . varint(2 * $n)) . $at);
+    push @real, message(4, "\x11" . pack('d<', $i * 1.75) . "\x19"
+        . pack('d<', $i) . "\x29" . pack('d<', 0.25) . "\x39"
+        . pack('d<', $i * 0.5) . message(11, "\x08\x01\x10\x01")
+        . message(13, pack 'd<', $i * 1.25) . $at);
+}
 
 is($t->http('POST', '/api/v1/write', headers => {
        'Content-Type' => 'application/x-protobuf',
        'Content-Encoding' => 'snappy',
-   }, content => snappy(message(1, series([ '__name__', 'hist' ])
-                                   . message(4, $hist))))->{status}, 204,
-   'a histogram is written');
+   }, content => snappy(
+       message(1, series([ '__name__', 'hist' ]) . join '', @whole)
+       . message(1, series([ '__name__', 'real_hist' ]) . join '', @real)
+       . message(1, message(1, message(1, '__name__') . message(2, 'hist'))
+                 . message(2, sample(unpack('d>', "\x7f\xf0\0\0\0\0\0\2"),
+                                     ($base + 4500) * 1000)))))->{status},
+   204, 'histograms are written');
 
-my $both = query(@range, [ EQ, '__name__', 'hist' ]);
+my $both = query(@range, [ RE, '__name__', 'hist|real_hist' ]);
 
-for ([ 'samples', SAMPLES ], [ 'if need be', CHUNKS, SAMPLES ]) {
-    my ($why, @forms) = @$_;
+$res = ask_as([ SAMPLES, CHUNKS ], $both);
+is($res->{headers}{'content-type'}, 'application/x-protobuf',
+   'histograms as samples');
 
-    $res = ask_as(\@forms, $one, $both);
-    is($res->{headers}{'content-type'}, 'application/x-protobuf',
-       "histogram: $why");
+my ($one_series) = fields((fields(unsnappy($res->{content})))[0][1]);
+my @got = map { $_->[1] } grep { $_->[0] == 4 } fields($one_series->[1]);
+my %field = map { @$_ } fields($got[2]);
 
-    my @results = fields(unsnappy($res->{content}));
-    my ($series) = fields($results[1][1]);
-    my ($got) = grep { $_->[0] == 4 } fields($series->[1]);
-    my %field = map { @$_ } fields($got->[1]);
+is(scalar @got, 300, 'histograms as samples: all of them');
+is_deeply([ @field{1, 3, 11, 12, 15} ],
+          [ 6, 15, "\x08\x06\x10\x02", "\x04\x04", ($base + 30) * 1000 ],
+          'histograms as samples: all of one');
 
-    is_deeply([ @field{1, 3, 11, 12, 15} ],
-              [ 5, 7.5, "\x10\x02", "\x04\x02", $base * 1000 ],
-              "histogram: $why, all of it");
-}
-
-$res = ask_as([ CHUNKS ], $both);
-is($res->{status}, 400, 'histogram: no chunks');
-like($res->{content}, qr/as SAMPLES only/, 'histogram: which is said');
+@frames = frames(ask_as([ CHUNKS ], $both)->{content});
+is_deeply([ map { [ map { [ @$_{qw(type n)} ] } @{ $_->{chunks} } ] }
+            @frames ],
+          [ [ [ 2, 110 ], [ 2, 110 ], [ 2, 80 ], [ 1, 1 ] ],
+            [ [ 3, 120 ], [ 3, 120 ], [ 3, 60 ] ] ],
+          'histograms as chunks: each reset begins one, a marker is a float')
+    or diag explain \@frames;
 
 # what is no request
 

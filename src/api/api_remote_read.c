@@ -3,8 +3,7 @@
  *
  * Remote read, from a request to its answer: samples as they are stored, for
  * a Prometheus that asks this one.  A message of samples is made before it
- * is sent, and so are chunks, as long as they may yet become samples; both
- * within the memory of a query.
+ * is sent, within the memory of a query; chunks are sent as they are made.
  */
 
 #include "api/call.h"
@@ -124,36 +123,20 @@ phr_read_external(phr_api_read_t *r, phr_err_t *err)
 }
 
 
-/* histograms have no chunks here: the client may take samples instead */
-
 static int
 phr_read_queries(phr_api_read_t *r, phr_err_t *err)
 {
     int     rc;
     size_t  i;
 
+    rc = PHR_OK;
     phr_read_begin(r);
 
-    for (i = 0; i < r->request.n; /* void */) {
+    for (i = 0; i < r->request.n && rc == PHR_OK; i++) {
         rc = phr_read_query(r, i, err);
-
-        if (rc == PHR_AGAIN) {
-            r->request.form = PHR_REMOTE_SAMPLES;
-            r->nsamples = 0;
-            phr_buf_reset(&r->c->res->body);
-            phr_read_begin(r);
-            i = 0;
-            continue;
-        }
-
-        if (rc != PHR_OK) {
-            return rc;
-        }
-
-        i++;
     }
 
-    return PHR_OK;
+    return rc;
 }
 
 
@@ -238,10 +221,10 @@ phr_read_series(phr_api_read_t *r, size_t i, phr_series_t *s, phr_err_t *err)
     } else {
         out = &c->res->body;
 
-        if (phr_remote_read_chunks(out, i, s) != PHR_OK) {
-            return r->request.samples_too ? PHR_AGAIN
-                   : phr_err_set(err, PHR_EINVAL, "native histograms are "
-                                 "sent as SAMPLES only");
+        rc = phr_remote_read_chunks(out, i, s, c->arena);
+        if (rc != PHR_OK) {
+            return phr_err_set(err, rc, "the chunks of a series are larger "
+                               "than the memory of a query");
         }
     }
 
@@ -250,8 +233,8 @@ phr_read_series(phr_api_read_t *r, size_t i, phr_series_t *s, phr_err_t *err)
                            "memory of a query");
     }
 
-    return r->request.form == PHR_REMOTE_CHUNKS && !r->request.samples_too
-           ? phr_call_stream(c, err) : PHR_OK;
+    return r->request.form == PHR_REMOTE_CHUNKS ? phr_call_stream(c, err)
+                                                : PHR_OK;
 }
 
 

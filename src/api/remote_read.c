@@ -33,6 +33,9 @@ static void phr_remote_hist(phr_buf_t *out, int64_t t_ms,
     const phr_hist_t *h);
 static void phr_remote_side(phr_buf_t *out, const phr_hist_side_t *side,
     int integer, unsigned spans);
+static int phr_remote_chunk(phr_buf_t *message, const phr_series_t *s,
+    size_t *i, phr_arena_t *arena);
+static size_t phr_remote_floats(const phr_hist_t *const *h, size_t n);
 static void phr_remote_frame(phr_buf_t *out, const phr_buf_t *message);
 
 
@@ -235,16 +238,10 @@ phr_remote_form(phr_remote_read_t *r, uint64_t form)
 {
     r->asked = 1;
 
-    if (form > PHR_REMOTE_CHUNKS) {
-        return;
-    }
-
-    if (!r->known) {
+    if (form <= PHR_REMOTE_CHUNKS && !r->known) {
         r->known = 1;
         r->form = (phr_remote_form_e) form;
     }
-
-    r->samples_too |= form == PHR_REMOTE_SAMPLES;
 }
 
 
@@ -397,37 +394,25 @@ phr_remote_side(phr_buf_t *out, const phr_hist_side_t *side, int integer,
 
 
 int
-phr_remote_read_chunks(phr_buf_t *out, size_t query, const phr_series_t *s)
+phr_remote_read_chunks(phr_buf_t *out, size_t query, const phr_series_t *s,
+    phr_arena_t *arena)
 {
-    size_t     i, n, series, begun, data;
+    int        rc;
+    size_t     i, series;
     phr_buf_t  message;
 
-    for (i = 0; s->h != NULL && i < s->n; i++) {
-        if (s->h[i] != NULL) {
-            return PHR_EINVAL;
-        }
-    }
-
+    rc = PHR_OK;
     phr_buf_init(&message, out->limit);
 
-    for (i = 0; i < s->n; /* void */) {
+    for (i = 0; i < s->n && rc == PHR_OK; /* void */) {
         phr_buf_reset(&message);
         series = phr_protobuf_begin(&message, 1);
         phr_remote_labels(&message, s->labels);
 
         do {
-            n = phr_min(s->n - i, PHR_REMOTE_CHUNK);
-            begun = phr_protobuf_begin(&message, 2);
-            phr_protobuf_put_varint(&message, 1, (uint64_t) s->t_ms[i]);
-            phr_protobuf_put_varint(&message, 2,
-                                    (uint64_t) s->t_ms[i + n - 1]);
-            phr_protobuf_put_varint(&message, 3, PHR_TSDB_XOR);
-            data = phr_protobuf_begin(&message, 4);
-            phr_tsdb_xor_encode(&s->t_ms[i], &s->v[i], n, &message);
-            phr_protobuf_end(&message, data);
-            phr_protobuf_end(&message, begun);
-            i += n;
-        } while (i < s->n && message.len < PHR_REMOTE_FRAME_BYTES);
+            rc = phr_remote_chunk(&message, s, &i, arena);
+        } while (rc == PHR_OK && i < s->n
+                 && message.len < PHR_REMOTE_FRAME_BYTES);
 
         phr_protobuf_end(&message, series);
         phr_protobuf_put_varint(&message, 2, query);
@@ -436,7 +421,67 @@ phr_remote_read_chunks(phr_buf_t *out, size_t query, const phr_series_t *s)
 
     phr_buf_free(&message);
 
-    return PHR_OK;
+    return rc;
+}
+
+
+/* a chunk from sample *i on, which is moved behind it */
+static int
+phr_remote_chunk(phr_buf_t *message, const phr_series_t *s, size_t *i,
+    phr_arena_t *arena)
+{
+    int               rc, is_hist;
+    size_t            n, begun, data;
+    phr_arena_mark_t  mark;
+
+    rc = PHR_OK;
+    n = phr_min(s->n - *i, PHR_REMOTE_CHUNK);
+    is_hist = s->h != NULL && s->h[*i] != NULL;
+
+    if (is_hist) {
+        n = phr_tsdb_hists_run(&s->h[*i], n);
+    } else if (s->h != NULL) {
+        n = phr_remote_floats(&s->h[*i], n);
+    }
+
+    begun = phr_protobuf_begin(message, 2);
+    phr_protobuf_put_varint(message, 1, (uint64_t) s->t_ms[*i]);
+    phr_protobuf_put_varint(message, 2, (uint64_t) s->t_ms[*i + n - 1]);
+    phr_protobuf_put_varint(message, 3,
+                            !is_hist ? PHR_TSDB_XOR
+                            : s->h[*i]->integer ? PHR_TSDB_HISTOGRAM
+                            : PHR_TSDB_FLOAT_HISTOGRAM);
+    data = phr_protobuf_begin(message, 4);
+
+    if (is_hist) {
+        mark = phr_arena_mark(arena);
+        rc = phr_tsdb_hists_encode(&s->t_ms[*i], &s->h[*i], n, arena,
+                                   message);
+        phr_arena_release(arena, mark);
+
+    } else {
+        phr_tsdb_xor_encode(&s->t_ms[*i], &s->v[*i], n, message);
+    }
+
+    phr_protobuf_end(message, data);
+    phr_protobuf_end(message, begun);
+    *i += n;
+
+    return rc;
+}
+
+
+/* how many of n samples, from the first, are no histograms */
+static size_t
+phr_remote_floats(const phr_hist_t *const *h, size_t n)
+{
+    size_t  i;
+
+    for (i = 1; i < n && h[i] == NULL; i++) {
+        /* void */
+    }
+
+    return i;
 }
 
 

@@ -39,7 +39,6 @@ typedef struct {
     phr_remote_form_e    form;
     unsigned             asked:1;       /* the client named forms, and */
     unsigned             known:1;       /* one that there is */
-    unsigned             samples_too:1; /* samples are fine, too */
 } phr_remote_read_t;
 
 
@@ -59,11 +58,11 @@ void phr_remote_read_free(phr_remote_read_t *r);
 void phr_remote_read_samples(phr_buf_t *out, const phr_series_t *s);
 
 /*
- * Appends a series as frames of the answer to a query.  PHR_EINVAL if it has
- * histograms, for which there are no chunks here.
+ * Appends a series as frames of the answer to a query.  PHR_OK, see
+ * out->failed, or the arena's failure.
  */
 int phr_remote_read_chunks(phr_buf_t *out, size_t query,
-    const phr_series_t *s);
+    const phr_series_t *s, phr_arena_t *arena);
 
 
 #endif /* PHR_REMOTE_READ_H_INCLUDED */

@@ -22,6 +22,8 @@ static int phr_hist_copy_side(phr_arena_t *a, phr_hist_side_t *to,
     const phr_hist_side_t *from);
 static int phr_hist_compact_side(phr_arena_t *a, phr_hist_side_t *to,
     const phr_hist_side_t *from);
+static int phr_hist_spans_alike(const phr_hist_side_t *a,
+    const phr_hist_side_t *b);
 static int phr_hist_reduce_side(phr_arena_t *a, phr_hist_side_t *to,
     const phr_hist_side_t *from, int shift);
 static int phr_hist_side_eq(const phr_hist_side_t *a,
@@ -501,6 +503,32 @@ phr_hist_bounds_eq(const phr_hist_t *a, const phr_hist_t *b)
     }
 
     return 1;
+}
+
+
+int
+phr_hist_alike(const phr_hist_t *a, const phr_hist_t *b)
+{
+    return a->schema == b->schema
+           && !a->integer == !b->integer
+           && phr_double_bits(a->zero_threshold)
+              == phr_double_bits(b->zero_threshold)
+           && phr_hist_spans_alike(&a->positive, &b->positive)
+           && phr_hist_spans_alike(&a->negative, &b->negative)
+           && phr_hist_bounds_eq(a, b);
+}
+
+
+static int
+phr_hist_spans_alike(const phr_hist_side_t *a, const phr_hist_side_t *b)
+{
+    if (a->n != b->n || a->nspans != b->nspans) {
+        return 0;
+    }
+
+    return a->nspans == 0 || a->spans == b->spans
+           || memcmp(a->spans, b->spans,
+                     a->nspans * sizeof(phr_hist_span_t)) == 0;
 }
 
 

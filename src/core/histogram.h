@@ -150,6 +150,12 @@ int phr_hist_eq(const phr_hist_t *a, const phr_hist_t *b);
 
 int phr_hist_bounds_eq(const phr_hist_t *a, const phr_hist_t *b);
 
+/*
+ * Whether both are laid out alike: schema, kind, zero threshold, spans as
+ * they are cut, and bounds.
+ */
+int phr_hist_alike(const phr_hist_t *a, const phr_hist_t *b);
+
 
 /*
  * Iterator over the buckets of a side, in order of their numbers; valid as

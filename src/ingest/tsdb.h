@@ -97,6 +97,22 @@ void phr_tsdb_xor_encode(const int64_t *t_ms, const double *v, size_t n,
     phr_buf_t *out);
 
 
+/*
+ * How many of n histograms, from the first, a chunk can hold: they are laid
+ * out alike, and none but the first tells of a reset.  NULLs, which are
+ * floats, end it; the first is none.
+ */
+size_t phr_tsdb_hists_run(const phr_hist_t *const *h, size_t n);
+
+/*
+ * Appends a chunk of so many: PHR_TSDB_HISTOGRAM if the first is of integers,
+ * else PHR_TSDB_FLOAT_HISTOGRAM.  PHR_OK or out of memory; the arena is used
+ * for the time of the call.
+ */
+int phr_tsdb_hists_encode(const int64_t *t_ms, const phr_hist_t *const *h,
+    size_t n, phr_arena_t *arena, phr_buf_t *out);
+
+
 /* samples of a series that were deleted, both ends within */
 typedef struct {
     uint64_t  ref;

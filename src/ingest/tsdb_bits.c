@@ -7,7 +7,21 @@
 #include "ingest/tsdb_bits.h"
 
 
+/* no window of bits was used yet */
+#define PHR_TSDB_NO_WINDOW  0xff
+
+
 static unsigned phr_tsdb_bits_size(phr_tsdb_bits_t *b);
+static void phr_tsdb_put_sized(phr_tsdb_writer_t *w, uint64_t v,
+    unsigned size);
+
+
+/* bits of a number, by how many ones are in front of it */
+#define PHR_TSDB_SIZES  9
+
+static const uint8_t  phr_tsdb_sizes[PHR_TSDB_SIZES] = {
+    0, 3, 6, 9, 12, 18, 25, 56, 64
+};
 
 
 void
@@ -115,13 +129,13 @@ phr_tsdb_bits_size(phr_tsdb_bits_t *b)
 {
     unsigned  ones;
 
-    static const uint8_t  sizes[] = { 0, 3, 6, 9, 12, 18, 25, 56, 64 };
+    ones = 0;
 
-    for (ones = 0; ones < 8 && phr_tsdb_bits(b, 1) == 1; ones++) {
-        /* void */
+    while (ones < PHR_TSDB_SIZES - 1 && phr_tsdb_bits(b, 1) == 1) {
+        ones++;
     }
 
-    return sizes[ones];
+    return phr_tsdb_sizes[ones];
 }
 
 
@@ -151,4 +165,135 @@ phr_tsdb_bits_xor(phr_tsdb_bits_t *b, phr_tsdb_xor_t *x)
 
     n = 64u - x->leading - x->trailing;
     x->value ^= phr_tsdb_bits(b, n) << x->trailing;
+}
+
+
+/* the lowest nbits of v */
+void
+phr_tsdb_put(phr_tsdb_writer_t *w, uint64_t v, unsigned nbits)
+{
+    char      *last;
+    unsigned   n;
+
+    while (nbits > 0) {
+
+        if (w->free == 0) {
+            phr_buf_putc(w->out, 0);
+            w->free = 8;
+        }
+
+        if (w->out->failed) {
+            return;
+        }
+
+        n = phr_min(nbits, w->free);
+        nbits -= n;
+        w->free -= n;
+
+        last = &w->out->data[w->out->len - 1];
+        *last = (char) ((uint8_t) *last
+                        | (v >> nbits & ((1u << n) - 1)) << w->free);
+    }
+}
+
+
+void
+phr_tsdb_put_uint(phr_tsdb_writer_t *w, uint64_t v)
+{
+    unsigned  i;
+
+    for (i = 0; i < PHR_TSDB_SIZES - 1; i++) {
+        if (v <= (UINT64_C(1) << phr_tsdb_sizes[i]) - 1) {
+            break;
+        }
+    }
+
+    phr_tsdb_put_sized(w, v, i);
+}
+
+
+void
+phr_tsdb_put_int(phr_tsdb_writer_t *w, int64_t v)
+{
+    unsigned  i;
+
+    if (v == 0) {
+        phr_tsdb_put(w, 0, 1);
+        return;
+    }
+
+    /* the highest bit alone is positive */
+
+    for (i = 1; i < PHR_TSDB_SIZES - 1; i++) {
+        if (v > -(INT64_C(1) << (phr_tsdb_sizes[i] - 1))
+            && v <= INT64_C(1) << (phr_tsdb_sizes[i] - 1))
+        {
+            break;
+        }
+    }
+
+    phr_tsdb_put_sized(w, (uint64_t) v, i);
+}
+
+
+static void
+phr_tsdb_put_sized(phr_tsdb_writer_t *w, uint64_t v, unsigned size)
+{
+    if (size < PHR_TSDB_SIZES - 1) {
+        phr_tsdb_put(w, (UINT64_C(1) << (size + 1)) - 2, size + 1);
+    } else {
+        phr_tsdb_put(w, 0xff, 8);
+    }
+
+    phr_tsdb_put(w, v, phr_tsdb_sizes[size]);
+}
+
+
+void
+phr_tsdb_xor_begin(phr_tsdb_xor_t *x, uint64_t value)
+{
+    x->value = value;
+    x->leading = PHR_TSDB_NO_WINDOW;
+    x->trailing = 0;
+}
+
+
+void
+phr_tsdb_put_xor(phr_tsdb_writer_t *w, phr_tsdb_xor_t *x, uint64_t value)
+{
+    uint64_t  changed;
+    unsigned  leading, trailing, nbits;
+
+    changed = x->value ^ value;
+    x->value = value;
+
+    if (changed == 0) {
+        phr_tsdb_put(w, 0, 1);
+        return;
+    }
+
+    phr_tsdb_put(w, 1, 1);
+
+    /* the number of leading zeros has five bits */
+    leading = phr_min((unsigned) __builtin_clzll(changed), 31);
+    trailing = (unsigned) __builtin_ctzll(changed);
+
+    if (x->leading != PHR_TSDB_NO_WINDOW && leading >= x->leading
+        && trailing >= x->trailing)
+    {
+        phr_tsdb_put(w, 0, 1);
+        phr_tsdb_put(w, changed >> x->trailing,
+                     64 - x->leading - x->trailing);
+        return;
+    }
+
+    nbits = 64 - leading - trailing;
+    x->leading = (uint8_t) leading;
+    x->trailing = (uint8_t) trailing;
+
+    /* 64 of them are written as 0: there is always one */
+    phr_tsdb_put(w, 1, 1);
+    phr_tsdb_put(w, leading, 5);
+    phr_tsdb_put(w, nbits & 63, 6);
+    phr_tsdb_put(w, changed >> trailing, nbits);
 }

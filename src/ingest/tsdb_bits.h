@@ -9,7 +9,7 @@
 #define PHR_TSDB_BITS_H_INCLUDED
 
 
-#include "core/base.h"
+#include "core/buf.h"
 
 
 typedef struct {
@@ -44,6 +44,24 @@ int64_t phr_tsdb_bits_int(phr_tsdb_bits_t *b);
 
 /* the next value after x->value */
 void phr_tsdb_bits_xor(phr_tsdb_bits_t *b, phr_tsdb_xor_t *x);
+
+
+/* the other way: bits go in from the highest of a byte on */
+typedef struct {
+    phr_buf_t  *out;
+    unsigned    free;           /* bits of the last byte */
+} phr_tsdb_writer_t;
+
+/* the lowest n bits of v, 0 to 64 */
+void phr_tsdb_put(phr_tsdb_writer_t *w, uint64_t v, unsigned n);
+
+void phr_tsdb_put_uint(phr_tsdb_writer_t *w, uint64_t v);
+void phr_tsdb_put_int(phr_tsdb_writer_t *w, int64_t v);
+
+/* begins with a value that is written otherwise; then the next one */
+void phr_tsdb_xor_begin(phr_tsdb_xor_t *x, uint64_t value);
+void phr_tsdb_put_xor(phr_tsdb_writer_t *w, phr_tsdb_xor_t *x,
+    uint64_t value);
 
 
 #endif /* PHR_TSDB_BITS_H_INCLUDED */

@@ -9,29 +9,10 @@
 #include "ingest/tsdb.h"
 
 #include "core/bytes.h"
+#include "ingest/tsdb_bits.h"
 
 
-/* no window of bits was used yet */
-#define PHR_TSDB_NO_WINDOW  0xff
-
-
-/* bits go in from the highest of a byte on */
-typedef struct {
-    phr_buf_t  *out;
-    unsigned    free;           /* bits of the last byte */
-} phr_tsdb_writer_t;
-
-/* the bits of the last value that changed */
-typedef struct {
-    unsigned    leading;
-    unsigned    trailing;
-} phr_tsdb_window_t;
-
-
-static void phr_tsdb_put(phr_tsdb_writer_t *w, uint64_t v, unsigned nbits);
 static void phr_tsdb_put_time(phr_tsdb_writer_t *w, int64_t dod);
-static void phr_tsdb_put_value(phr_tsdb_writer_t *w, uint64_t changed,
-    phr_tsdb_window_t *window);
 
 
 void
@@ -42,7 +23,7 @@ phr_tsdb_xor_encode(const int64_t *t_ms, const double *v, size_t n,
     uint8_t             head[2 + 10 + 8], step[10], *p;
     uint64_t            delta, last;
     phr_tsdb_writer_t   w;
-    phr_tsdb_window_t   window;
+    phr_tsdb_xor_t      x;
 
     phr_assert(n > 0 && n <= PHR_TSDB_MAX_SAMPLES);
 
@@ -54,8 +35,7 @@ phr_tsdb_xor_encode(const int64_t *t_ms, const double *v, size_t n,
 
     w.out = out;
     w.free = 0;
-    window.leading = PHR_TSDB_NO_WINDOW;
-    window.trailing = 0;
+    phr_tsdb_xor_begin(&x, phr_double_bits(v[0]));
     last = 0;
 
     for (i = 1; i < n; i++) {
@@ -68,8 +48,7 @@ phr_tsdb_xor_encode(const int64_t *t_ms, const double *v, size_t n,
             phr_tsdb_put_time(&w, (int64_t) (delta - last));
         }
 
-        phr_tsdb_put_value(&w, phr_double_bits(v[i])
-                               ^ phr_double_bits(v[i - 1]), &window);
+        phr_tsdb_put_xor(&w, &x, phr_double_bits(v[i]));
         last = delta;
     }
 }
@@ -106,71 +85,4 @@ phr_tsdb_put_time(phr_tsdb_writer_t *w, int64_t dod)
 
     phr_tsdb_put(w, 0x0f, 4);
     phr_tsdb_put(w, (uint64_t) dod, 64);
-}
-
-
-static void
-phr_tsdb_put_value(phr_tsdb_writer_t *w, uint64_t changed,
-    phr_tsdb_window_t *window)
-{
-    unsigned  leading, trailing, nbits;
-
-    if (changed == 0) {
-        phr_tsdb_put(w, 0, 1);
-        return;
-    }
-
-    phr_tsdb_put(w, 1, 1);
-
-    /* the number of leading zeros has five bits */
-    leading = phr_min((unsigned) __builtin_clzll(changed), 31);
-    trailing = (unsigned) __builtin_ctzll(changed);
-
-    if (window->leading != PHR_TSDB_NO_WINDOW && leading >= window->leading
-        && trailing >= window->trailing)
-    {
-        phr_tsdb_put(w, 0, 1);
-        phr_tsdb_put(w, changed >> window->trailing,
-                     64 - window->leading - window->trailing);
-        return;
-    }
-
-    nbits = 64 - leading - trailing;
-    window->leading = leading;
-    window->trailing = trailing;
-
-    /* 64 of them are written as 0: there is always one */
-    phr_tsdb_put(w, 1, 1);
-    phr_tsdb_put(w, leading, 5);
-    phr_tsdb_put(w, nbits & 63, 6);
-    phr_tsdb_put(w, changed >> trailing, nbits);
-}
-
-
-/* the lowest nbits of v */
-static void
-phr_tsdb_put(phr_tsdb_writer_t *w, uint64_t v, unsigned nbits)
-{
-    char      *last;
-    unsigned   n;
-
-    while (nbits > 0) {
-
-        if (w->free == 0) {
-            phr_buf_putc(w->out, 0);
-            w->free = 8;
-        }
-
-        if (w->out->failed) {
-            return;
-        }
-
-        n = phr_min(nbits, w->free);
-        nbits -= n;
-        w->free -= n;
-
-        last = &w->out->data[w->out->len - 1];
-        *last = (char) ((uint8_t) *last
-                        | (v >> nbits & ((1u << n) - 1)) << w->free);
-    }
 }

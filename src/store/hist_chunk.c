@@ -30,9 +30,6 @@
 
 
 static size_t phr_hist_chunk_run(const phr_hist_t *const *h, size_t n);
-static int phr_hist_chunk_alike(const phr_hist_t *a, const phr_hist_t *b);
-static int phr_hist_chunk_spans_eq(const phr_hist_side_t *a,
-    const phr_hist_side_t *b);
 static size_t phr_hist_chunk_bound(const phr_hist_t *h);
 static size_t phr_hist_chunk_layout(const phr_hist_t *h, uint8_t *out);
 static uint8_t *phr_hist_chunk_put_spans(uint8_t *p,
@@ -106,38 +103,13 @@ phr_hist_chunk_run(const phr_hist_t *const *h, size_t n)
 
     n = phr_min(n, PHR_CHUNK_MAX_SAMPLES);
 
-    for (i = 1; i < n && phr_hist_chunk_alike(h[0], h[i]); i++) {
-        /* void */
+    for (i = 1; i < n; i++) {
+        if (h[0]->hint != h[i]->hint || !phr_hist_alike(h[0], h[i])) {
+            break;
+        }
     }
 
     return i;
-}
-
-
-static int
-phr_hist_chunk_alike(const phr_hist_t *a, const phr_hist_t *b)
-{
-    return a->schema == b->schema
-           && a->hint == b->hint
-           && !a->integer == !b->integer
-           && phr_double_bits(a->zero_threshold)
-              == phr_double_bits(b->zero_threshold)
-           && phr_hist_chunk_spans_eq(&a->positive, &b->positive)
-           && phr_hist_chunk_spans_eq(&a->negative, &b->negative)
-           && phr_hist_bounds_eq(a, b);
-}
-
-
-static int
-phr_hist_chunk_spans_eq(const phr_hist_side_t *a, const phr_hist_side_t *b)
-{
-    if (a->n != b->n || a->nspans != b->nspans) {
-        return 0;
-    }
-
-    return a->nspans == 0 || a->spans == b->spans
-           || memcmp(a->spans, b->spans,
-                     a->nspans * sizeof(phr_hist_span_t)) == 0;
 }
 
 

@@ -173,30 +173,36 @@ samples(void)
 }
 
 
+/* floats among histograms, of integers and not: a chunk of each kind */
+
 static void
-refused(void)
+mixed(void)
 {
-    phr_buf_t           out;
-    phr_hist_t          hist;
-    phr_series_t        s;
-    const phr_hist_t   *h;
+    phr_buf_t                out;
+    phr_arena_t             *arena;
+    phr_series_t             s;
 
-    static const int64_t  t_ms = 1;
-    static const double   v = 1;
+    static const phr_hist_t  integer = { .integer = 1 }, real = { .sum = 0 };
+    static const int64_t     t_ms[] = { 1, 2, 3, 4 };
+    static const double      v[] = { 0, 5, 6, 0 };
+    const phr_hist_t        *h[] = { &integer, NULL, NULL, &real };
 
-    memset(&hist, 0, sizeof(hist));
     memset(&s, 0, sizeof(s));
-    h = &hist;
-    s.t_ms = &t_ms;
-    s.v = &v;
-    s.n = 1;
-    s.h = &h;
+    s.t_ms = t_ms;
+    s.v = v;
+    s.n = 4;
+    s.h = h;
 
+    arena = phr_arena_create(0);
     phr_buf_init(&out, 0);
-    is_int(phr_remote_read_chunks(&out, 0, &s), PHR_EINVAL,
-           "histograms have no chunks");
-    is_int(out.len, 0, "and nothing is written");
+    is_int(phr_remote_read_chunks(&out, 0, &s, arena), PHR_OK, "chunks");
+
+    ok(strstr(hex(&out), "08011001180222") != NULL, "of an integer");
+    ok(strstr(hex(&out), "08021003180122") != NULL, "of two floats");
+    ok(strstr(hex(&out), "08041004180322") != NULL, "and of a float one");
+
     phr_buf_free(&out);
+    phr_arena_destroy(arena);
 }
 
 
@@ -247,7 +253,7 @@ main(void)
 {
     samples();
     histograms();
-    refused();
+    mixed();
     limits();
 
     return done_testing();

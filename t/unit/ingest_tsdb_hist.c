@@ -6,6 +6,7 @@
  */
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "core/array.h"
 #include "ingest/tsdb.h"
@@ -313,6 +314,200 @@ test_damage(void)
 }
 
 
+/* chunks out of a block that Prometheus 2.42 has made */
+
+static const struct {
+    int          is_float;
+    const char  *hex;
+} genuine[] = {
+    { 0,
+      "003a00ff3f50624dd2f1a9fc946778c6dfc000343fc62f5a1490000000000000"
+      "0002378fc13884988bfff15c3097ffc06b13404a02301a84f0f827109360762b"
+      "bef63c2cdc177443687406b1bd010a020c0468087013a020c042808f010a020c"
+      "0691ff80de1f01b84d011809406d17e02280860d0269a03428e684360de80830"
+      "10a023c0428083013a021c0468083010a03591fa02050101808343e09c42686a"
+      "23ef63c2a80ee040a020f01028080c047a020701068080c040a021f0" },
+    { 0,
+      "000900ff3f50624dd2f1a9fc946578c6dfc000343fc19b7a1490000000000000"
+      "000231f8271093117ffe20c25fff03589a04a04606a13c7c138849b03b13ef63"
+      "c2cdc17700" },
+    { 1,
+      "000a00f38ca2949fc000343fc1cc4e0808a000000000000804a0000000000008"
+      "018000000000000804a000000000000802a000000000000805f000000000001f"
+      "04e21b81ee07bb2aaaaaaaaaaaaf703dc0f58fedb03fb03fac4fd81fd81f8723"
+      "1dd9555555555555718c6939caaaaaaaaaaaace706463b72ffffffffffffe318"
+      "5358dfeb1bfdd95555555555557ac6ff50ffe7c8282955555555555582814290"
+      "d0db33fffffffffffff0d068320a0b765555555555555c140a34" }
+};
+
+
+static void
+test_genuine(void)
+{
+    size_t      i, k, n;
+    char        data[512], two[3] = "";
+    phr_buf_t   b;
+    phr_err_t   err;
+
+    phr_buf_init(&b, 0);
+
+    for (i = 0; i < phr_nelems(genuine); i++) {
+        n = strlen(genuine[i].hex) / 2;
+
+        for (k = 0; k < n; k++) {
+            memcpy(two, genuine[i].hex + 2 * k, 2);
+            data[k] = (char) strtol(two, NULL, 16);
+        }
+
+        phr_arena_reset(arena);
+        phr_buf_reset(&b);
+        is_int(phr_tsdb_hists(phr_str_from(data, n), genuine[i].is_float,
+                              arena, t_ms, h, &k, &err), PHR_OK,
+               "a genuine chunk");
+        is_int(phr_tsdb_hists_encode(t_ms, h, k, arena, &b), PHR_OK,
+               "is written");
+        ok(phr_str_eq(phr_buf_view(&b), phr_str_from(data, n)),
+           "as Prometheus wrote it");
+    }
+
+    phr_buf_free(&b);
+}
+
+
+static double
+rnd(double max)
+{
+    static uint64_t  seed = 88172645463325252ULL;
+
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+
+    return floor((double) (seed >> 11) / 9007199254740992.0 * max);
+}
+
+
+/* n samples that are laid out alike, in the arena */
+static void
+make(phr_hist_t *made, const phr_hist_t **out, size_t n)
+{
+    double           *counts;
+    size_t            i, k;
+    phr_hist_t       *first = &made[0];
+    phr_hist_span_t  *spans = phr_arena_alloc(arena, 4 * sizeof(*spans));
+    static const double  bounds[] = { -1, 0.005, 0.1, 1.0 / 3, 40000, 1e9 };
+    static const double  thresholds[] = { 0, 1, 1e-128, 0.001, 4096 };
+
+    memset(first, 0, sizeof(*first));
+    first->integer = rnd(2) == 0;
+    first->hint = (uint8_t) rnd(4);
+    first->schema = (int32_t) rnd(13) - 4;
+    first->zero_threshold = thresholds[(int) rnd(5)];
+    spans[0].offset = (int32_t) rnd(200) - 100;
+    spans[0].length = (uint32_t) rnd(6);
+    spans[1].offset = 2;
+    spans[1].length = (uint32_t) rnd(3);
+    first->positive.spans = spans;
+    first->positive.nspans = 2;
+    first->positive.n = spans[0].length + spans[1].length;
+    first->negative.spans = spans;
+    first->negative.nspans = 1;
+    first->negative.n = spans[0].length;
+
+    if (rnd(4) == 0) {
+        first->schema = PHR_HIST_CUSTOM;
+        first->zero_threshold = 0;
+        first->bounds = bounds;
+        first->nbounds = 6;
+        first->negative.n = 0;
+        first->negative.nspans = 0;
+        spans[0].offset = 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (i != 0) {
+            made[i] = *first;
+            made[i].hint = first->hint == PHR_HIST_GAUGE ? PHR_HIST_GAUGE
+                                                         : PHR_HIST_NO_RESET;
+        }
+
+        counts = phr_arena_alloc(arena, 32 * sizeof(double));
+
+        for (k = 0; k < 32; k++) {
+            counts[k] = rnd(rnd(2) == 0 ? 3 : 1e12)
+                        + (first->integer ? 0 : rnd(100) / 7);
+        }
+
+        made[i].positive.counts = counts;
+        made[i].negative.counts = counts + 16;
+        made[i].count = counts[30];
+        made[i].zero_count = counts[31];
+        made[i].sum = rnd(1e6) / 3 - 1e5;
+        out[i] = &made[i];
+    }
+}
+
+
+static void
+test_written(void)
+{
+    size_t             i, k, n, got, wrong, runs;
+    int64_t            when[50];
+    phr_buf_t          b;
+    phr_err_t          err;
+    phr_hist_t         made[50];
+    const phr_hist_t  *want[50];
+
+    phr_buf_init(&b, 0);
+    wrong = 0;
+    runs = 0;
+
+    for (i = 0; i < 2000; i++) {
+        phr_arena_reset(arena);
+        phr_buf_reset(&b);
+        n = 1 + (size_t) rnd(50);
+        make(made, want, n);
+        when[0] = (int64_t) rnd(1e13) - 100;
+
+        for (k = 1; k < n; k++) {
+            when[k] = when[k - 1] + 15000 + (rnd(3) == 0 ? (int) rnd(50) : 0);
+        }
+
+        runs += phr_tsdb_hists_run(want, n) == n;
+
+        if (phr_tsdb_hists_encode(when, want, n, arena, &b) != PHR_OK
+            || phr_tsdb_hists(phr_buf_view(&b), !made[0].integer, arena,
+                              t_ms, h, &got, &err) != PHR_OK
+            || got != n)
+        {
+            wrong++;
+            continue;
+        }
+
+        for (k = 0; k < n; k++) {
+            wrong += t_ms[k] != when[k] || !phr_hist_eq(h[k], want[k])
+                     || !h[k]->integer != !want[k]->integer;
+        }
+
+        wrong += h[0]->hint != (want[0]->hint == PHR_HIST_NO_RESET
+                                ? PHR_HIST_RESET_UNKNOWN : want[0]->hint);
+    }
+
+    is_int(runs, 2000, "what is alike is one run");
+    is_int(wrong, 0, "what is written is read");
+
+    make(made, want, 6);
+    made[3].hint = PHR_HIST_RESET;
+    is_int(phr_tsdb_hists_run(want, 6), 3, "a reset begins a chunk");
+    want[2] = NULL;
+    is_int(phr_tsdb_hists_run(want, 6), 2, "and so does a float");
+    made[1].zero_threshold = 7;
+    is_int(phr_tsdb_hists_run(want, 6), 1, "and another layout");
+
+    phr_buf_free(&b);
+}
+
+
 int
 main(void)
 {
@@ -321,6 +516,8 @@ main(void)
     test_integers();
     test_floats();
     test_damage();
+    test_genuine();
+    test_written();
 
     phr_arena_destroy(arena);
 
