@@ -24,6 +24,7 @@
 #include "ngx/ngx_http_pharos_stream.h"
 #include "ngx/ngx_http_pharos_task.h"
 #include "store/aside.h"
+#include "store/rescue.h"
 
 
 #define NGX_HTTP_PHAROS_FUTURE_MS      (10 * 60 * 1000)
@@ -94,6 +95,8 @@ static void ngx_http_pharos_engine_finish(void *data);
 static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
     const phr_err_t *err, char *action);
 static int ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf);
+static void ngx_http_pharos_engine_rescue(const phr_store_conf_t *conf,
+    const char *name);
 static void ngx_http_pharos_engine_condemn(const phr_err_t *why);
 static void ngx_http_pharos_engine_checked(void);
 static void ngx_http_pharos_engine_page(void);
@@ -294,7 +297,34 @@ ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf)
         ngx_log_error(NGX_LOG_CRIT, engine.log, 0,
                       "the store in \"%s\" is damaged: it was moved aside "
                       "as \"%s\" and a new one is begun", conf->path, name);
+
+        ngx_http_pharos_engine_rescue(conf, name);
     }
+}
+
+
+/* the new one begins with what can be read of the old one */
+
+static void
+ngx_http_pharos_engine_rescue(const phr_store_conf_t *conf, const char *name)
+{
+    phr_err_t             err;
+    phr_salvage_result_t  r;
+
+    phr_err_init(&err);
+
+    if (phr_rescue(conf, name, &r, &err) != PHR_OK) {
+        ngx_log_error(NGX_LOG_CRIT, engine.log, 0,
+                      "\"%s\" was not salvaged, try \"pharos salvage\": %s",
+                      name, err.text);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_CRIT, engine.log, 0,
+                  "\"%s\" was salvaged: %uL series and %uL samples are kept, "
+                  "%uL series and about %uL samples are lost", name,
+                  (uint64_t) r.nseries, (uint64_t) r.nsamples,
+                  (uint64_t) r.nseries_lost, (uint64_t) r.nsamples_lost);
 }
 
 

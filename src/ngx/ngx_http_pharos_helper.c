@@ -31,6 +31,7 @@
 
 #define NGX_HTTP_PHAROS_LOCK_MS    10
 #define NGX_HTTP_PHAROS_RETRY_MS   5000
+#define NGX_HTTP_PHAROS_OPEN_BEATS 4
 #define NGX_HTTP_PHAROS_ACCEPT_MS  2
 #define NGX_HTTP_PHAROS_DRAIN_MS   5
 
@@ -72,6 +73,7 @@ typedef struct {
     ngx_event_t                   drain;
     ngx_event_t                   tell;
 
+    ngx_uint_t                    nbeats;    /* while the store is opened */
     unsigned                      waited:1;
     unsigned                      lockless:1;    /* none can be had: nobody
                                                     answers */
@@ -335,6 +337,15 @@ static void
 ngx_http_pharos_helper_beat(ngx_event_t *ev)
 {
     ngx_http_pharos_watch_turn();
+
+    /* a damaged store takes time: who asks is not left to wait for it */
+
+    if (helper.state == NGX_HTTP_PHAROS_OPENING
+        && ngx_process == NGX_PROCESS_HELPER
+        && ++helper.nbeats == NGX_HTTP_PHAROS_OPEN_BEATS)
+    {
+        (void) ngx_http_pharos_helper_listen();
+    }
 
     /* workers refuse requests by themselves if nobody would answer */
 
