@@ -10,7 +10,11 @@
  * their kinds of differences, are packed at one width of bits; those few
  * that need more keep their high bits in patches.
  *
+ * Where all integers are as far apart as some factor, which sizes in pages
+ * or sectors are, what is so packed is how often.
+ *
  *     byte 0     codec << 4 | e
+ *     (varints   the first, the factor; then a byte 0 of how often)
  *     byte 1     width | 0x80 if there are patches or exceptions
  *     varints    what the codec starts from
  *     (varints   number of patches, number of exceptions)
@@ -51,6 +55,9 @@ static int phr_decimals(const double *v, size_t n, int64_t *x,
     phr_excepts_t *ex);
 static size_t phr_ints_write(const int64_t *x, size_t n, int e,
     const double *v, const phr_excepts_t *ex, uint8_t *out);
+static const phr_plan_t *phr_plan_best(const int64_t *x, size_t n,
+    phr_plan_t both[2]);
+static uint64_t phr_ints_factor(const int64_t *x, size_t n);
 static void phr_plan_frame(phr_plan_t *p, const int64_t *x, size_t n);
 static void phr_plan_delta(phr_plan_t *p, const int64_t *x, size_t n);
 static void phr_plan_zigzag(phr_plan_t *p, const int64_t *x, size_t n);
@@ -60,6 +67,8 @@ static size_t phr_plan_write(const phr_plan_t *p, int e, const double *v,
     const phr_excepts_t *ex, uint8_t *out);
 static int phr_ints_read(const uint8_t *p, size_t len, int64_t *x, size_t n,
     const uint8_t **excepts, size_t *nexcepts);
+static int phr_ints_unpack(const uint8_t *p, size_t len, int64_t *x,
+    size_t n, const uint8_t **excepts, size_t *nexcepts);
 static int phr_codec_shape(phr_codec_e codec, size_t n, size_t *nbase,
     size_t *nr);
 static void phr_ints_restore(phr_codec_e codec, const uint64_t *base,
@@ -278,7 +287,8 @@ phr_ints_first(const uint8_t *p, size_t len, int64_t *v)
 
     /* the frame starts from the least, the others from the first */
 
-    q = p + (phr_chunk_codec(p) == PHR_CODEC_INT_CONST ? 1 : 2);
+    q = p + (phr_chunk_codec(p) == PHR_CODEC_INT_CONST
+             || phr_chunk_codec(p) == PHR_CODEC_INT_TIMES ? 1 : 2);
 
     if (phr_get_uvarint(&q, p + len, &u) != PHR_OK) {
         return PHR_ECORRUPT;
@@ -350,16 +360,79 @@ static size_t
 phr_ints_write(const int64_t *x, size_t n, int e, const double *v,
     const phr_excepts_t *ex, uint8_t *out)
 {
-    phr_plan_t   a, b;
+    size_t             i, len;
+    int64_t            often[PHR_CHUNK_MAX_SAMPLES];
+    uint8_t            start[24];
+    uint64_t           factor;
+    phr_plan_t         plans[2], more[2];
+    const phr_plan_t  *best, *times;
+
+    best = phr_plan_best(x, n, plans);
+
+    /* four bits less a value pay for what stands before them */
+
+    factor = best->width > 4 ? phr_ints_factor(x, n) : 1;
+
+    if (factor < 16) {
+        return phr_plan_write(best, e, v, ex, out);
+    }
+
+    for (i = 0; i < n; i++) {
+        often[i] = (x[i] - x[0]) / (int64_t) factor;
+    }
+
+    times = phr_plan_best(often, n, more);
+
+    start[0] = (uint8_t) (PHR_CODEC_INT_TIMES << 4 | e);
+    len = 1 + phr_put_uvarint(start + 1, phr_zigzag(x[0]));
+    len += phr_put_uvarint(start + len, factor);
+
+    if (len + times->cost >= best->cost) {
+        return phr_plan_write(best, e, v, ex, out);
+    }
+
+    memcpy(out, start, len);
+
+    return len + phr_plan_write(times, 0, v, ex, out + len);
+}
+
+
+/* what all integers are apart, times something; 0 if they are equal */
+static uint64_t
+phr_ints_factor(const int64_t *x, size_t n)
+{
+    size_t    i;
+    uint64_t  g, d, rest;
+
+    g = 0;
+
+    for (i = 1; i < n && g != 1; i++) {
+        d = x[i] > x[i - 1] ? (uint64_t) (x[i] - x[i - 1])
+                            : (uint64_t) (x[i - 1] - x[i]);
+
+        while (d != 0) {
+            rest = g % d;
+            g = d;
+            d = rest;
+        }
+    }
+
+    return g;
+}
+
+
+static const phr_plan_t *
+phr_plan_best(const int64_t *x, size_t n, phr_plan_t both[2])
+{
+    size_t       i;
     phr_plan_t  *best, *other, *tmp;
 
     static void  (*const  plans[])(phr_plan_t *, const int64_t *, size_t) = {
         phr_plan_delta, phr_plan_zigzag, phr_plan_delta2
     };
-    size_t       i;
 
-    best = &a;
-    other = &b;
+    best = &both[0];
+    other = &both[1];
 
     phr_plan_frame(best, x, n);
     phr_plan_width(best);
@@ -381,7 +454,7 @@ phr_ints_write(const int64_t *x, size_t n, int e, const double *v,
         }
     }
 
-    return phr_plan_write(best, e, v, ex, out);
+    return best;
 }
 
 
@@ -572,6 +645,44 @@ phr_plan_write(const phr_plan_t *p, int e, const double *v,
 /* the integers; what follows them is left to the caller */
 static int
 phr_ints_read(const uint8_t *p, size_t len, int64_t *x, size_t n,
+    const uint8_t **excepts, size_t *nexcepts)
+{
+    int             rc;
+    size_t          i;
+    uint64_t        first, factor;
+    const uint8_t  *q, *end;
+
+    if (phr_chunk_codec(p) != PHR_CODEC_INT_TIMES) {
+        return phr_ints_unpack(p, len, x, n, excepts, nexcepts);
+    }
+
+    q = p + 1;
+    end = p + len;
+
+    if (phr_get_uvarint(&q, end, &first) != PHR_OK
+        || phr_get_uvarint(&q, end, &factor) != PHR_OK
+        || end - q < 2 || (*q & 0x0f) != 0)
+    {
+        return PHR_ECORRUPT;
+    }
+
+    rc = phr_ints_unpack(q, (size_t) (end - q), x, n, excepts, nexcepts);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    first = (uint64_t) phr_unzigzag(first);
+
+    for (i = 0; i < n; i++) {
+        x[i] = (int64_t) (first + factor * (uint64_t) x[i]);
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_ints_unpack(const uint8_t *p, size_t len, int64_t *x, size_t n,
     const uint8_t **excepts, size_t *nexcepts)
 {
     size_t          i, nbase, nr;

@@ -34,6 +34,7 @@ typedef enum {
     PHR_CODEC_INT_ZIGZAG,       /* the same, of either sign */
     PHR_CODEC_INT_DELTA2,       /* difference of differences */
     PHR_CODEC_XOR,
+    PHR_CODEC_INT_TIMES,        /* integers times a factor */
     PHR_CODEC_MAX
 } phr_codec_e;
 

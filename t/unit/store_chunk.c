@@ -65,6 +65,16 @@ gen(int kind, size_t i, double prev)
         return (double) (1600000000000 + (int64_t) i * 15000) / 1000;
     case 14:
         return -5.25 - (double) (rnd() % 4) / 4;
+    case 16:
+        return i == 0 ? 4096.0 * 70000
+                      : prev + 4096 * ((double) (rnd() % 65) - 32);
+    case 17:
+        return i % 40 == 39 ? phr_double_from_bits(PHR_STALE_NAN_BITS)
+                            : 7 + 512.0 * (double) (rnd() % 256);
+    case 18:
+        return (double) (rnd() % 16) * 0.25 + 1000;
+    case 19:
+        return i % 2 ? -8.9e15 : 8.9e15;
     default:
         return 0.1;
     }
@@ -94,7 +104,11 @@ main(void)
         { 12, 0, "integers too large for a decimal" },
         { 13, 20, "times in seconds" },
         { 14, 120, "negative decimals" },
-        { 15, 4, "a constant decimal" }
+        { 15, 4, "a constant decimal" },
+        { 16, 120, "a size in pages" },
+        { 17, 165, "sectors with staleness markers" },
+        { 18, 75, "quarters" },
+        { 19, 40, "from one end to the other" }
     };
 
     int       bad, rc;
@@ -176,7 +190,7 @@ main(void)
         prev = 0;
 
         for (i = 0; i < N; i++) {
-            v[i] = prev = gen((int) (rnd() % 16), i, prev);
+            v[i] = prev = gen((int) (rnd() % 20), i, prev);
         }
 
         if (c % 16 == 0) {
