@@ -18,6 +18,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/json.h"
+#include "core/zone.h"
 #include "store/store.h"
 
 
@@ -122,7 +123,7 @@ typedef struct {
     size_t    query_max_points;         /* of a series, 11,000 as everywhere */
     size_t    max_series;               /* of /series */
     size_t    max_body_bytes;           /* of a request, unpacked */
-    unsigned  promql_flags;             /* PHR_PROMQL_EXPERIMENTAL */
+    unsigned  promql_flags;             /* see phr_promql_parse() */
 } phr_api_limits_t;
 
 
@@ -228,6 +229,8 @@ struct phr_api_s {
     struct phr_remote_write_s  *remote_write;           /* and this one */
     struct phr_query_log_s  *queries;   /* NULL: none is kept */
     struct phr_query_cache_s  *cache;   /* NULL: nothing is remembered */
+    phr_zones_t           *zones;       /* of queries; NULL: none is known */
+
     /* written in the writer thread, read in any: atomic */
     int64_t                newest_push_ms;
 

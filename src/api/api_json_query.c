@@ -39,9 +39,8 @@ static int phr_json_eval(phr_call_t *c, phr_str_t text,
     const phr_json_range_t *range, phr_result_t *result, phr_err_t *err);
 static int phr_json_filter(phr_call_t *c, phr_node_t *node,
     const phr_json_node_t *filters, phr_err_t *err);
-static int phr_json_filter_selector(phr_call_t *c,
-    phr_node_selector_t *selector, const phr_json_node_t *filters,
-    phr_err_t *err);
+static int phr_json_filter_selector(phr_call_t *c, phr_matcher_t **matchers,
+    size_t *nmatchers, const phr_json_node_t *filters, phr_err_t *err);
 static void phr_json_series(phr_call_t *c, const phr_result_t *r,
     const phr_json_node_t *target);
 static int phr_json_table(phr_call_t *c, const phr_result_t *r,
@@ -226,6 +225,7 @@ phr_json_eval(phr_call_t *c, phr_str_t text, const phr_json_range_t *range,
     query.lookback_ms = c->api->limits.lookback_ms;
     query.max_res_ms = c->api->limits.max_res_ms;
     query.subquery_step_ms = 60000;
+    query.zones = c->api->zones;
     query.max_samples = c->api->limits.query_max_samples;
     query.delayed_names = (c->api->limits.promql_flags
                            & PHR_PROMQL_EXPERIMENTAL) != 0;
@@ -250,16 +250,30 @@ static int
 phr_json_filter(phr_call_t *c, phr_node_t *node,
     const phr_json_node_t *filters, phr_err_t *err)
 {
-    int          rc;
-    size_t       i;
-    phr_node_t  *child;
+    int                 rc;
+    size_t              i;
+    phr_node_t         *child;
+    phr_alternative_t  *other;
 
     if (phr_json_size(filters) == 0) {
         return PHR_OK;
     }
 
     if (node->kind == PHR_NODE_SELECTOR) {
-        return phr_json_filter_selector(c, &node->u.selector, filters, err);
+
+        for (i = 0; i < node->u.selector.nothers; i++) {
+            other = &node->u.selector.others[i];
+
+            rc = phr_json_filter_selector(c, &other->matchers, &other->n,
+                                          filters, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+
+        return phr_json_filter_selector(c, &node->u.selector.matchers,
+                                        &node->u.selector.nmatchers, filters,
+                                        err);
     }
 
     for (i = 0; (child = phr_ast_child(node, i)) != NULL; i++) {
@@ -274,8 +288,8 @@ phr_json_filter(phr_call_t *c, phr_node_t *node,
 
 
 static int
-phr_json_filter_selector(phr_call_t *c, phr_node_selector_t *selector,
-    const phr_json_node_t *filters, phr_err_t *err)
+phr_json_filter_selector(phr_call_t *c, phr_matcher_t **matchers,
+    size_t *nmatchers, const phr_json_node_t *filters, phr_err_t *err)
 {
     int                     rc;
     size_t                  i, k, n;
@@ -285,15 +299,16 @@ phr_json_filter_selector(phr_call_t *c, phr_node_selector_t *selector,
 
     n = phr_json_size(filters);
 
-    m = phr_arena_alloc(c->arena,
-                        (selector->nmatchers + n) * sizeof(phr_matcher_t));
+    m = phr_arena_alloc(c->arena, (*nmatchers + n) * sizeof(phr_matcher_t));
     if (m == NULL) {
         return phr_err_set(err, PHR_ENOMEM, "out of memory");
     }
 
-    memcpy(m, selector->matchers,
-           selector->nmatchers * sizeof(phr_matcher_t));
-    selector->matchers = m;
+    if (*nmatchers != 0) {
+        memcpy(m, *matchers, *nmatchers * sizeof(phr_matcher_t));
+    }
+
+    *matchers = m;
 
     for (i = 0; i < n; i++) {
 
@@ -314,7 +329,7 @@ phr_json_filter_selector(phr_call_t *c, phr_node_selector_t *selector,
                                (int) phr_min(op.len, 20), op.data);
         }
 
-        rc = phr_matcher_init(&m[selector->nmatchers], (phr_match_e) k,
+        rc = phr_matcher_init(&m[*nmatchers], (phr_match_e) k,
                         phr_arena_str(c->arena, phr_json_get_str(
                                       phr_json_get(f, "key"), "")),
                         phr_arena_str(c->arena, phr_json_get_str(
@@ -323,7 +338,7 @@ phr_json_filter_selector(phr_call_t *c, phr_node_selector_t *selector,
             return rc;
         }
 
-        selector->nmatchers++;
+        ++*nmatchers;
     }
 
     return PHR_OK;

@@ -22,6 +22,8 @@ static void phr_parse_expr(phr_call_t *c, const char *key,
 static void phr_parse_binary(phr_call_t *c, const phr_node_binary_t *b);
 static void phr_parse_matching(phr_call_t *c, const phr_node_binary_t *b);
 static void phr_parse_call(phr_call_t *c, const phr_node_call_t *call);
+static void phr_parse_matchers(phr_call_t *c, const phr_matcher_t *m,
+    size_t n);
 static void phr_parse_selector(phr_call_t *c, const phr_node_t *selector);
 static void phr_parse_subquery(phr_call_t *c, const phr_node_subquery_t *s);
 static void phr_parse_when(phr_call_t *c, const phr_when_t *when);
@@ -109,6 +111,11 @@ phr_parse_node(phr_call_t *c, const phr_node_t *node)
         phr_parse_expr(c, "param", node->u.aggregate.param);
         phr_parse_names(c, "grouping", &node->u.aggregate.grouping);
         phr_json_pair_bool(w, "without", node->u.aggregate.without);
+
+        if (node->u.aggregate.limit != 0) {
+            phr_json_pair_int(w, "limit", node->u.aggregate.limit);
+        }
+
         break;
 
     case PHR_NODE_CALL:
@@ -127,6 +134,10 @@ phr_parse_node(phr_call_t *c, const phr_node_t *node)
         phr_parse_duration(c, "rhs", node->u.duration.rhs);
         phr_json_pair_bool(w, "wrapped", node->u.duration.wrapped);
         break;
+    }
+
+    if (node->keep_names) {
+        phr_json_pair_bool(w, "keepMetricNames", 1);
     }
 
     phr_json_end_object(w);
@@ -237,7 +248,6 @@ phr_parse_selector(phr_call_t *c, const phr_node_t *selector)
 {
     size_t                      i;
     phr_json_writer_t          *w;
-    const phr_matcher_t        *m;
     const phr_node_selector_t  *s;
 
     w = &c->json;
@@ -247,22 +257,43 @@ phr_parse_selector(phr_call_t *c, const phr_node_t *selector)
     phr_parse_when(c, &s->when);
 
     phr_json_key(w, "matchers");
+    phr_parse_matchers(c, s->matchers, s->nmatchers);
+
+    if (s->nothers != 0) {
+        phr_json_key(w, "otherMatchers");
+        phr_json_array(w);
+
+        for (i = 0; i < s->nothers; i++) {
+            phr_parse_matchers(c, s->others[i].matchers, s->others[i].n);
+        }
+
+        phr_json_end_array(w);
+    }
+
+    phr_json_pair_bool(w, "anchored", s->anchored);
+    phr_json_pair_bool(w, "smoothed", s->smoothed);
+}
+
+
+static void
+phr_parse_matchers(phr_call_t *c, const phr_matcher_t *m, size_t n)
+{
+    size_t              i;
+    phr_json_writer_t  *w;
+
+    w = &c->json;
+
     phr_json_array(w);
 
-    for (i = 0; i < s->nmatchers; i++) {
-        m = &s->matchers[i];
-
+    for (i = 0; i < n; i++) {
         phr_json_object(w);
-        phr_json_pair(w, "name", m->name);
-        phr_json_pair(w, "value", m->value);
-        phr_json_pair_c(w, "type", phr_match_op_text(m->op));
+        phr_json_pair(w, "name", m[i].name);
+        phr_json_pair(w, "value", m[i].value);
+        phr_json_pair_c(w, "type", phr_match_op_text(m[i].op));
         phr_json_end_object(w);
     }
 
     phr_json_end_array(w);
-
-    phr_json_pair_bool(w, "anchored", s->anchored);
-    phr_json_pair_bool(w, "smoothed", s->smoothed);
 }
 
 

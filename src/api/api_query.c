@@ -15,6 +15,7 @@
 
 static int phr_query_prepare(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
+static int phr_query_dialect(phr_call_t *c, unsigned *flags, phr_err_t *err);
 static int phr_query_answer(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
 static int phr_query_eval(phr_call_t *c, const phr_query_t *query,
@@ -160,6 +161,7 @@ phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
     query->arena = c->arena;
     query->stop = c->req->stop;
     query->subquery_step_ms = 60000;
+    query->zones = c->api->zones;
     query->max_samples = c->api->limits.query_max_samples;
     query->lookback_ms = c->api->limits.lookback_ms;
     query->delayed_names = (c->api->limits.promql_flags
@@ -213,12 +215,17 @@ int
 phr_call_query(phr_call_t *c, phr_node_t **node, phr_err_t *err)
 {
     int        rc;
+    unsigned   flags;
     phr_str_t  text;
 
     text = phr_call_param(c, "query");
 
-    rc = phr_promql_parse(c->arena, text, c->api->limits.promql_flags, node,
-                          err);
+    rc = phr_query_dialect(c, &flags, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_promql_parse(c->arena, text, flags, node, err);
     if (rc != PHR_OK) {
         if (err->line != 0) {
             phr_err_prefix(err, "%u:%u: ", err->line, err->column);
@@ -227,6 +234,33 @@ phr_call_query(phr_call_t *c, phr_node_t **node, phr_err_t *err)
     }
 
     return rc;
+}
+
+
+/* what the parameter says, else what is configured */
+
+static int
+phr_query_dialect(phr_call_t *c, unsigned *flags, phr_err_t *err)
+{
+    phr_str_t  s;
+
+    s = phr_call_param(c, "dialect");
+    *flags = c->api->limits.promql_flags;
+
+    if (phr_str_eq(s, phr_str_of("metricsql"))) {
+        *flags |= PHR_PROMQL_METRICSQL;
+
+    } else if (phr_str_eq(s, phr_str_of("promql"))) {
+        *flags &= ~PHR_PROMQL_METRICSQL;
+
+    } else if (s.len != 0) {
+        return phr_err_set(err, PHR_EINVAL, "invalid parameter \"dialect\": "
+                           "\"%.*s\" is neither \"promql\" nor "
+                           "\"metricsql\"", (int) phr_min(s.len, 100),
+                           s.data);
+    }
+
+    return PHR_OK;
 }
 
 
@@ -322,7 +356,8 @@ phr_query_eval(phr_call_t *c, const phr_query_t *query,
 {
     unsigned  flags;
 
-    flags = c->api->limits.promql_flags;
+    /* it was right when the query was parsed */
+    (void) phr_query_dialect(c, &flags, err);
 
     if (c->api->cache == NULL || query->step_ms == 0
         || (flags & ~(unsigned) PHR_PROMQL_EXPERIMENTAL) != 0

@@ -138,6 +138,9 @@ typedef struct {
     off_t                      query_memory;
     off_t                      query_cache;
     ngx_flag_t                 query_experimental;  /* functions, syntax */
+    ngx_str_t                  dialect;      /* as written */
+    ngx_uint_t                 metricsql;    /* where nobody says otherwise */
+    ngx_uint_t                 metricsql_rules;
     off_t                      max_body;
     ngx_uint_t                 write_queue;
     off_t                      memory;       /* of the helper; 0: no limit */
@@ -207,6 +210,10 @@ char *ngx_http_pharos_conf_downsample(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pharos_conf_downsample_check(ngx_conf_t *cf,
     ngx_http_pharos_main_conf_t *pmcf);
+char *ngx_http_pharos_conf_dialect(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+unsigned ngx_http_pharos_promql_flags(const ngx_http_pharos_main_conf_t *pmcf,
+    ngx_uint_t rules);
 char *ngx_http_pharos_conf_path_map(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_pharos_conf_finish(ngx_conf_t *cf);

@@ -158,8 +158,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->limits.query_timeout_ms = pmcf->query_timeout;
     api->limits.query_max_samples = pmcf->query_max_samples;
     api->limits.query_memory_bytes = (size_t) pmcf->query_memory;
-    api->limits.promql_flags = pmcf->query_experimental
-                               ? PHR_PROMQL_EXPERIMENTAL : 0;
+    api->limits.promql_flags = ngx_http_pharos_promql_flags(pmcf, 0);
     api->limits.max_res_ms = (int64_t) pmcf->query_resolution * 1000;
     api->limits.query_max_points = NGX_HTTP_PHAROS_MAX_POINTS;
     api->limits.max_body_bytes = (size_t) pmcf->max_body;
@@ -169,6 +168,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->queries = phr_query_log_create();
     api->cache = pmcf->query_cache
                  ? phr_query_cache_create((size_t) pmcf->query_cache) : NULL;
+    api->zones = ngx_http_pharos_zones();
     api->start_ms = ngx_http_pharos_now_ms();
     api->version = NGX_HTTP_PHAROS_VERSION;
     api->server_version = NGINX_VERSION;

@@ -252,8 +252,7 @@ ngx_http_pharos_files_conf(ngx_http_pharos_files_t *files,
     conf->external_labels = files->prometheus->global.external_labels;
     conf->external_url = phr_str_from((char *) files->pmcf->external_url.data,
                                       files->pmcf->external_url.len);
-    conf->promql_flags = files->pmcf->query_experimental
-                         ? PHR_PROMQL_EXPERIMENTAL : 0;
+    conf->promql_flags = ngx_http_pharos_promql_flags(files->pmcf, 1);
     conf->check = phr_vm_check_rule_cb;
     conf->check_data = vm;
 }

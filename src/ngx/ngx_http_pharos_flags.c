@@ -36,6 +36,7 @@ static const struct {
 } ngx_http_pharos_flag_list[] = {
     ngx_http_pharos_flag("pharos_alertmanager", NAME, alertmanager),
     ngx_http_pharos_flag("pharos_dashboards", NAME, dashboards),
+    ngx_http_pharos_flag("pharos_dialect", NAME, dialect),
     ngx_http_pharos_flag("pharos_downsample", NAME, downsample),
     ngx_http_pharos_flag("pharos_durability", MSEC, durability),
     ngx_http_pharos_flag("pharos_exemplars", NUM, exemplars),

@@ -253,6 +253,13 @@ static ngx_command_t  ngx_http_pharos_commands[] = {
       offsetof(ngx_http_pharos_main_conf_t, query_experimental),
       NULL },
 
+    { ngx_string("pharos_dialect"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_pharos_conf_dialect,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("pharos_max_body"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_off_slot,
@@ -490,6 +497,9 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
      *     pmcf->retention_for = { 0, NULL };
      *     pmcf->coarse = { { 0, 0 } };
      *     pmcf->downsample = { 0, NULL };
+     *     pmcf->dialect = { 0, NULL };
+     *     pmcf->metricsql = 0;
+     *     pmcf->metricsql_rules = 0;
      */
 
     if (ngx_array_init(&pmcf->locations, cf->pool, 4,
@@ -561,6 +571,11 @@ ngx_http_pharos_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(pmcf->query_memory, 256 * 1024 * 1024);
     ngx_conf_init_value(pmcf->query_cache, 64 * 1024 * 1024);
     ngx_conf_init_value(pmcf->query_experimental, 0);
+
+    if (pmcf->dialect.data == NULL) {
+        ngx_str_set(&pmcf->dialect, "promql");
+    }
+
     ngx_conf_init_value(pmcf->max_body, 16 * 1024 * 1024);
     ngx_conf_init_uint_value(pmcf->write_queue, 4096);
     ngx_conf_init_value(pmcf->memory, 1024 * 1024 * 1024);

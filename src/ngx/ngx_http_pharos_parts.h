@@ -161,6 +161,9 @@ int ngx_http_pharos_flags(void *data,
     int (*visit)(void *arg, const phr_api_flag_t *f), void *arg);
 
 
+/* ngx_http_pharos_dialect.c: any thread may ask for a zone */
+phr_zones_t *ngx_http_pharos_zones(void);
+
 /* ngx_http_pharos_page.c */
 int ngx_http_pharos_page_load(const char *folder, phr_err_t *err);
 void ngx_http_pharos_page_free(void);

@@ -411,6 +411,7 @@ ngx_http_pharos_rules_env(phr_rule_env_t *env, const volatile int *stop)
     env->health = ngx_http_pharos_rules_health;
     env->clock_us = ngx_http_pharos_rules_clock_us;
     env->lookback_ms = rules_api->limits.lookback_ms;
+    env->zones = rules_api->zones;
     env->max_samples = rules_api->limits.query_max_samples;
     env->memory_bytes = rules_api->limits.query_memory_bytes;
     env->stop = stop;

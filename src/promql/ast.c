@@ -139,8 +139,9 @@ phr_ast_unparen(const phr_node_t *node)
 void
 phr_promql_destroy(phr_node_t *node)
 {
-    size_t       i;
-    phr_node_t  *child;
+    size_t              i, j;
+    phr_node_t         *child;
+    phr_alternative_t  *other;
 
     if (node == NULL) {
         return;
@@ -151,7 +152,16 @@ phr_promql_destroy(phr_node_t *node)
             phr_matcher_destroy(&node->u.selector.matchers[i]);
         }
 
+        for (i = 0; i < node->u.selector.nothers; i++) {
+            other = &node->u.selector.others[i];
+
+            for (j = 0; j < other->n; j++) {
+                phr_matcher_destroy(&other->matchers[j]);
+            }
+        }
+
         node->u.selector.nmatchers = 0;
+        node->u.selector.nothers = 0;
         return;
     }
 

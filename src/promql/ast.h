@@ -36,13 +36,16 @@ typedef enum {
 #define PHR_AST_MAX_TEXT    (1024 * 1024)
 
 
+/* instead of 1 for what is experimental */
+#define PHR_FUNC_METRICSQL  2
+
 typedef struct {
     const char  *name;
     phr_func_e   id;
     const char  *args;          /* a letter each: see function_list.h */
     uint8_t      nargs;         /* letters, not arguments given */
     int8_t       variadic;
-    uint8_t      experimental;
+    uint8_t      experimental;  /* PHR_FUNC_METRICSQL: of that dialect */
     phr_type_e   returns;
 } phr_func_t;
 
@@ -106,10 +109,20 @@ typedef struct {
 } phr_node_string_t;
 
 
+/* matchers of which all must match, that of __name__ among them */
+typedef struct {
+    phr_matcher_t  *matchers;
+    size_t          n;
+} phr_alternative_t;
+
+
+/* in {a or b} what comes before the last "or" is in "others" */
 typedef struct {
     phr_str_t       name;       /* what stands before the braces, or "" */
     phr_matcher_t  *matchers;   /* that of __name__ among them */
     size_t          nmatchers;
+    phr_alternative_t  *others;
+    size_t          nothers;
     phr_when_t      when;
     uint8_t         anchored;
     uint8_t         smoothed;
@@ -122,6 +135,7 @@ typedef struct {
     phr_node_t  *selector;      /* always PHR_NODE_SELECTOR; has the "when" */
     int64_t      range_ms;
     phr_node_t  *range;         /* NULL, or PHR_NODE_DURATION */
+    uint8_t      windowless;    /* no range was written: it is the step */
 } phr_node_matrix_t;
 
 
@@ -132,6 +146,7 @@ typedef struct {
     int64_t      step_ms;       /* 0: the default, or an expression */
     phr_node_t  *step;          /* NULL, or PHR_NODE_DURATION */
     phr_when_t   when;
+    uint8_t      windowless;    /* neither was written */
 } phr_node_subquery_t;
 
 
@@ -165,6 +180,9 @@ typedef struct {
     phr_node_t  *param;         /* NULL for those that take none */
     uint8_t      without;
     phr_names_t  grouping;      /* of by() or without() */
+    uint32_t     limit;         /* of groups, 0: none */
+    phr_str_t    rest;          /* label of what topk_max() and its kin
+                                   leave out, or "" */
 } phr_node_aggregate_t;
 
 
@@ -204,6 +222,7 @@ struct phr_node_s {
      */
     uint32_t    id;
     uint32_t    height;         /* 1 of a leaf, at most PHR_AST_MAX_HEIGHT */
+    uint8_t     keep_names;     /* of calls and operators: keep_metric_names */
 
     int32_t     start;          /* bytes in the query, end excluded */
     int32_t     end;
@@ -247,6 +266,7 @@ int phr_token_is_comparison(phr_token_e t);     /* == != < <= > >= */
 int phr_token_is_set(phr_token_e t);            /* and or unless */
 int phr_token_is_aggregation(phr_token_e t);
 int phr_token_takes_param(phr_token_e t);       /* topk quantile ... */
+int phr_token_is_dialect(phr_token_e t);        /* default, topk_max ... */
 
 /*
  * The value of a duration expression in milliseconds, given the query's

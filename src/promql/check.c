@@ -27,6 +27,8 @@ static int phr_check_info(phr_parser_t *p, phr_node_t *node);
 static int phr_check_unary(phr_parser_t *p, phr_node_t *node);
 static int phr_check_subquery(phr_parser_t *p, phr_node_t *node);
 static int phr_check_selector(phr_parser_t *p, phr_node_t *node);
+static int phr_check_matchers(phr_parser_t *p, phr_node_t *node,
+    const phr_matcher_t *matchers, size_t n);
 static int phr_check_type(phr_parser_t *p, phr_node_t *node, phr_type_e want,
     const char *where);
 static const char *phr_check_type_text(phr_type_e type);
@@ -133,7 +135,7 @@ phr_check_matching(phr_parser_t *p, phr_node_t *node)
     phr_node_binary_t  *b;
 
     b = &node->u.binary;
-    is_set = phr_token_is_set(b->op);
+    is_set = phr_token_is_set(b->op) || phr_token_is_dialect(b->op);
     fills = b->has_fill_lhs || b->has_fill_rhs;
     vectors = b->lhs->type == PHR_TYPE_VECTOR
               && b->rhs->type == PHR_TYPE_VECTOR;
@@ -152,7 +154,7 @@ phr_check_matching(phr_parser_t *p, phr_node_t *node)
                                     " instant vectors");
         }
 
-        if (is_set) {
+        if (is_set && !phr_token_is_dialect(b->op)) {
             return phr_parser_error(p, node->start, node->end, "set operator"
                                     " \"%s\" not allowed in binary scalar"
                                     " expression", phr_token_text(b->op));
@@ -481,8 +483,26 @@ phr_check_selector(phr_parser_t *p, phr_node_t *node)
         return PHR_OK;
     }
 
-    for (i = 0; i < s->nmatchers; i++) {
-        if (!phr_matcher_matches(&s->matchers[i], phr_str_of(""))) {
+    for (i = 0; i < s->nothers; i++) {
+        if (phr_check_matchers(p, node, s->others[i].matchers, s->others[i].n)
+            != PHR_OK)
+        {
+            return p->rc;
+        }
+    }
+
+    return phr_check_matchers(p, node, s->matchers, s->nmatchers);
+}
+
+
+static int
+phr_check_matchers(phr_parser_t *p, phr_node_t *node,
+    const phr_matcher_t *matchers, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (!phr_matcher_matches(&matchers[i], phr_str_of(""))) {
             return PHR_OK;
         }
     }

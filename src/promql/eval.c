@@ -18,6 +18,7 @@
 
 static int phr_eval_dispatch(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
+static void phr_eval_keep_names(phr_value_t *value);
 static int phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g);
 static int phr_eval_of_range(const phr_node_t *node);
@@ -227,6 +228,10 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
 
     value.type = node->type;
 
+    if (node->keep_names) {
+        phr_eval_keep_names(&value);
+    }
+
     if (!ev->query->delayed_names) {
         rc = phr_value_drop_names(&value, ev->arena, g->n,
                                   phr_eval_of_range(node), ev->err);
@@ -252,6 +257,18 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     *out = value;
 
     return PHR_OK;
+}
+
+
+/* keep_metric_names */
+static void
+phr_eval_keep_names(phr_value_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < value->n; i++) {
+        value->cols[i].drop_name = 0;
+    }
 }
 
 
@@ -301,7 +318,7 @@ static int
 phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g)
 {
-    if (g->n > 1 && phr_plan_of(ev, node)->once) {
+    if ((g->n > 1 && phr_plan_of(ev, node)->once) || node->keep_names) {
         return 0;
     }
 
@@ -317,6 +334,7 @@ phr_eval_makes_columns(phr_eval_t *ev, const phr_node_t *node,
 
     if (node->kind == PHR_NODE_BINARY) {
         return !phr_binary_trims(node->u.binary.op)
+               && !phr_token_is_dialect(node->u.binary.op)
                && (node->u.binary.lhs->type == PHR_TYPE_SCALAR)
                   != (node->u.binary.rhs->type == PHR_TYPE_SCALAR);
     }
@@ -357,6 +375,10 @@ phr_eval_has_one_name(const phr_node_t *node)
     node = phr_ast_unparen(node);
 
     if (node->kind == PHR_NODE_SELECTOR) {
+
+        if (node->u.selector.nothers != 0) {
+            return node->u.selector.name.len != 0;
+        }
 
         for (i = 0; i < node->u.selector.nmatchers; i++) {
             m = &node->u.selector.matchers[i];

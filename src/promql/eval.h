@@ -31,6 +31,8 @@ typedef struct {
     int64_t  offset_ms;
     int64_t  range_ms;      /* of matrix selectors and subqueries */
     int64_t  step_ms;       /* of subqueries */
+    int64_t  window_ms;     /* what is looked at where no range was written,
+                               0: all of range_ms */
 } phr_plan_t;
 
 
@@ -58,6 +60,8 @@ typedef struct {
     phr_sink_t         *sink;           /* for whoever makes columns next */
     phr_str_t           func;           /* around the selector, for storage */
     int                 starts;         /* which wants start timestamps */
+    const phr_node_t   *with_gaps;      /* keeps series that have no sample */
+    int64_t             step_ms;        /* of the grid, while planning */
 
     const phr_hist_t  **hists;          /* by the number in their box */
     uint32_t            nhists;         /* 0: there are only floats */
@@ -73,6 +77,9 @@ typedef struct {
     int64_t             res_ms;         /* of the coarsest, see phr_result_t */
 } phr_eval_t;
 
+
+/* so many scrapes make a range for a function that needs several samples */
+#define PHR_WINDOW_SCRAPES  4
 
 /* fills ev->plan; PHR_EEXEC for durations that make no sense */
 int phr_plan(phr_eval_t *ev, const phr_node_t *root);
@@ -231,6 +238,16 @@ int phr_binary_op(phr_token_e op, double l, double r, double *v);
 int phr_binary_trims(phr_token_e op);
 
 
+/* dialect_binary.c: default, if, ifnot */
+int phr_eval_gaps(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+
+/* dialect_select.c: the series of any alternative */
+int phr_eval_select_any(phr_eval_t *ev, const phr_node_selector_t *s,
+    int64_t min_ms, int64_t max_ms, const phr_select_hints_t *hints,
+    phr_series_set_t **set);
+
+
 /* eval_native.c: histograms in columns */
 
 /* the histogram of a sample, NULL if it is a float */
@@ -386,6 +403,18 @@ typedef struct {
     uint32_t      *cols;
     size_t         n;
 } phr_group_t;
+
+/* groups of columns by the labels of by() or without(), up to the limit */
+int phr_eval_groups(phr_eval_t *ev, const phr_node_t *node,
+    const phr_value_t *in, phr_group_t **groups, size_t *ngroups);
+
+/* dialect_aggregate.c: those of MetricsQL, and any that have a limit */
+int phr_eval_aggregate_dialect(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
+
+/* those of PromQL, whatever their limit */
+int phr_eval_aggregate_plain(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out);
 
 /* topk, bottomk, limitk, limit_ratio; param has one number per step */
 int phr_eval_rank(phr_eval_t *ev, const phr_node_t *node,

@@ -16,8 +16,6 @@
 
 static int phr_aggregate_floats(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *in);
-static int phr_aggregate_groups(phr_eval_t *ev, const phr_node_t *node,
-    const phr_value_t *in, phr_group_t **groups, size_t *ngroups);
 static int phr_aggregate_param(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, double **param);
 static int phr_aggregate_quantile(phr_eval_t *ev, const phr_grid_t *g,
@@ -27,6 +25,24 @@ static int phr_aggregate_quantile(phr_eval_t *ev, const phr_grid_t *g,
 
 int
 phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
+    const phr_grid_t *g, phr_value_t *out)
+{
+    phr_token_e  op;
+
+    op = node->u.aggregate.op;
+
+    phr_value_init(out);
+
+    if (phr_token_is_dialect(op) || node->u.aggregate.limit != 0) {
+        return phr_eval_aggregate_dialect(ev, node, g, out);
+    }
+
+    return phr_eval_aggregate_plain(ev, node, g, out);
+}
+
+
+int
+phr_eval_aggregate_plain(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out)
 {
     int           rc, drop_name;
@@ -40,8 +56,6 @@ phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
     param = NULL;
     groups = NULL;
     ngroups = 0;
-
-    phr_value_init(out);
 
     if (node->u.aggregate.param == NULL) {
         return phr_eval_fold(ev, node, g, out);
@@ -70,7 +84,7 @@ phr_eval_aggregate(phr_eval_t *ev, const phr_node_t *node,
         }
     }
 
-    rc = phr_aggregate_groups(ev, node, &in, &groups, &ngroups);
+    rc = phr_eval_groups(ev, node, &in, &groups, &ngroups);
     if (rc < 0) {
         return rc;
     }
@@ -162,8 +176,8 @@ phr_aggregate_floats(phr_eval_t *ev, const phr_node_t *node,
 }
 
 
-static int
-phr_aggregate_groups(phr_eval_t *ev, const phr_node_t *node,
+int
+phr_eval_groups(phr_eval_t *ev, const phr_node_t *node,
     const phr_value_t *in, phr_group_t **groups, size_t *ngroups)
 {
     int           rc, without;
@@ -240,7 +254,8 @@ phr_aggregate_groups(phr_eval_t *ev, const phr_node_t *node,
     }
 
     *groups = list;
-    *ngroups = n;
+    *ngroups = node->u.aggregate.limit == 0
+               ? n : phr_min(n, node->u.aggregate.limit);
 
     return phr_eval_poll(ev);
 }

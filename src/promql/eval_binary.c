@@ -44,6 +44,10 @@ phr_eval_binary(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
 
     b = &node->u.binary;
 
+    if (phr_token_is_dialect(b->op)) {
+        return phr_eval_gaps(ev, node, g, out);
+    }
+
     if (phr_binary_trims(b->op) && ev->resets != -1) {
 
         /* it needs all of its histograms, so resets are not looked for */
@@ -168,7 +172,8 @@ phr_binary_mixed(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     }
 
     if (ev->nhists != 0 || phr_binary_trims(b->op)
-        || (phr_token_is_comparison(b->op) && !b->is_bool))
+        || (phr_token_is_comparison(b->op) && !b->is_bool
+            && ev->with_gaps != node))
     {
         phr_value_compact(out, g->n);
     }

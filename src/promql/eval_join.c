@@ -27,6 +27,7 @@ typedef struct {
     uint32_t                 *one_start, *one_cols;
     size_t                    ngroups;
     unsigned                  swapped:1;
+    unsigned                  keep_names:1;
     uint8_t                  *notes;        /* by step, with histograms */
 
     phr_collect_t             collect;
@@ -95,6 +96,7 @@ phr_eval_join(phr_eval_t *ev, const phr_node_t *node,
     memset(&j, 0, sizeof(j));
     j.ev = ev;
     j.b = b;
+    j.keep_names = node->keep_names;
     j.g = g;
     j.many = &lhs;
     j.one = &rhs;
@@ -761,12 +763,15 @@ phr_join_labels(phr_join_t *j, phr_labels_t many, phr_labels_t one,
 {
     int                       rc;
     size_t                    i;
+    phr_str_t                 name;
     phr_labels_builder_t      lb;
     const phr_node_binary_t  *b;
 
     b = j->b;
 
-    if (!phr_token_is_comparison(b->op) && !phr_binary_trims(b->op)) {
+    if (!phr_token_is_comparison(b->op) && !phr_binary_trims(b->op)
+        && !j->keep_names)
+    {
         rc = phr_labels_drop_metadata(j->ev->arena, many, &many);
         if (rc < 0) {
             return rc;
@@ -783,6 +788,11 @@ phr_join_labels(phr_join_t *j, phr_labels_t many, phr_labels_t one,
     if (b->card == PHR_CARD_ONE_TO_ONE) {
         if (b->on) {
             phr_labels_builder_keep(&lb, b->labels.s, b->labels.n);
+
+            if (j->keep_names) {
+                name = phr_str_of(PHR_METRIC_NAME);
+                phr_labels_builder_set(&lb, name, phr_labels_get(many, name));
+            }
 
         } else {
             phr_labels_builder_drop(&lb, b->labels.s, b->labels.n);

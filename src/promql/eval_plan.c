@@ -15,9 +15,16 @@ static int phr_plan_when(phr_eval_t *ev, const phr_when_t *when,
     phr_plan_t *p);
 static int phr_plan_duration(phr_eval_t *ev, const phr_node_t *expr,
     int64_t literal_ms, int64_t *ms);
+static int phr_plan_step(phr_eval_t *ev, const phr_node_t *node,
+    phr_plan_t *p);
+static void phr_plan_window(phr_eval_t *ev, const phr_node_t *node,
+    phr_plan_t *p);
 static void phr_plan_call(phr_eval_t *ev, const phr_node_t *node,
     phr_plan_t *p);
 
+
+/* of an instant query, where a range is missing; MetricsQL's */
+#define PHR_PLAN_INSTANT_STEP_MS  300000
 
 /* the parser bounds the depth too; this guards the stack of a thread */
 #define PHR_PLAN_MAX_DEPTH  4000
@@ -32,6 +39,9 @@ phr_plan(phr_eval_t *ev, const phr_node_t *root)
         return phr_eval_nomem(ev);
     }
 
+    ev->step_ms = ev->query->step_ms > 0 ? ev->query->step_ms
+                                         : PHR_PLAN_INSTANT_STEP_MS;
+
     return phr_plan_node(ev, root, 0);
 }
 
@@ -41,12 +51,23 @@ phr_plan_node(phr_eval_t *ev, const phr_node_t *node, unsigned depth)
 {
     int                rc;
     size_t             i;
+    int64_t            step_ms;
     phr_node_t        *child;
     phr_plan_t        *p;
     const phr_plan_t  *l, *r;
 
     if (depth > PHR_PLAN_MAX_DEPTH) {
         return phr_err_set(ev->err, PHR_ELIMIT, "query is nested too deeply");
+    }
+
+    p = &ev->plan[node->id];
+    step_ms = ev->step_ms;
+
+    if (node->kind == PHR_NODE_SUBQUERY) {
+        rc = phr_plan_step(ev, node, p);
+        if (rc < 0) {
+            return rc;
+        }
     }
 
     for (i = 0; (child = phr_ast_child(node, i)) != NULL; i++) {
@@ -56,7 +77,7 @@ phr_plan_node(phr_eval_t *ev, const phr_node_t *node, unsigned depth)
         }
     }
 
-    p = &ev->plan[node->id];
+    ev->step_ms = step_ms;
     rc = PHR_OK;
 
     switch (node->kind) {
@@ -76,6 +97,7 @@ phr_plan_node(phr_eval_t *ev, const phr_node_t *node, unsigned depth)
         p->constant = phr_plan_of(ev, node->u.matrix.selector)->constant;
         rc = phr_plan_duration(ev, node->u.matrix.range,
                                node->u.matrix.range_ms, &p->range_ms);
+        phr_plan_window(ev, node, p);
         break;
 
     case PHR_NODE_SUBQUERY:
@@ -83,15 +105,11 @@ phr_plan_node(phr_eval_t *ev, const phr_node_t *node, unsigned depth)
         p->constant = p->has_at;
 
         if (rc == PHR_OK) {
-            rc = phr_plan_duration(ev, node->u.subquery.step,
-                                   node->u.subquery.step_ms, &p->step_ms);
-        }
-
-        if (rc == PHR_OK) {
             rc = phr_plan_duration(ev, node->u.subquery.range,
                                    node->u.subquery.range_ms, &p->range_ms);
         }
 
+        phr_plan_window(ev, node, p);
         break;
 
     case PHR_NODE_UNARY:
@@ -129,6 +147,55 @@ phr_plan_node(phr_eval_t *ev, const phr_node_t *node, unsigned depth)
 }
 
 
+/* the step of a subquery, which is that of what is in it, too */
+static int
+phr_plan_step(phr_eval_t *ev, const phr_node_t *node, phr_plan_t *p)
+{
+    int  rc;
+
+    if (node->u.subquery.windowless) {
+        p->step_ms = ev->step_ms;
+        return PHR_OK;
+    }
+
+    rc = phr_plan_duration(ev, node->u.subquery.step,
+                           node->u.subquery.step_ms, &p->step_ms);
+    if (rc == PHR_OK) {
+        ev->step_ms = p->step_ms > 0 ? p->step_ms
+                                     : ev->query->subquery_step_ms;
+    }
+
+    return rc;
+}
+
+
+/* a range that nobody wrote, and what has to be read for it */
+static void
+phr_plan_window(phr_eval_t *ev, const phr_node_t *node, phr_plan_t *p)
+{
+    int64_t  lookback_ms;
+
+    if (!(node->kind == PHR_NODE_MATRIX ? node->u.matrix.windowless
+                                        : node->u.subquery.windowless))
+    {
+        return;
+    }
+
+    lookback_ms = ev->query->lookback_ms;
+
+    p->window_ms = ev->step_ms;
+
+    if (node->kind == PHR_NODE_MATRIX) {
+        p->range_ms = phr_time_add(phr_max(ev->step_ms, lookback_ms),
+                                   lookback_ms);
+
+    } else {
+        p->range_ms = ev->step_ms < INT64_MAX / PHR_WINDOW_SCRAPES
+                      ? PHR_WINDOW_SCRAPES * ev->step_ms : INT64_MAX;
+    }
+}
+
+
 static void
 phr_plan_call(phr_eval_t *ev, const phr_node_t *node, phr_plan_t *p)
 {
@@ -136,6 +203,12 @@ phr_plan_call(phr_eval_t *ev, const phr_node_t *node, phr_plan_t *p)
     const phr_node_call_t  *call;
 
     call = &node->u.call;
+
+    /* of MetricsQL, many depend on all steps */
+
+    if (call->func->experimental == PHR_FUNC_METRICSQL) {
+        return;
+    }
 
     switch (call->func->id) {
 

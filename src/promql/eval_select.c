@@ -376,6 +376,11 @@ phr_select_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         hints.max_res_ms = ev->query->max_res_ms;
     }
 
+    if (node->u.selector.nothers != 0) {
+        return phr_eval_select_any(ev, &node->u.selector, min, max, &hints,
+                                   set);
+    }
+
     return phr_eval_select(ev, node->u.selector.matchers,
                            node->u.selector.nmatchers, min, max, &hints, set);
 }

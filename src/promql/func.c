@@ -309,6 +309,10 @@ phr_fn_series(phr_window_t *w, const phr_points_t *p, const phr_grid_t *g,
     w->nparts = p->nparts;
     w->any_float = p->h == NULL;
 
+    if (w->windowless) {
+        phr_window_fit(w, fn);
+    }
+
     rc = PHR_OK;
 
     if (p->h != NULL) {
@@ -561,6 +565,11 @@ phr_fn_modifier(phr_window_t *w, const phr_range_fn_t *fn)
     const phr_node_selector_t  *s;
 
     w->range_ms = phr_plan_of(w->ev, w->range)->range_ms;
+
+    if (phr_plan_of(w->ev, w->range)->window_ms != 0) {
+        phr_window_default(w, fn);
+        return PHR_OK;
+    }
 
     if (w->range->kind != PHR_NODE_MATRIX) {
         return PHR_OK;

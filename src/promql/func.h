@@ -52,6 +52,11 @@ int phr_fn_no_labels(phr_eval_t *ev, double *v, phr_type_e type,
 int phr_fn_absent_labels(phr_eval_t *ev, const phr_node_t *arg,
     phr_labels_t *labels);
 
+/* whether it can be a label; sets it, and a name given here is to stay */
+int phr_fn_label_valid(phr_str_t name);
+int phr_fn_label_put(phr_eval_t *ev, phr_column_t *c, phr_str_t name,
+    phr_str_t value);
+
 /* as Go's math.Max() and math.Min(): NaN wins, and 0 is above -0 */
 double phr_fn_max(double a, double b);
 double phr_fn_min(double a, double b);
@@ -115,6 +120,7 @@ typedef struct {
 
     unsigned           anchored:1;
     unsigned           smoothed:1;
+    unsigned           windowless:1;    /* no range was written */
     unsigned           any_float:1; /* a result came of floats */
     int                rc;          /* set by a kernel that fails */
 } phr_window_t;
@@ -138,9 +144,15 @@ typedef struct {
     unsigned       smoothed:1;
     unsigned       grows:1;         /* in proportion to the range */
     unsigned       extrapolates:1;  /* a change, as rate() does */
+    uint8_t        scrapes;         /* a range that was not written is at
+                                       least so long */
 } phr_range_fn_t;
 
 int phr_fn_windows(PHR_FN_PARAMS, const phr_range_fn_t *fn);
+
+/* dialect_window.c: the range of a series where none was written */
+void phr_window_default(phr_window_t *w, const phr_range_fn_t *fn);
+void phr_window_fit(phr_window_t *w, const phr_range_fn_t *fn);
 
 /* func_native.c: windows of series that have histograms */
 int phr_window_native_init(phr_window_t *w);

@@ -9,9 +9,6 @@
 #include "core/utf8.h"
 
 
-static int phr_label_valid(phr_str_t name);
-static int phr_label_set(phr_eval_t *ev, phr_column_t *c, phr_str_t name,
-    phr_str_t value);
 
 
 int
@@ -36,7 +33,7 @@ phr_fn_label_replace(PHR_FN_PARAMS)
                            "%.*s", (int) pattern.len, pattern.data);
     }
 
-    if (!phr_label_valid(dst)) {
+    if (!phr_fn_label_valid(dst)) {
         phr_regex_destroy(re);
 
         return phr_err_set(ev->err, PHR_EEXEC,
@@ -79,7 +76,7 @@ phr_fn_label_replace(PHR_FN_PARAMS)
             break;
         }
 
-        rc = phr_label_set(ev, c, dst, value);
+        rc = phr_fn_label_put(ev, c, dst, value);
     }
 
     phr_buf_free(&buf);
@@ -104,14 +101,14 @@ phr_fn_label_join(PHR_FN_PARAMS)
     for (j = 3; j < call->u.call.nargs; j++) {
         s = phr_fn_string(call, j);
 
-        if (!phr_label_valid(s)) {
+        if (!phr_fn_label_valid(s)) {
             return phr_err_set(ev->err, PHR_EEXEC,
                                "invalid source label name in label_join(): "
                                "%.*s", (int) s.len, s.data);
         }
     }
 
-    if (!phr_label_valid(dst)) {
+    if (!phr_fn_label_valid(dst)) {
         return phr_err_set(ev->err, PHR_EEXEC,
                            "invalid destination label name in label_join(): "
                            "%.*s", (int) dst.len, dst.data);
@@ -149,23 +146,22 @@ phr_fn_label_join(PHR_FN_PARAMS)
             }
         }
 
-        rc = phr_label_set(ev, c, dst, phr_str_from(p, len));
+        rc = phr_fn_label_put(ev, c, dst, phr_str_from(p, len));
     }
 
     return rc < 0 ? rc : phr_value_merge(out, ev->arena, g->n, ev->err);
 }
 
 
-static int
-phr_label_valid(phr_str_t name)
+int
+phr_fn_label_valid(phr_str_t name)
 {
     return name.len != 0 && phr_utf8_valid(name.data, name.len);
 }
 
 
-/* a name given here is meant to stay */
-static int
-phr_label_set(phr_eval_t *ev, phr_column_t *c, phr_str_t name,
+int
+phr_fn_label_put(phr_eval_t *ev, phr_column_t *c, phr_str_t name,
     phr_str_t value)
 {
     phr_labels_builder_t  b;
@@ -247,7 +243,7 @@ phr_fn_absent_labels(phr_eval_t *ev, const phr_node_t *arg,
 
     phr_labels_builder_init(&b, ev->arena, none);
 
-    if (arg->kind != PHR_NODE_SELECTOR) {
+    if (arg->kind != PHR_NODE_SELECTOR || arg->u.selector.nothers != 0) {
         return phr_labels_build(&b, labels);
     }
 

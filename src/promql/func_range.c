@@ -42,6 +42,10 @@ static void phr_range_regress(phr_window_t *w, int64_t t_ms, double *slope,
     PHR_RANGE_FUNCTION_OF(name, kernel_, hist_, keeps_name, 0)
 
 #define PHR_RANGE_FUNCTION_OF(name, kernel_, hist_, keeps_name, grows_)       \
+    PHR_RANGE_FUNCTION_IN(name, kernel_, hist_, keeps_name, grows_, 0)
+
+#define PHR_RANGE_FUNCTION_IN(name, kernel_, hist_, keeps_name, grows_,       \
+    scrapes_)                                                                 \
                                                                               \
 int                                                                           \
 phr_fn_##name(PHR_FN_PARAMS)                                                  \
@@ -51,6 +55,7 @@ phr_fn_##name(PHR_FN_PARAMS)                                                  \
         .hist = hist_,                                                        \
         .keep_name = keeps_name,                                              \
         .grows = grows_,                                                      \
+        .scrapes = scrapes_,                                                  \
     };                                                                        \
                                                                               \
     return phr_fn_windows(ev, call, g, out, &fn);                             \
@@ -77,9 +82,12 @@ PHR_RANGE_FUNCTION(ts_of_last_over_time, phr_range_ts_of_last,
                    phr_range_ts_of_last, 0)
 PHR_RANGE_FUNCTION(ts_of_max_over_time, phr_range_ts_of_max, NULL, 0)
 PHR_RANGE_FUNCTION(ts_of_min_over_time, phr_range_ts_of_min, NULL, 0)
-PHR_RANGE_FUNCTION(deriv, phr_range_deriv, NULL, 0)
-PHR_RANGE_FUNCTION(predict_linear, phr_range_predict, NULL, 0)
-PHR_RANGE_FUNCTION(double_exponential_smoothing, phr_range_smooth, NULL, 0)
+PHR_RANGE_FUNCTION_IN(deriv, phr_range_deriv, NULL, 0, 0,
+                      PHR_WINDOW_SCRAPES)
+PHR_RANGE_FUNCTION_IN(predict_linear, phr_range_predict, NULL, 0, 0,
+                      PHR_WINDOW_SCRAPES)
+PHR_RANGE_FUNCTION_IN(double_exponential_smoothing, phr_range_smooth, NULL, 0,
+                      0, PHR_WINDOW_SCRAPES)
 
 
 static double
@@ -184,7 +192,7 @@ phr_range_quantile(phr_window_t *w)
 static double
 phr_range_mad(phr_window_t *w)
 {
-    double  *values, median;
+    double  *values;
     size_t   i, n;
 
     values = phr_window_copy(w);
@@ -200,13 +208,7 @@ phr_range_mad(phr_window_t *w)
         }
     }
 
-    median = phr_quantile(0.5, values, n);
-
-    for (i = 0; i < n; i++) {
-        values[i] = fabs(values[i] - median);
-    }
-
-    return phr_quantile(0.5, values, n);
+    return phr_stats_mad(values, n);
 }
 
 

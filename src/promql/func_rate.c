@@ -24,6 +24,7 @@ phr_fn_rate(PHR_FN_PARAMS)
     static const phr_range_fn_t  fn = {
         .kernel = phr_rate_kernel,
         .extrapolates = 1,
+        .scrapes = 1,
         .hist = phr_native_rate_kernel,
         .resets = 1,
         .starts = 1,
@@ -76,6 +77,7 @@ phr_fn_irate(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_irate_kernel,
+        .scrapes = PHR_WINDOW_SCRAPES,
         .hist = phr_native_irate_kernel,
         .starts = 1,
     };
@@ -89,6 +91,7 @@ phr_fn_idelta(PHR_FN_PARAMS)
 {
     static const phr_range_fn_t  fn = {
         .kernel = phr_idelta_kernel,
+        .scrapes = PHR_WINDOW_SCRAPES,
         .hist = phr_native_idelta_kernel,
     };
 

@@ -7,6 +7,8 @@
 
 #include "promql/func.h"
 
+#include <math.h>
+
 #include "core/time.h"
 
 
@@ -19,6 +21,9 @@ static double phr_date_minute(const phr_date_t *d);
 static double phr_date_month(const phr_date_t *d);
 static double phr_date_year(const phr_date_t *d);
 static int phr_fn_date(PHR_FN_PARAMS, double (*part)(const phr_date_t *d));
+static int phr_fn_zone(phr_eval_t *ev, const phr_node_t *call, size_t i,
+    const phr_zone_t **zone);
+static void phr_fn_shift(const phr_zone_t *zone, double *v, size_t n);
 
 
 #define PHR_DATE_FUNCTION(name)                                               \
@@ -116,6 +121,8 @@ phr_fn_date(PHR_FN_PARAMS, double (*part)(const phr_date_t *d))
     phr_date_t     d;
     phr_column_t  *c;
 
+    const phr_zone_t  *zone;
+
     if (call->u.call.nargs == 0) {
         v = phr_col_create(ev->arena, g->n);
         if (v == NULL) {
@@ -130,7 +137,17 @@ phr_fn_date(PHR_FN_PARAMS, double (*part)(const phr_date_t *d))
         return phr_fn_no_labels(ev, v, PHR_TYPE_VECTOR, out);
     }
 
-    rc = phr_fn_floats(ev, phr_fn_arg(call, 0), g, out);
+    zone = NULL;
+    rc = PHR_OK;
+
+    if (call->u.call.nargs == 2) {
+        rc = phr_fn_zone(ev, call, 1, &zone);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_fn_floats(ev, phr_fn_arg(call, 0), g, out);
+    }
+
     if (rc < 0) {
         return rc;
     }
@@ -138,6 +155,10 @@ phr_fn_date(PHR_FN_PARAMS, double (*part)(const phr_date_t *d))
     for (i = 0; i < out->n; i++) {
         c = &out->cols[i];
         c->drop_name = 1;
+
+        if (zone != NULL) {
+            phr_fn_shift(zone, c->v, g->n);
+        }
 
         for (j = 0; j < g->n; j++) {
             if (phr_col_has(c, j)) {
@@ -148,6 +169,78 @@ phr_fn_date(PHR_FN_PARAMS, double (*part)(const phr_date_t *d))
     }
 
     return PHR_OK;
+}
+
+
+/* the zone that a string argument names */
+static int
+phr_fn_zone(phr_eval_t *ev, const phr_node_t *call, size_t i,
+    const phr_zone_t **zone)
+{
+    int                rc;
+    phr_str_t          name;
+    phr_zones_t       *zones;
+    const phr_node_t  *arg;
+
+    arg = phr_fn_arg(call, i);
+    name = phr_fn_string(call, i);
+    zones = ev->query->zones;
+
+    rc = zones == NULL || !phr_zone_name_valid(name)
+         ? PHR_ENOTFOUND : zones->find(zones, name, zone, ev->err);
+
+    if (rc != PHR_ENOTFOUND) {
+        return rc;
+    }
+
+    return phr_err_at(ev->err, PHR_EEXEC, arg->start, arg->end,
+                      "%d:%d: unknown time zone \"%.*s\"", (int) arg->start,
+                      (int) arg->end, (int) phr_min(name.len, 100), name.data);
+}
+
+
+/* seconds of UTC to what a clock there shows */
+static void
+phr_fn_shift(const phr_zone_t *zone, double *v, size_t n)
+{
+    size_t   i;
+    int64_t  t_s;
+
+    for (i = 0; i < n; i++) {
+        if (!phr_is_stale(v[i])) {
+            t_s = phr_fn_seconds(v[i]);
+            v[i] = floor(v[i]) + phr_zone_offset(zone, t_s);
+        }
+    }
+}
+
+
+/* seconds east of UTC at each step */
+int
+phr_fn_timezone_offset(PHR_FN_PARAMS)
+{
+    int                rc;
+    size_t             j;
+    double            *v;
+    const phr_zone_t  *zone;
+
+    zone = NULL;
+
+    rc = phr_fn_zone(ev, call, 0, &zone);
+    if (rc < 0) {
+        return rc;
+    }
+
+    v = phr_col_create(ev->arena, g->n);
+    if (v == NULL) {
+        return phr_eval_nomem(ev);
+    }
+
+    for (j = 0; j < g->n; j++) {
+        v[j] = phr_zone_offset(zone, phr_grid_time(g, j) / 1000);
+    }
+
+    return phr_fn_no_labels(ev, v, PHR_TYPE_SCALAR, out);
 }
 
 

@@ -10,6 +10,7 @@
  */
 
 #include "promql/lexer.h"
+#include "promql/dialect.h"
 #include "promql/quote.h"
 #include "promql/scan.h"
 
@@ -36,6 +37,7 @@ static int phr_lexer_duration(phr_lexer_t *l, phr_token_t *t,
 static int phr_lexer_duration_colon(phr_lexer_t *l, phr_token_t *t,
     phr_err_t *err);
 static int phr_lexer_duration_word(phr_lexer_t *l, phr_token_t *t);
+static int phr_lexer_dialect_word(phr_lexer_t *l, phr_token_t *t);
 static int phr_lexer_word(phr_lexer_t *l, phr_token_t *t);
 static phr_token_e phr_lexer_keyword(phr_str_t word);
 static int phr_lexer_paren_follows(const phr_lexer_t *l);
@@ -272,7 +274,9 @@ phr_lexer_bracketed_word(phr_lexer_t *l, phr_token_t *t, phr_err_t *err)
         return phr_lexer_emit(l, t, PHR_TOK_COLON, 1);
     }
 
-    if (phr_lexer_duration_word(l, t) == PHR_OK) {
+    if (phr_lexer_duration_word(l, t) == PHR_OK
+        || phr_lexer_dialect_word(l, t) == PHR_OK)
+    {
         return PHR_OK;
     }
 
@@ -446,6 +450,12 @@ phr_lexer_duration(phr_lexer_t *l, phr_token_t *t, phr_err_t *err)
         return PHR_OK;
     }
 
+    if (phr_lexer_dialect_word(l, t) == PHR_OK) {
+        l->in_duration = 0;
+        l->got_duration = 1;
+        return PHR_OK;
+    }
+
     return phr_lexer_fail_char(l, err,
                                "unexpected character in duration"
                                " expression: ", l->start, "");
@@ -494,6 +504,27 @@ phr_lexer_duration_word(phr_lexer_t *l, phr_token_t *t)
     }
 
     return PHR_NOTFOUND;
+}
+
+
+/* a name that WITH gave; PHR_NOTFOUND if there is none */
+
+static int
+phr_lexer_dialect_word(phr_lexer_t *l, phr_token_t *t)
+{
+    if (!l->dialect
+        || !phr_lexer_is_alpha(phr_lexer_peek_at(l, l->start)))
+    {
+        return PHR_NOTFOUND;
+    }
+
+    l->pos = l->start;
+
+    while (phr_lexer_is_word(phr_lexer_peek(l))) {
+        l->pos++;
+    }
+
+    return phr_lexer_emit(l, t, PHR_TOK_IDENTIFIER, 0);
 }
 
 
@@ -554,7 +585,7 @@ phr_lexer_keyword(phr_str_t word)
         return PHR_TOK_NUMBER;
     }
 
-    for (i = 0; phr_lexer_is_alpha(lower[0]) && i < PHR_TOKEN_MAX; i++) {
+    for (i = 0; phr_lexer_is_alpha(lower[0]) && i < PHR_TOK_DEFAULT; i++) {
         if (strcmp(lower, phr_token_text((phr_token_e) i)) == 0) {
             return (phr_token_e) i;
         }
@@ -582,7 +613,9 @@ phr_lexer_paren_follows(const phr_lexer_t *l)
 static int
 phr_lexer_number(phr_lexer_t *l, phr_token_t *t, phr_err_t *err)
 {
-    phr_buf_t  b;
+    size_t                 pos;
+    phr_buf_t              b;
+    phr_dialect_literal_t  literal;
 
     if (phr_scan_number(l->input, &l->pos)) {
         return phr_lexer_emit(l, t, PHR_TOK_NUMBER, 0);
@@ -590,6 +623,16 @@ phr_lexer_number(phr_lexer_t *l, phr_token_t *t, phr_err_t *err)
 
     if (phr_scan_duration(l->input, &l->pos)) {
         return phr_lexer_emit(l, t, PHR_TOK_DURATION, 0);
+    }
+
+    if (l->dialect) {
+        pos = l->start;
+
+        if (phr_dialect_literal(l->input, &pos, &literal)) {
+            l->pos = pos;
+            return phr_lexer_emit(l, t, literal.is_duration
+                                  ? PHR_TOK_DURATION : PHR_TOK_NUMBER, 0);
+        }
     }
 
     phr_buf_init(&b, 0);

@@ -25,6 +25,8 @@ typedef enum {
     PHR_TOKC_AGGREGATION,
     PHR_TOKC_KEYWORD,       /* words with a meaning in some places */
     PHR_TOKC_PREPROCESSOR,
+    PHR_TOKC_DIALECT_OPERATOR,      /* of MetricsQL, see token_list.h */
+    PHR_TOKC_DIALECT_AGGREGATION,
 } phr_token_class_e;
 
 
@@ -46,6 +48,7 @@ typedef struct {
     uint8_t     in_duration;    /* "[" was read, but no number yet */
     uint8_t     got_colon;      /* since "[" */
     uint8_t     got_duration;
+    uint8_t     dialect;        /* MetricsQL: 8Ki, [5i], [name] */
 } phr_lexer_t;
 
 

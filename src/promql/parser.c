@@ -21,10 +21,12 @@
  *              | "fill_right" value [ "fill_left" value ]
  *
  * Operators from weak to strong: or; and unless; comparisons and trims;
- * + -; * / % atan2; ^ (from the right).  A sign is as strong as "*".
+ * + -; * / % atan2; ^ (from the right).  A sign is as strong as "*".  What
+ * MetricsQL has besides is in dialect_parse.c and dialect_with.c.
  */
 
 #include "promql/parser.h"
+#include "promql/dialect.h"
 
 
 static int phr_parser_run(phr_parser_t *p, phr_str_t text, phr_node_t **node);
@@ -79,6 +81,7 @@ phr_parser_run(phr_parser_t *p, phr_str_t text, phr_node_t **node)
     }
 
     phr_lexer_init(&p->lexer, text);
+    p->lexer.dialect = phr_parser_dialect(p);
 
     if (phr_parser_peek(p) == PHR_TOK_EOF) {
         return phr_parser_error(p, 0, 0, "no expression found in input");
@@ -146,20 +149,27 @@ phr_parser_precedence(phr_token_e op)
 {
     switch (op) {
 
+    case PHR_TOK_DEFAULT:
+        return PHR_PREC_ANY;
+
+    case PHR_TOK_IF:
+    case PHR_TOK_IFNOT:
+        return PHR_PREC_IF;
+
     case PHR_TOK_LOR:
-        return 1;
+        return PHR_PREC_OR;
 
     case PHR_TOK_LAND:
     case PHR_TOK_LUNLESS:
-        return 2;
+        return PHR_PREC_AND;
 
     case PHR_TOK_TRIM_UPPER:
     case PHR_TOK_TRIM_LOWER:
-        return 3;
+        return PHR_PREC_CMP;
 
     case PHR_TOK_ADD:
     case PHR_TOK_SUB:
-        return 4;
+        return PHR_PREC_ADD;
 
     case PHR_TOK_MUL:
     case PHR_TOK_DIV:
@@ -171,7 +181,7 @@ phr_parser_precedence(phr_token_e op)
         return PHR_PREC_POW;
 
     default:
-        return phr_token_is_comparison(op) ? 3 : 0;
+        return phr_token_is_comparison(op) ? PHR_PREC_CMP : 0;
     }
 }
 
@@ -192,6 +202,10 @@ phr_parser_expr(phr_parser_t *p, unsigned min_precedence)
 
         if (op == PHR_TOK_ERROR) {
             return NULL;
+        }
+
+        if (op == PHR_TOK_IDENTIFIER && phr_parser_dialect(p)) {
+            op = phr_dialect_operator(p);
         }
 
         precedence = phr_parser_precedence(op);
@@ -230,7 +244,7 @@ phr_parser_binary(phr_parser_t *p, phr_node_t *lhs, phr_token_e op)
     }
 
     if ((b.has_fill_lhs || b.has_fill_rhs)
-        && !(p->flags & PHR_PROMQL_EXPERIMENTAL))
+        && !(p->flags & PHR_PROMQL_EXTENDED))
     {
         (void) phr_parser_error(p, lhs->start, rhs->end, "binop fill modifiers"
                                 " are experimental and not enabled");
@@ -477,14 +491,21 @@ phr_parser_primary(phr_parser_t *p)
 static phr_node_t *
 phr_parser_named(phr_parser_t *p)
 {
-    phr_token_e  next;
-    phr_token_t  name;
+    phr_node_t   *node;
+    phr_token_e   next;
+    phr_token_t   name;
 
     name = phr_parser_take(p);
     next = phr_parser_peek(p);
 
     if (next == PHR_TOK_ERROR) {
         return NULL;
+    }
+
+    if (name.kind == PHR_TOK_IDENTIFIER && phr_parser_dialect(p)) {
+        if (phr_dialect_named(p, &name, &node)) {
+            return node;
+        }
     }
 
     if (phr_token_is_aggregation(name.kind)) {
@@ -559,6 +580,12 @@ phr_parser_paren(phr_parser_t *p)
     open = phr_parser_take(p);
 
     expr = phr_parser_expr(p, PHR_PREC_ANY);
+
+    if (expr != NULL && phr_parser_dialect(p)
+        && phr_parser_peek(p) == PHR_TOK_COMMA)
+    {
+        return phr_dialect_union(p, &open, expr);
+    }
 
     if (expr == NULL
         || phr_parser_expect(p, PHR_TOK_RIGHT_PAREN, &close) != PHR_OK)

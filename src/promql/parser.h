@@ -24,6 +24,7 @@ typedef struct {
 
 
 typedef struct phr_parser_made_s  phr_parser_made_t;
+typedef struct phr_template_s     phr_template_t;       /* dialect_with.c */
 
 typedef struct {
     phr_lexer_t          lexer;
@@ -40,15 +41,32 @@ typedef struct {
     uint32_t             depth;     /* of recursion */
     uint32_t             next_id;
     phr_parser_made_t   *made;      /* selectors, to be freed on failure */
+
+    const phr_template_t  *templates;   /* what WITH gave names, newest first */
+    size_t               expanded;      /* bytes of them read again */
 } phr_parser_t;
 
 
-/* binding strength of binary operators; 0: the token is none */
+/*
+ * Binding strength of binary operators; 0: the token is none.  The first two
+ * are for operators of MetricsQL.
+ */
 #define PHR_PREC_ANY   1
-#define PHR_PREC_MUL   5
-#define PHR_PREC_POW   6
+#define PHR_PREC_IF    2
+#define PHR_PREC_OR    3
+#define PHR_PREC_AND   4
+#define PHR_PREC_CMP   5
+#define PHR_PREC_ADD   6
+#define PHR_PREC_MUL   7
+#define PHR_PREC_POW   8
 
 unsigned phr_parser_precedence(phr_token_e op);
+
+static inline int
+phr_parser_dialect(const phr_parser_t *p)
+{
+    return (p->flags & PHR_PROMQL_METRICSQL) != 0;
+}
 
 
 /*
@@ -101,6 +119,17 @@ phr_node_t *phr_parser_expr(phr_parser_t *p, unsigned min_precedence);
 int phr_parser_starts_expr(phr_token_e t);
 
 /* parser_call.c: the name has been taken, what follows is its */
+typedef struct {
+    phr_node_t  **args;
+    size_t        nargs;
+} phr_parser_args_t;
+
+/* the rest of a list whose "(" has been taken; there may be some already */
+int phr_parser_args_rest(phr_parser_t *p, phr_parser_args_t *args);
+int phr_parser_args_push(phr_parser_t *p, phr_parser_args_t *args,
+    phr_node_t *arg);
+phr_node_t *phr_parser_call_node(phr_parser_t *p, const phr_func_t *func,
+    const phr_parser_args_t *args, int32_t start, int32_t end);
 phr_node_t *phr_parser_call(phr_parser_t *p, const phr_token_t *name);
 phr_node_t *phr_parser_aggregation(phr_parser_t *p, const phr_token_t *op);
 
@@ -112,6 +141,10 @@ int phr_parser_unquote(phr_parser_t *p, const phr_token_t *t, phr_str_t *s);
 /* parser_selector.c: the name has been taken, or is NULL */
 phr_node_t *phr_parser_selector(phr_parser_t *p, const phr_token_t *name);
 int phr_parser_names(phr_parser_t *p, phr_names_t *names);
+int phr_parser_matchers(phr_parser_t *p, phr_node_selector_t *s);
+int phr_parser_add_matcher(phr_parser_t *p, phr_node_selector_t *s,
+    phr_match_e op, phr_str_t name, phr_str_t value, int32_t start,
+    int32_t end);
 
 /* parser_modifier.c: the node, or what is made of it */
 phr_node_t *phr_parser_modifiers(phr_parser_t *p, phr_node_t *node);
@@ -119,6 +152,8 @@ phr_node_t *phr_parser_modifiers(phr_parser_t *p, phr_node_t *node);
 /* parser_duration.c: in brackets; after "offset" */
 phr_node_t *phr_parser_duration(phr_parser_t *p);
 phr_node_t *phr_parser_offset_duration(phr_parser_t *p);
+phr_node_t *phr_parser_duration_node(phr_parser_t *p, phr_token_e op,
+    phr_node_t *lhs, phr_node_t *rhs, int32_t start, int32_t end);
 
 /* check.c: types and arity of a whole tree */
 int phr_parser_check(phr_parser_t *p, phr_node_t *node);

@@ -4,13 +4,7 @@
  * Parser of calls: functions and aggregations with their arguments.
  */
 
-#include "promql/parser.h"
-
-
-typedef struct {
-    phr_node_t  **args;
-    size_t        nargs;
-} phr_parser_args_t;
+#include "promql/dialect.h"
 
 
 static int phr_parser_args(phr_parser_t *p, phr_parser_args_t *args);
@@ -23,8 +17,6 @@ static phr_node_t *phr_parser_aggregate_node(phr_parser_t *p,
 phr_node_t *
 phr_parser_call(phr_parser_t *p, const phr_token_t *name)
 {
-    size_t              i;
-    phr_node_t         *node;
     const phr_func_t   *func;
     phr_parser_args_t   args;
 
@@ -34,34 +26,52 @@ phr_parser_call(phr_parser_t *p, const phr_token_t *name)
 
     func = phr_ast_func(name->text);
 
-    if (func == NULL) {
+    if (func == NULL || (func->experimental == PHR_FUNC_METRICSQL
+                         && !phr_parser_dialect(p)))
+    {
         (void) phr_parser_error_quoted(p, name->start, name->end,
                                        "unknown function with name ",
                                        name->text, "");
         return NULL;
     }
 
-    if (func->experimental && !(p->flags & PHR_PROMQL_EXPERIMENTAL)) {
+    if (func->experimental && !(p->flags & PHR_PROMQL_EXTENDED)) {
         (void) phr_parser_error_quoted(p, name->start, name->end, "function ",
                                        name->text, " is not enabled");
         return NULL;
     }
 
-    node = phr_parser_node(p, PHR_NODE_CALL, func->returns, name->start,
-                           p->last_end);
+    if (phr_parser_dialect(p)
+        && phr_dialect_args(p, &func, &args) != PHR_OK)
+    {
+        return NULL;
+    }
+
+    return phr_parser_call_node(p, func, &args, name->start, p->last_end);
+}
+
+
+phr_node_t *
+phr_parser_call_node(phr_parser_t *p, const phr_func_t *func,
+    const phr_parser_args_t *args, int32_t start, int32_t end)
+{
+    size_t       i;
+    phr_node_t  *node;
+
+    node = phr_parser_node(p, PHR_NODE_CALL, func->returns, start, end);
     if (node == NULL) {
         return NULL;
     }
 
-    for (i = 0; i < args.nargs; i++) {
-        if (phr_parser_adopt(p, node, args.args[i]) != PHR_OK) {
+    for (i = 0; i < args->nargs; i++) {
+        if (phr_parser_adopt(p, node, args->args[i]) != PHR_OK) {
             return NULL;
         }
     }
 
     node->u.call.func = func;
-    node->u.call.args = args.args;
-    node->u.call.nargs = args.nargs;
+    node->u.call.args = args->args;
+    node->u.call.nargs = args->nargs;
 
     return node;
 }
@@ -107,6 +117,12 @@ phr_parser_aggregation(phr_parser_t *p, const phr_token_t *op)
         end = p->last_end;
     }
 
+    if (phr_parser_dialect(p)
+        && phr_dialect_aggregation(p, op, &agg, &args) != PHR_OK)
+    {
+        return NULL;
+    }
+
     p->where = outer;
 
     return phr_parser_aggregate_node(p, op, &agg, &args, end);
@@ -116,10 +132,6 @@ phr_parser_aggregation(phr_parser_t *p, const phr_token_t *op)
 static int
 phr_parser_args(phr_parser_t *p, phr_parser_args_t *args)
 {
-    phr_node_t   *arg;
-    phr_token_e   t;
-    phr_token_t   comma;
-
     memset(args, 0, sizeof(*args));
 
     if (phr_parser_expect(p, PHR_TOK_LEFT_PAREN, NULL) != PHR_OK) {
@@ -131,19 +143,26 @@ phr_parser_args(phr_parser_t *p, phr_parser_args_t *args)
         return PHR_OK;
     }
 
+    return phr_parser_args_rest(p, args);
+}
+
+
+int
+phr_parser_args_rest(phr_parser_t *p, phr_parser_args_t *args)
+{
+    phr_node_t   *arg;
+    phr_token_e   t;
+    phr_token_t   comma;
+
     for ( ;; ) {
         arg = phr_parser_expr(p, PHR_PREC_ANY);
         if (arg == NULL) {
             return p->rc;
         }
 
-        args->args = phr_parser_push(p, args->args, args->nargs,
-                                     sizeof(phr_node_t *));
-        if (args->args == NULL) {
+        if (phr_parser_args_push(p, args, arg) != PHR_OK) {
             return p->rc;
         }
-
-        args->args[args->nargs++] = arg;
 
         if (phr_parser_peek(p) != PHR_TOK_COMMA) {
             return phr_parser_expect(p, PHR_TOK_RIGHT_PAREN, NULL);
@@ -152,12 +171,33 @@ phr_parser_args(phr_parser_t *p, phr_parser_args_t *args)
         comma = phr_parser_take(p);
         t = phr_parser_peek(p);
 
+        if (t == PHR_TOK_RIGHT_PAREN && phr_parser_dialect(p)) {
+            (void) phr_parser_take(p);
+            return PHR_OK;
+        }
+
         if (t != PHR_TOK_ERROR && !phr_parser_starts_expr(t)) {
             return phr_parser_error(p, comma.start, comma.end, "trailing"
                                     " commas not allowed in function call"
                                     " args");
         }
     }
+}
+
+
+int
+phr_parser_args_push(phr_parser_t *p, phr_parser_args_t *args,
+    phr_node_t *arg)
+{
+    args->args = phr_parser_push(p, args->args, args->nargs,
+                                 sizeof(phr_node_t *));
+    if (args->args == NULL) {
+        return p->rc;
+    }
+
+    args->args[args->nargs++] = arg;
+
+    return PHR_OK;
 }
 
 
@@ -188,7 +228,7 @@ phr_parser_aggregate_node(phr_parser_t *p, const phr_token_t *op,
     }
 
     if ((op->kind == PHR_TOK_LIMITK || op->kind == PHR_TOK_LIMIT_RATIO)
-        && !(p->flags & PHR_PROMQL_EXPERIMENTAL))
+        && !(p->flags & PHR_PROMQL_EXTENDED))
     {
         (void) phr_parser_error(p, op->start, end, "%s() is experimental and"
                                 " must be enabled with --enable-feature=promql"

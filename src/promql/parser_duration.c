@@ -13,7 +13,7 @@
  * from x, "x offset (5m) - 1" from the offset.
  */
 
-#include "promql/parser.h"
+#include "promql/dialect.h"
 
 
 /* as in literals: 64 bits of nanoseconds */
@@ -33,8 +33,6 @@ static phr_node_t *phr_parser_duration_paren(phr_parser_t *p, int check);
 static phr_node_t *phr_parser_duration_sign(phr_parser_t *p,
     phr_node_t *operand, const phr_token_t *sign);
 static phr_node_t *phr_parser_offset_signed(phr_parser_t *p);
-static phr_node_t *phr_parser_duration_node(phr_parser_t *p, phr_token_e op,
-    phr_node_t *lhs, phr_node_t *rhs, int32_t start, int32_t end);
 static int phr_parser_duration_allowed(phr_parser_t *p,
     const phr_node_t *node);
 
@@ -217,6 +215,14 @@ phr_parser_duration_number(phr_parser_t *p)
 {
     phr_node_t  *node;
 
+    if (phr_parser_dialect(p)) {
+        node = phr_dialect_duration(p);
+
+        if (node != NULL || p->rc != PHR_OK) {
+            return node;
+        }
+    }
+
     node = phr_parser_number(p);
 
     /* NaN is refused too */
@@ -359,7 +365,7 @@ phr_parser_duration_sign(phr_parser_t *p, phr_node_t *operand,
 }
 
 
-static phr_node_t *
+phr_node_t *
 phr_parser_duration_node(phr_parser_t *p, phr_token_e op, phr_node_t *lhs,
     phr_node_t *rhs, int32_t start, int32_t end)
 {
@@ -385,7 +391,7 @@ phr_parser_duration_node(phr_parser_t *p, phr_token_e op, phr_node_t *lhs,
 static int
 phr_parser_duration_allowed(phr_parser_t *p, const phr_node_t *node)
 {
-    if (p->flags & PHR_PROMQL_EXPERIMENTAL) {
+    if (p->flags & PHR_PROMQL_EXTENDED) {
         return PHR_OK;
     }
 

@@ -4,7 +4,7 @@
  * Parser of literals: what numbers, durations and strings stand for.
  */
 
-#include "promql/parser.h"
+#include "promql/dialect.h"
 #include "promql/quote.h"
 
 #include <math.h>
@@ -42,6 +42,10 @@ phr_parser_number(phr_parser_t *p)
     }
 
     t = phr_parser_take(p);
+
+    if (phr_parser_dialect(p) && phr_dialect_number(p, &t, &node)) {
+        return node;
+    }
 
     rc = kind == PHR_TOK_NUMBER ? phr_parser_float(p, &t, &v)
                                 : phr_parser_seconds(p, &t, &v);

@@ -6,7 +6,7 @@
  * sense.
  */
 
-#include "promql/parser.h"
+#include "promql/dialect.h"
 
 #include <math.h>
 
@@ -66,6 +66,15 @@ phr_parser_modifiers(phr_parser_t *p, phr_node_t *node)
 
         case PHR_TOK_ERROR:
             return NULL;
+
+        case PHR_TOK_IDENTIFIER:
+            if (!phr_parser_dialect(p)
+                || !phr_dialect_keep_names(p, node))
+            {
+                return p->rc == PHR_OK ? node : NULL;
+            }
+
+            break;
 
         default:
             return node;
@@ -386,7 +395,7 @@ phr_parser_extended(phr_parser_t *p, phr_node_t *node)
     word = phr_parser_take(p);
     name = phr_token_text(word.kind);
 
-    if (!(p->flags & PHR_PROMQL_EXPERIMENTAL)) {
+    if (!(p->flags & PHR_PROMQL_EXTENDED)) {
         return phr_parser_error(p, node->start, node->end, "%s modifier is"
                                 " experimental and not enabled", name);
     }

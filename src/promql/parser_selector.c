@@ -9,16 +9,12 @@
  *   names    = "(" [ label { "," label } [ "," ] ] ")"
  */
 
-#include "promql/parser.h"
+#include "promql/dialect.h"
 
 #include "core/utf8.h"
 
 
-static int phr_parser_matchers(phr_parser_t *p, phr_node_selector_t *s);
 static int phr_parser_matcher(phr_parser_t *p, phr_node_selector_t *s);
-static int phr_parser_add_matcher(phr_parser_t *p, phr_node_selector_t *s,
-    phr_match_e op, phr_str_t name, phr_str_t value, int32_t start,
-    int32_t end);
 static int phr_parser_match_op(phr_token_e t, phr_match_e *op);
 static int phr_parser_name(phr_parser_t *p, phr_str_t *name);
 static int phr_parser_is_label(phr_token_e t);
@@ -61,7 +57,9 @@ phr_parser_selector(phr_parser_t *p, const phr_token_t *name)
         if (phr_parser_add_matcher(p, s, PHR_MATCH_EQ,
                                    phr_str_of(PHR_METRIC_NAME), name->text,
                                    name->start, name->end)
-            != PHR_OK)
+            != PHR_OK
+            || (s->nothers != 0
+                && phr_dialect_name_others(p, s, name) != PHR_OK))
         {
             return NULL;
         }
@@ -71,7 +69,7 @@ phr_parser_selector(phr_parser_t *p, const phr_token_t *name)
 }
 
 
-static int
+int
 phr_parser_matchers(phr_parser_t *p, phr_node_selector_t *s)
 {
     phr_parser_where_t  outer;
@@ -90,6 +88,11 @@ phr_parser_matchers(phr_parser_t *p, phr_node_selector_t *s)
 
         if (phr_parser_peek(p) == PHR_TOK_RIGHT_BRACE) {
             break;
+        }
+
+        if (phr_parser_dialect(p) && phr_dialect_or(p, s)) {
+            p->where.expected = "identifier";
+            continue;
         }
 
         if (phr_parser_expect(p, PHR_TOK_COMMA, NULL) != PHR_OK) {
@@ -136,6 +139,12 @@ phr_parser_matcher(phr_parser_t *p, phr_node_selector_t *s)
 
     if (!phr_parser_match_op(phr_parser_peek(p), &op)) {
 
+        if (label.kind == PHR_TOK_IDENTIFIER && p->templates != NULL
+            && phr_dialect_filters(p, &label, s))
+        {
+            return p->rc;
+        }
+
         if (label.kind == PHR_TOK_STRING && p->rc == PHR_OK) {
             return phr_parser_add_matcher(p, s, PHR_MATCH_EQ,
                                           phr_str_of(PHR_METRIC_NAME), name,
@@ -150,7 +159,14 @@ phr_parser_matcher(phr_parser_t *p, phr_node_selector_t *s)
 
     p->where.expected = "string";
 
-    if (phr_parser_expect(p, PHR_TOK_STRING, &literal) != PHR_OK
+    if (p->templates != NULL && phr_parser_peek(p) == PHR_TOK_IDENTIFIER) {
+        literal = phr_parser_take(p);
+
+        if (phr_dialect_string(p, &literal, &value) != PHR_OK) {
+            return p->rc;
+        }
+
+    } else if (phr_parser_expect(p, PHR_TOK_STRING, &literal) != PHR_OK
         || phr_parser_unquote(p, &literal, &value) != PHR_OK)
     {
         return p->rc;
@@ -161,7 +177,7 @@ phr_parser_matcher(phr_parser_t *p, phr_node_selector_t *s)
 }
 
 
-static int
+int
 phr_parser_add_matcher(phr_parser_t *p, phr_node_selector_t *s,
     phr_match_e op, phr_str_t name, phr_str_t value, int32_t start,
     int32_t end)
@@ -248,11 +264,20 @@ phr_parser_names(phr_parser_t *p, phr_names_t *names)
 
         names->s = s;
 
-        if (phr_parser_name(p, &s[names->n]) != PHR_OK) {
-            return p->rc;
-        }
+        if (p->templates != NULL && phr_dialect_names(p, names)) {
 
-        names->n++;
+            if (p->rc != PHR_OK) {
+                return p->rc;
+            }
+
+        } else {
+
+            if (phr_parser_name(p, &s[names->n]) != PHR_OK) {
+                return p->rc;
+            }
+
+            names->n++;
+        }
 
         p->where.expected = "\",\" or \")\"";
 

@@ -22,9 +22,12 @@
 #define PHR_PRINT_WIDTH  100
 
 
+static void phr_print_closing(phr_buf_t *b, const phr_node_t *node);
 static void phr_print_number(phr_buf_t *b, const phr_node_number_t *n);
 static void phr_print_selector(phr_buf_t *b, const phr_node_selector_t *s);
 static void phr_print_matchers(phr_buf_t *b, const phr_node_selector_t *s);
+static int phr_print_alternative(phr_buf_t *b, phr_str_t name,
+    const phr_matcher_t *matchers, size_t n);
 static int phr_print_cmp(const void *one, const void *two);
 static void phr_print_extended(phr_buf_t *b, const phr_node_selector_t *s);
 static void phr_print_at(phr_buf_t *b, const phr_when_t *when);
@@ -104,25 +107,56 @@ phr_promql_print(phr_buf_t *b, const phr_node_t *node)
         }
 
         phr_promql_print(b, node->u.aggregate.expr);
-        phr_buf_putc(b, ')');
+        phr_print_closing(b, node);
         break;
 
     case PHR_NODE_CALL:
         phr_buf_puts(b, node->u.call.func->name);
         phr_buf_putc(b, '(');
         phr_print_list(b, node->u.call.args, node->u.call.nargs);
-        phr_buf_putc(b, ')');
+        phr_print_closing(b, node);
         break;
 
     case PHR_NODE_PAREN:
         phr_buf_putc(b, '(');
         phr_promql_print(b, node->u.paren.expr);
-        phr_buf_putc(b, ')');
+        phr_print_closing(b, node);
         break;
 
     case PHR_NODE_DURATION:
         phr_print_duration(b, &node->u.duration);
         break;
+    }
+}
+
+
+/* the parenthesis, and the words of MetricsQL that follow it */
+
+static void
+phr_print_closing(phr_buf_t *b, const phr_node_t *node)
+{
+    const phr_node_t            *of;
+    const phr_node_aggregate_t  *agg;
+
+    of = node->kind == PHR_NODE_PAREN ? node->u.paren.expr : node;
+
+    if (node->kind == PHR_NODE_AGGREGATE && node->u.aggregate.rest.len != 0) {
+        phr_buf_puts(b, ", ");
+        phr_utf8_quote(b, node->u.aggregate.rest);
+    }
+
+    phr_buf_putc(b, ')');
+
+    if (of->keep_names && (of == node || of->kind == PHR_NODE_BINARY)) {
+        phr_buf_puts(b, " keep_metric_names");
+    }
+
+    if (node->kind == PHR_NODE_AGGREGATE) {
+        agg = &node->u.aggregate;
+
+        if (agg->limit != 0) {
+            phr_buf_printf(b, " limit %u", (unsigned) agg->limit);
+        }
     }
 }
 
@@ -159,30 +193,65 @@ phr_print_selector(phr_buf_t *b, const phr_node_selector_t *s)
 }
 
 
-/* sorted by their text, without the one of the name before the braces */
-
 static void
 phr_print_matchers(phr_buf_t *b, const phr_node_selector_t *s)
+{
+    size_t     i, n;
+    phr_buf_t  text;
+
+    phr_buf_init(&text, 0);
+    n = 0;
+
+    for (i = 0; i < s->nothers; i++) {
+        n += phr_print_alternative(&text, s->name, s->others[i].matchers,
+                                   s->others[i].n);
+        phr_buf_puts(&text, " or ");
+    }
+
+    n += phr_print_alternative(&text, s->name, s->matchers, s->nmatchers);
+
+    if (text.failed != PHR_OK && b->failed == PHR_OK) {
+        b->failed = text.failed;
+    }
+
+    if (n != 0) {
+        phr_buf_putc(b, '{');
+        phr_buf_str(b, phr_buf_view(&text));
+        phr_buf_putc(b, '}');
+    }
+
+    phr_buf_free(&text);
+}
+
+
+/*
+ * Sorted by their text, without the one of the name before the braces.  How
+ * many were printed.
+ */
+
+static int
+phr_print_alternative(phr_buf_t *b, phr_str_t name,
+    const phr_matcher_t *matchers, size_t nmatchers)
 {
     size_t                i, n, start, *ends;
     phr_str_t            *views;
     phr_buf_t             text;
     const phr_matcher_t  *m;
 
-    if (s->nmatchers == 0) {
-        return;
+    if (nmatchers == 0) {
+        return 0;
     }
 
     phr_buf_init(&text, 0);
-    views = phr_malloc(s->nmatchers * sizeof(phr_str_t));
-    ends = phr_malloc(s->nmatchers * sizeof(size_t));
+    views = phr_malloc(nmatchers * sizeof(phr_str_t));
+    ends = phr_malloc(nmatchers * sizeof(size_t));
     n = 0;
 
-    for (i = 0; views != NULL && ends != NULL && i < s->nmatchers; i++) {
-        m = &s->matchers[i];
+    for (i = 0; views != NULL && ends != NULL && i < nmatchers; i++) {
+        m = &matchers[i];
 
         if (m->op == PHR_MATCH_EQ && m->value.len != 0
-            && phr_str_eq(m->value, s->name)
+            && phr_str_eq(m->value, name)
             && phr_str_eq(m->name, phr_str_of(PHR_METRIC_NAME)))
         {
             continue;
@@ -208,17 +277,18 @@ phr_print_matchers(phr_buf_t *b, const phr_node_selector_t *s)
     }
 
     for (i = 0; i < n; i++) {
-        phr_buf_putc(b, i == 0 ? '{' : ',');
-        phr_buf_str(b, views[i]);
-    }
+        if (i > 0) {
+            phr_buf_putc(b, ',');
+        }
 
-    if (n != 0) {
-        phr_buf_putc(b, '}');
+        phr_buf_str(b, views[i]);
     }
 
     phr_buf_free(&text);
     phr_free(views);
     phr_free(ends);
+
+    return n != 0;
 }
 
 
@@ -296,9 +366,11 @@ phr_print_matrix(phr_buf_t *b, const phr_node_matrix_t *m)
     phr_buf_str(b, s->name);
     phr_print_matchers(b, s);
 
-    phr_buf_putc(b, '[');
-    phr_print_span(b, m->range_ms, m->range);
-    phr_buf_putc(b, ']');
+    if (!m->windowless) {
+        phr_buf_putc(b, '[');
+        phr_print_span(b, m->range_ms, m->range);
+        phr_buf_putc(b, ']');
+    }
 
     phr_print_extended(b, s);
     phr_print_at(b, &s->when);
@@ -311,6 +383,10 @@ phr_print_matrix(phr_buf_t *b, const phr_node_matrix_t *m)
 static void
 phr_print_suffix(phr_buf_t *b, const phr_node_subquery_t *s)
 {
+    if (s->windowless) {
+        return;
+    }
+
     phr_buf_putc(b, '[');
     phr_print_span(b, s->range_ms, s->range);
     phr_buf_putc(b, ':');
@@ -610,7 +686,7 @@ phr_pretty_long(phr_buf_t *b, const phr_node_t *node, uint32_t level)
 
     phr_buf_putc(b, '\n');
     phr_pretty_indent(b, level);
-    phr_buf_putc(b, ')');
+    phr_print_closing(b, node);
 }
 
 

@@ -10,6 +10,7 @@
 
 
 #include "core/storage.h"
+#include "core/zone.h"
 
 
 typedef enum {
@@ -26,6 +27,11 @@ typedef struct phr_node_s  phr_node_t;      /* promql/ast.h */
 
 /* what Prometheus keeps behind feature flags */
 #define PHR_PROMQL_EXPERIMENTAL  0x01       /* functions, fill, anchored ... */
+
+/* what MetricsQL has besides, and what is experimental */
+#define PHR_PROMQL_METRICSQL     0x02
+#define PHR_PROMQL_EXTENDED      (PHR_PROMQL_EXPERIMENTAL                     \
+                                  | PHR_PROMQL_METRICSQL)
 
 
 /*
@@ -99,6 +105,8 @@ typedef struct {
     unsigned             start_times:1;
 
     unsigned             step_stats:1;      /* samples read, by step */
+
+    phr_zones_t         *zones;             /* NULL: no zone is known */
 
     /*
      * Set from another thread to PHR_ETIMEOUT or PHR_ECANCELED, seen within

@@ -218,3 +218,60 @@ phr_almost_equal(double a, double b, double epsilon)
 
     return diff / phr_min(sum, DBL_MAX) < epsilon;
 }
+
+
+double
+phr_stats_distinct(double *v, size_t n)
+{
+    size_t  i, distinct;
+
+    qsort(v, n, sizeof(double), phr_double_cmp);
+
+    for (i = 1, distinct = 1; i < n; i++) {
+        distinct += v[i] != v[i - 1];
+    }
+
+    return (double) distinct;
+}
+
+
+double
+phr_stats_mode(double *v, size_t n)
+{
+    double  mode;
+    size_t  i, from, most;
+
+    qsort(v, n, sizeof(double), phr_double_cmp);
+
+    mode = v[0];
+    most = 0;
+
+    for (i = 0, from = 0; i < n; i++) {
+        if (v[i] != v[from]) {
+            from = i;
+        }
+
+        if (i - from + 1 > most) {
+            most = i - from + 1;
+            mode = v[i];
+        }
+    }
+
+    return mode;
+}
+
+
+double
+phr_stats_mad(double *v, size_t n)
+{
+    double  median;
+    size_t  i;
+
+    median = phr_quantile(0.5, v, n);
+
+    for (i = 0; i < n; i++) {
+        v[i] = fabs(v[i] - median);
+    }
+
+    return phr_quantile(0.5, v, n);
+}

@@ -57,6 +57,15 @@ double phr_mean_get(const phr_mean_t *m);
  */
 double phr_quantile(double q, double *values, size_t n);
 
+/*
+ * Of n > 0 values without NaN, whose order or values change: how many differ,
+ * the most frequent (the least of several), and the median of the distances
+ * from the median.
+ */
+double phr_stats_distinct(double *values, size_t n);
+double phr_stats_mode(double *values, size_t n);
+double phr_stats_mad(double *values, size_t n);
+
 /* ascending with NaN first, for qsort() */
 int phr_double_cmp(const void *one, const void *two);
 

@@ -57,7 +57,15 @@ phr_token_is_set(phr_token_e t)
 int
 phr_token_is_aggregation(phr_token_e t)
 {
-    return phr_tokens[t].class == PHR_TOKC_AGGREGATION;
+    return phr_tokens[t].class == PHR_TOKC_AGGREGATION
+           || phr_tokens[t].class == PHR_TOKC_DIALECT_AGGREGATION;
+}
+
+
+int
+phr_token_is_dialect(phr_token_e t)
+{
+    return t >= PHR_TOK_DEFAULT;
 }
 
 
@@ -72,6 +80,18 @@ phr_token_takes_param(phr_token_e t)
     case PHR_TOK_LIMIT_RATIO:
     case PHR_TOK_QUANTILE:
     case PHR_TOK_TOPK:
+    case PHR_TOK_BOTTOMK_AVG:
+    case PHR_TOK_BOTTOMK_LAST:
+    case PHR_TOK_BOTTOMK_MAX:
+    case PHR_TOK_BOTTOMK_MEDIAN:
+    case PHR_TOK_BOTTOMK_MIN:
+    case PHR_TOK_OUTLIERS_MAD:
+    case PHR_TOK_OUTLIERSK:
+    case PHR_TOK_TOPK_AVG:
+    case PHR_TOK_TOPK_LAST:
+    case PHR_TOK_TOPK_MAX:
+    case PHR_TOK_TOPK_MEDIAN:
+    case PHR_TOK_TOPK_MIN:
         return 1;
 
     default:
@@ -113,6 +133,7 @@ phr_token_describe(phr_buf_t *b, const phr_token_t *t)
         return;
 
     case PHR_TOKC_AGGREGATION:
+    case PHR_TOKC_DIALECT_AGGREGATION:
         phr_buf_printf(b, "<aggr:%.*s>", (int) t->text.len, t->text.data);
         return;
 
@@ -120,6 +141,7 @@ phr_token_describe(phr_buf_t *b, const phr_token_t *t)
     case PHR_TOKC_COMPARE:
     case PHR_TOKC_SET:
     case PHR_TOKC_OPERATOR:
+    case PHR_TOKC_DIALECT_OPERATOR:
         phr_buf_printf(b, "<op:%.*s>", (int) t->text.len, t->text.data);
         return;
 

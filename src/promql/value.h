@@ -124,6 +124,9 @@ double *phr_value_push_new(phr_value_t *value, phr_arena_t *a,
 /* samples in all columns */
 uint64_t phr_value_count(const phr_value_t *value, size_t nsteps);
 
+/* by labels */
+void phr_value_sort(phr_value_t *value);
+
 /* takes away the columns that have no sample */
 void phr_value_compact(phr_value_t *value, size_t nsteps);
 

@@ -94,6 +94,7 @@ typedef struct {
     int64_t       (*clock_us)(void *data);
 
     int64_t              lookback_ms;       /* 0: 5 minutes */
+    phr_zones_t         *zones;             /* NULL: none is known */
     uint64_t             max_samples;       /* of a query, 0: no bound */
     size_t               memory_bytes;      /* of a rule's evaluation */
     int64_t              resend_ms;         /* 0: PHR_ALERT_RESEND_MS */

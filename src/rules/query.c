@@ -31,6 +31,7 @@ phr_rule_query(const phr_rule_group_t *g, const phr_rule_env_t *env,
     q.max_samples = env->max_samples;
     q.delayed_names = (g->groups->promql_flags & PHR_PROMQL_EXPERIMENTAL) != 0;
     q.start_times = q.delayed_names;
+    q.zones = env->zones;
     q.stop = env->stop;
     q.arena = arena;
 

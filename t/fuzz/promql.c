@@ -1,9 +1,9 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Any bytes as an expression: an error has its place within the text, and
- * what is parsed prints, on one line and indented, as text that is parsed to
- * the same.
+ * Any bytes as an expression, of PromQL and of MetricsQL: an error has its
+ * place within the text, and what is parsed prints, on one line and indented,
+ * as text that is parsed to the same.
  */
 
 #include "fuzz.h"
@@ -12,7 +12,7 @@
 
 
 static void
-same(phr_str_t text, phr_type_e type, phr_str_t want)
+same(phr_str_t text, unsigned flags, phr_type_e type, phr_str_t want)
 {
     phr_err_t     err;
     phr_buf_t     b;
@@ -23,9 +23,7 @@ same(phr_str_t text, phr_type_e type, phr_str_t want)
     phr_buf_init(&b, 0);
     phr_err_init(&err);
 
-    if (phr_promql_parse(arena, text, PHR_PROMQL_EXPERIMENTAL, &node, &err)
-        != PHR_OK)
-    {
+    if (phr_promql_parse(arena, text, flags, &node, &err) != PHR_OK) {
         fprintf(stderr, "printed \"%.*s\": %s\n", (int) text.len, text.data,
                 err.text);
         abort();
@@ -47,8 +45,8 @@ same(phr_str_t text, phr_type_e type, phr_str_t want)
 }
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void
+parse(const uint8_t *data, size_t size, unsigned flags)
 {
     int           rc;
     phr_err_t     err;
@@ -61,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena = phr_arena_create(16 * 1024 * 1024);
     phr_err_init(&err);
 
-    rc = phr_promql_parse(arena, text, PHR_PROMQL_EXPERIMENTAL, &node, &err);
+    rc = phr_promql_parse(arena, text, flags, &node, &err);
 
     if (rc == PHR_OK) {
         phr_buf_init(&line, 0);
@@ -69,9 +67,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         phr_promql_print(&line, node);
         phr_promql_pretty(&pretty, node);
 
-        same(phr_buf_view(&line), phr_promql_type(node),
+        same(phr_buf_view(&line), flags, phr_promql_type(node),
              phr_buf_view(&line));
-        same(phr_buf_view(&pretty), phr_promql_type(node),
+        same(phr_buf_view(&pretty), flags, phr_promql_type(node),
              phr_buf_view(&line));
 
         phr_promql_destroy(node);
@@ -86,6 +84,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     phr_arena_destroy(arena);
     fuzz_free(text);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    parse(data, size, PHR_PROMQL_EXPERIMENTAL);
+    parse(data, size, PHR_PROMQL_METRICSQL);
 
     return 0;
 }

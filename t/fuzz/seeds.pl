@@ -51,6 +51,19 @@ seed('promql', $_) for 'a[5m:1m] @ end() offset -1h', '{"a.b", c!~"d|e"}',
     'a / on(x) group_left(y) b', '{{schema:1 sum:2 buckets:[1 2]}}',
     'sum without (a) (b) unless bool c', "a # comment\n + 0x1f ^ -1e-3";
 
+# what MetricsQL has besides
+
+for (slurp("$root/t/unit/promql_dialect.c")
+         =~ /^ +\{ ("(?:[^"\\]|\\.)*"),/mg)
+{
+    my $expr = substr $_, 1, -1;
+    $expr =~ s/\\(.)/$1/g;
+
+    seed('promql', $expr);
+    seed('api', request('/api/v1/query_range', 'query=' . encode($expr)
+         . '&dialect=metricsql&start=1699999000&end=1700000000&step=15'));
+}
+
 seed('promql_selector', $_) for 'up', '{__name__=~"a|b",c=""}',
     '{"quoted.name", `x`!~\'y\'}';
 
