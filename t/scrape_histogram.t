@@ -35,8 +35,10 @@ my $buckets = bucket(2, 1) . bucket(4, 2) . bucket(7, 5.5);
 my $floats = d(4, 7.5) . d(2, -3) . z(5, -1) . d(6, 1) . d(8, 0.5)
              . span(12, 3, 2) . doubles(14, 2.25, 4.75);
 
+my $now = int time;
+
 my @families = (family('plain_total', COUNTER,
-                           metric(3, d(1, 5), a => 'x"\\', le => '1')),
+                           metric(3, d(1, 5) . message(2, exemplar(3)), a => 'x"\\', le => '1')),
     family('temp', GAUGE, metric(2, d(1, -1.5)), metric(2, d(1, 2), n => 2)),
     family('what', UNTYPED, metric(5, d(1, 'NaN'))),
     family("d\xc3\xa4ta", GAUGE, metric(2, d(1, 7), "l\xc3\xa4bel" => 1)),
@@ -47,7 +49,10 @@ my @families = (family('plain_total', COUNTER,
                                       . bucket(8, 2.5), p => '/'),
                             metric(7, v(1, 4) . d(2, 8) . bucket(1, 1)
                                       . bucket(2, 2.5), p => '/a')),
-    family('nat', HISTOGRAM, metric(7, $native . $buckets, p => '/'),
+    family('nat', HISTOGRAM, metric(7, $native . $buckets
+                                       . message(16, exemplar(2, $now - 9))
+                                       . message(16, exemplar(5, $now - 8))
+                                       . message(16, exemplar(1)), p => '/'),
                              metric(7, span(12, 0, 0), p => '/none')),
     family('fl', HISTOGRAM, metric(7, $floats)),
     family('ga', GAUGEHISTOGRAM, metric(7, $floats)),
@@ -115,7 +120,7 @@ $t->write_file('prometheus.yml', "global:\n  scrape_interval: 1s\n"
     . job('fallback', [ $on, 'fallback_scrape_protocol: PrometheusProto' ],
           '/none'));
 
-serve($t)->run;
+serve($t, 'pharos_exemplars 1000;')->run;
 
 # what is asked for
 
@@ -199,6 +204,11 @@ is_deeply(series_of('text_both')->{'cl{p="/"}'}, $nhcb, 'or is there too');
 
 is_deeply(series_of('rule')->{nat}, $nat, 'rules: by target, and of series');
 is_deeply(series_of('fallback')->{'nat{p="/"}'}, $nat, 'a type that is missing');
+
+# exemplars: of counters and of histograms, there with a time alone
+
+is_deeply(exemplars('plain_total'), [ 3 ], 'an exemplar');
+is_deeply(exemplars('nat'), [ 2, 5 ], 'those of a native histogram');
 
 # limits
 
@@ -299,6 +309,18 @@ sub series_of {
 }
 
 
+# the values of those of a series
+sub exemplars {
+    my ($name) = @_;
+
+    my $data = api($t, 'query_exemplars', start => $now - 60,
+                   end => $now + 600,
+                   query => "$name\{job=\"on\"}")->{data};
+
+    return [ map { 0 + $_->{value} } map { @{ $_->{exemplars} } } @$data ];
+}
+
+
 # series => value, or { count, sum, buckets }
 sub plain {
     my ($data) = @_;
@@ -342,6 +364,13 @@ sub doubles {
     my ($field, @v) = @_;
 
     return message($field, pack 'd<*', @v);
+}
+
+sub exemplar {
+    my ($value, $at) = @_;
+
+    return message(1, message(1, 'trace_id') . message(2, "t$value"))
+           . d(2, $value) . ($at ? message(3, v(1, $at)) : '');
 }
 
 sub bucket { return message(3, v(1, $_[0]) . d(2, $_[1])) }

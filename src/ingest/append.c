@@ -615,7 +615,7 @@ phr_scrape_line(phr_scrape_pass_t *pass, size_t *next,
     phr_scrape_stage(pass, line);
 
     if (p->has_exemplar && pass->app->exemplars
-        && phr_scrape_exemplar_line(pass) != PHR_OK)
+        && phr_scrape_line_exemplars(pass) != PHR_OK)
     {
         *fatal = 1;
         return phr_err_set(err, PHR_ENOMEM, "no memory for exemplars");

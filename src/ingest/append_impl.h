@@ -202,6 +202,12 @@ int phr_scrape_make(phr_scrape_pass_t *pass, phr_str_t body,
     phr_str_t content_type);
 void phr_scrape_made_free(phr_scrape_pass_t *pass);
 
+/*
+ * Notes the exemplars of the line that was just read; those that are none are
+ * left out.  PHR_OK or PHR_ENOMEM.
+ */
+int phr_scrape_line_exemplars(phr_scrape_pass_t *pass);
+
 /* begins to read what phr_scrape_make() made, or the body */
 void phr_scrape_open(phr_scrape_pass_t *pass, phr_str_t body,
     phr_str_t content_type);

@@ -100,6 +100,46 @@ phr_scrape_open(phr_scrape_pass_t *pass, phr_str_t body,
 }
 
 
+int
+phr_scrape_line_exemplars(phr_scrape_pass_t *pass)
+{
+    int              rc;
+    uint32_t         i;
+    phr_expo_t      *p;
+    phr_array_t     *table;
+    phr_arena_t     *arena;
+    phr_exemplar_t   e;
+
+    p = &pass->p;
+
+    if (pass->made == NULL) {
+        return phr_scrape_exemplar_line(pass);
+    }
+
+    arena = pass->made->arena;
+    table = &pass->made->exemplars;
+    rc = PHR_OK;
+
+    for (i = 0; i < p->nexemplars && rc == PHR_OK; i++) {
+        rc = phr_exemplar_pb_read(arena,
+                                  *phr_array_get(table, phr_str_t,
+                                                 p->first_exemplar + i), &e);
+
+        /* of native histograms only those with a time, as in Prometheus */
+
+        if (rc == PHR_OK && (e.has_t || !p->is_hist)) {
+            rc = phr_scrape_exemplar(pass, &e);
+        }
+
+        if (rc != PHR_ENOMEM) {
+            rc = PHR_OK;
+        }
+    }
+
+    return rc;
+}
+
+
 /* a type that is not known is text, unless there is something better */
 
 static phr_scrape_type_e

@@ -475,7 +475,7 @@ phr_scrape_rest_is(phr_scrape_pass_t *pass, phr_scrape_at_t *at,
     phr_scrape_stage(pass, line);
 
     return p->has_exemplar && pass->app->exemplars
-           ? phr_scrape_exemplar_line(pass) : PHR_OK;
+           ? phr_scrape_line_exemplars(pass) : PHR_OK;
 }
 
 

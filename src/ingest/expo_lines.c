@@ -79,6 +79,18 @@ phr_expo_lines_rest(phr_expo_t *p, phr_err_t *err)
         n += sizeof(p->t_ms);
     }
 
+    if (flags & PHR_LINES_EXEMPLARS) {
+        if ((size_t) (p->end - p->pos) <= n + 2 * sizeof(uint64_t)) {
+            return phr_expo_error(p, err, "expected exemplars");
+        }
+
+        memcpy(&p->first_exemplar, p->pos + n, sizeof(uint32_t));
+        memcpy(&p->nexemplars, p->pos + n + sizeof(uint32_t),
+               sizeof(uint32_t));
+        n += 2 * sizeof(uint64_t);
+        p->has_exemplar = 1;
+    }
+
     p->pos += n + 1;
 
     return PHR_OK;

@@ -70,6 +70,8 @@ typedef struct {
     unsigned            normalize:1;
 
     const phr_err_t    *broken;         /* of LINES: why it ends, or NULL */
+    uint32_t            first_exemplar; /* of LINES: in their table, */
+    uint32_t            nexemplars;     /* of the sample last returned */
 
     phr_metric_type_e   type;           /* what the last TYPE line said */
 

@@ -6,6 +6,7 @@
 
 #include "ingest/lines.h"
 
+#include "core/bytes.h"
 #include "core/labels.h"
 
 
@@ -14,6 +15,7 @@
 #define PHR_LINES_LINE_BYTES  (256 * 1024 * 1024)
 
 
+static uint64_t phr_lines_hash(const phr_lines_t *k, size_t i);
 static void phr_lines_quoted(phr_buf_t *b, phr_str_t s);
 static void phr_lines_value(phr_lines_t *k, uint64_t bits, unsigned flags,
     int has_t, int64_t t_ms);
@@ -27,6 +29,7 @@ phr_lines_init(phr_lines_t *k, const phr_lines_options_t *o)
 
     phr_err_init(&k->err);
     phr_array_init(&k->hists, sizeof(const phr_hist_t *));
+    phr_array_init(&k->exemplars, sizeof(phr_str_t));
     phr_buf_init(&k->lines, PHR_LINES_LINE_BYTES);
     phr_buf_init(&k->labels, 0);
     phr_nhcb_init(&k->nhcb);
@@ -42,6 +45,7 @@ phr_lines_free(phr_lines_t *k)
 {
     phr_arena_destroy(k->arena);
     phr_array_free(&k->hists);
+    phr_array_free(&k->exemplars);
     phr_buf_free(&k->lines);
     phr_buf_free(&k->labels);
     phr_nhcb_free(&k->nhcb);
@@ -188,23 +192,70 @@ phr_lines_hist(phr_lines_t *k, const phr_hist_t *h, int has_t, int64_t t_ms)
 }
 
 
+int
+phr_lines_exemplar(void *data, phr_str_t message)
+{
+    phr_str_t    *s;
+    phr_lines_t  *k;
+
+    k = data;
+
+    s = phr_array_push(&k->exemplars);
+    if (s == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    *s = message;
+
+    return PHR_OK;
+}
+
+
+static uint64_t
+phr_lines_hash(const phr_lines_t *k, size_t i)
+{
+    phr_str_t  *s;
+
+    s = phr_array_get(&k->exemplars, phr_str_t, i);
+
+    return phr_xxh64(s->data, s->len);
+}
+
+
 /* what is read again is of this machine: bytes stay in its order */
 
 static void
 phr_lines_value(phr_lines_t *k, uint64_t bits, unsigned flags, int has_t,
     int64_t t_ms)
 {
-    char    out[2 + 2 * sizeof(uint64_t) + 1];
-    size_t  n;
+    char      out[2 + 4 * sizeof(uint64_t) + 1];
+    size_t    i, n;
+    uint32_t  at[2];
+    uint64_t  hash;
+
+    at[0] = (uint32_t) k->nused;
+    at[1] = (uint32_t) (k->exemplars.nelts - k->nused);
 
     out[0] = '=';
-    out[1] = (char) (flags | (has_t ? PHR_LINES_TIME : 0));
+    out[1] = (char) (flags | (has_t ? PHR_LINES_TIME : 0)
+                     | (at[1] != 0 ? PHR_LINES_EXEMPLARS : 0));
     memcpy(out + 2, &bits, sizeof(bits));
     n = 2 + sizeof(bits);
 
     if (has_t) {
         memcpy(out + n, &t_ms, sizeof(t_ms));
         n += sizeof(t_ms);
+    }
+
+    if (at[1] != 0) {
+        for (i = k->nused, hash = 0; i < k->exemplars.nelts; i++) {
+            hash = hash * 31 + phr_lines_hash(k, i);
+        }
+
+        memcpy(out + n, at, sizeof(at));
+        memcpy(out + n + sizeof(at), &hash, sizeof(hash));
+        n += sizeof(at) + sizeof(hash);
+        k->nused = k->exemplars.nelts;
     }
 
     out[n++] = '\n';

@@ -8,10 +8,12 @@
  * scrapes is the same bytes:
  *
  *     TYPE, HELP, UNIT   # T name " text \n
- *     sample             metric part = flags:8 value:64 [time:64] \n
+ *     sample             metric part = flags:8 value:64 [time:64]
+ *                        [first:32 number:32 hash:64] \n
  *
  * The metric part is as in the text format.  The value is a double, or the
- * number of a histogram in a table beside the lines.
+ * number of a histogram in a table beside the lines; exemplars are in
+ * another one, their hash lets lines with others differ.
  */
 
 #ifndef PHR_LINES_H_INCLUDED
@@ -24,8 +26,9 @@
 
 
 /* flags of a sample */
-#define PHR_LINES_HIST  0x01
-#define PHR_LINES_TIME  0x02
+#define PHR_LINES_HIST       0x01
+#define PHR_LINES_TIME       0x02
+#define PHR_LINES_EXEMPLARS  0x04
 
 
 /* what is made of histograms, as in prometheus.yml */
@@ -38,13 +41,15 @@ typedef struct {
 
 typedef struct {
     phr_lines_options_t   o;
-    phr_arena_t         *arena;     /* of the histograms */
-    phr_array_t          hists;     /* const phr_hist_t * */
-    phr_buf_t            lines;
-    phr_err_t            err;       /* why the rest of the body is missing */
+    phr_arena_t          *arena;        /* of the histograms */
+    phr_array_t           hists;        /* const phr_hist_t * */
+    phr_array_t           exemplars;    /* phr_str_t, messages of the body */
+    size_t                nused;        /* of them, by the lines so far */
+    phr_buf_t             lines;
+    phr_err_t             err;      /* why the rest of the body is missing */
 
-    phr_buf_t            labels;    /* of the metric under way */
-    phr_nhcb_t           nhcb;
+    phr_buf_t             labels;       /* of the metric under way */
+    phr_nhcb_t            nhcb;
 } phr_lines_t;
 
 
@@ -71,6 +76,9 @@ void phr_lines_family(phr_lines_t *k, phr_expo_event_e event, phr_str_t name,
 
 /* name and value of a label after those that are in k->labels */
 void phr_lines_label(phr_lines_t *k, phr_str_t name, phr_str_t value);
+
+/* an exemplar of the value that is written next, of lines_t *data */
+int phr_lines_exemplar(void *data, phr_str_t message);
 
 /*
  * A metric part of that name with the labels.  Then a value: a float, or a

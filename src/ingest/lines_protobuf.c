@@ -27,10 +27,9 @@ static int phr_lines_pb_metric(phr_lines_pb_t *b);
 static int phr_lines_pb_hist(phr_lines_pb_t *b);
 static int phr_lines_pb_native(phr_lines_pb_t *b, phr_hist_t *h);
 static int phr_lines_pb_convert(phr_lines_pb_t *b);
-static int phr_lines_pb_part(void *data, const char *suffix,
-    const char *bound, double at, double v);
-static int phr_lines_pb_collect(void *data, const char *suffix,
-    const char *bound, double at, double v);
+static int phr_lines_pb_put(phr_lines_pb_t *b, phr_hist_t *h);
+static int phr_lines_pb_part(void *data, const phr_part_pb_t *part);
+static int phr_lines_pb_collect(void *data, const phr_part_pb_t *part);
 
 
 int
@@ -103,8 +102,6 @@ phr_lines_pb_family(phr_lines_pb_t *b)
 static int
 phr_lines_pb_metric(phr_lines_pb_t *b)
 {
-    int           rc;
-    double        v;
     size_t        i;
     phr_label_t  *l;
 
@@ -117,20 +114,13 @@ phr_lines_pb_metric(phr_lines_pb_t *b)
         phr_lines_label(b->k, l->name, l->value);
     }
 
-    switch (b->metric.type) {
-
-    case PHR_METRIC_SUMMARY:
-        return phr_metric_pb_parts(&b->metric, phr_lines_pb_part, b);
-
-    case PHR_METRIC_HISTOGRAM:
-    case PHR_METRIC_GAUGEHISTOGRAM:
+    if (b->metric.type == PHR_METRIC_HISTOGRAM
+        || b->metric.type == PHR_METRIC_GAUGEHISTOGRAM)
+    {
         return phr_lines_pb_hist(b);
-
-    default:
-        rc = phr_metric_pb_value(&b->metric, &v);
-
-        return rc == PHR_OK ? phr_lines_pb_part(b, "", NULL, 0, v) : rc;
     }
+
+    return phr_metric_pb_parts(&b->metric, phr_lines_pb_part, b);
 }
 
 
@@ -186,25 +176,18 @@ phr_lines_pb_native(phr_lines_pb_t *b, phr_hist_t *h)
     phr_hist_t  *compact;
 
     compact = phr_hist_compact(b->k->arena, h);
-    if (compact == NULL) {
-        return phr_arena_rc(b->k->arena);
-    }
 
-    compact->hint = b->metric.type == PHR_METRIC_GAUGEHISTOGRAM
-                    ? PHR_HIST_GAUGE : PHR_HIST_RESET_UNKNOWN;
-
-    phr_lines_metric(b->k, b->family.name, "");
-
-    return phr_lines_hist(b->k, compact, b->metric.t_ms != 0, b->metric.t_ms);
+    return compact != NULL ? phr_lines_pb_put(b, compact)
+                           : phr_arena_rc(b->k->arena);
 }
 
 
 static int
 phr_lines_pb_convert(phr_lines_pb_t *b)
 {
-    int          rc;
+    int           rc;
     phr_lines_t  *k;
-    phr_hist_t  *h;
+    phr_hist_t   *h;
 
     k = b->k;
     phr_nhcb_reset(&k->nhcb);
@@ -215,28 +198,37 @@ phr_lines_pb_convert(phr_lines_pb_t *b)
         rc = phr_nhcb_convert(&k->nhcb, k->arena, &h, &k->err);
     }
 
+    return rc == PHR_OK ? phr_lines_pb_put(b, h) : rc;
+}
+
+
+static int
+phr_lines_pb_put(phr_lines_pb_t *b, phr_hist_t *h)
+{
+    int  rc;
+
+    h->hint = b->metric.type == PHR_METRIC_GAUGEHISTOGRAM
+              ? PHR_HIST_GAUGE : PHR_HIST_RESET_UNKNOWN;
+
+    rc = phr_metric_pb_exemplars(&b->metric, phr_lines_exemplar, b->k);
     if (rc != PHR_OK) {
         return rc;
     }
 
-    if (b->metric.type == PHR_METRIC_GAUGEHISTOGRAM) {
-        h->hint = PHR_HIST_GAUGE;
-    }
+    phr_lines_metric(b->k, b->family.name, "");
 
-    phr_lines_metric(k, b->family.name, "");
-
-    return phr_lines_hist(k, h, b->metric.t_ms != 0, b->metric.t_ms);
+    return phr_lines_hist(b->k, h, b->metric.t_ms != 0, b->metric.t_ms);
 }
 
 
 /* a series with the labels of the metric, and perhaps one more */
 
 static int
-phr_lines_pb_part(void *data, const char *suffix, const char *bound, double at,
-    double v)
+phr_lines_pb_part(void *data, const phr_part_pb_t *part)
 {
-    char            text[PHR_EXPO_BOUND];
-    size_t          len;
+    int              rc;
+    char             text[PHR_EXPO_BOUND];
+    size_t           len;
     phr_lines_t     *k;
     phr_lines_pb_t  *b;
 
@@ -244,36 +236,39 @@ phr_lines_pb_part(void *data, const char *suffix, const char *bound, double at,
     k = b->k;
     len = k->labels.len;
 
-    if (bound != NULL) {
-        phr_lines_label(k, phr_str_from_c(bound),
-                       phr_str_from(text, phr_expo_bound_write(text, at)));
+    if (part->bound != NULL) {
+        phr_lines_label(k, phr_str_from_c(part->bound),
+                        phr_str_from(text, phr_expo_bound_write(text,
+                                                               part->at)));
     }
 
-    phr_lines_metric(k, b->family.name, suffix);
-    phr_lines_float(k, v, b->metric.t_ms != 0, b->metric.t_ms);
+    rc = part->exemplar.len != 0 ? phr_lines_exemplar(k, part->exemplar)
+                                 : PHR_OK;
+
+    phr_lines_metric(k, b->family.name, part->suffix);
+    phr_lines_float(k, part->v, b->metric.t_ms != 0, b->metric.t_ms);
 
     k->labels.len = len;
 
-    return PHR_OK;
+    return rc;
 }
 
 
 static int
-phr_lines_pb_collect(void *data, const char *suffix, const char *bound,
-    double at, double v)
+phr_lines_pb_collect(void *data, const phr_part_pb_t *part)
 {
     phr_nhcb_t  *c;
 
     c = &((phr_lines_pb_t *) data)->k->nhcb;
 
-    if (bound != NULL) {
-        return phr_nhcb_bucket(c, at, v);
+    if (part->bound != NULL) {
+        return phr_nhcb_bucket(c, part->at, part->v);
     }
 
-    if (suffix[1] == 'c') {
-        phr_nhcb_count(c, v);
+    if (part->suffix[1] == 'c') {
+        phr_nhcb_count(c, part->v);
     } else {
-        phr_nhcb_sum(c, v);
+        phr_nhcb_sum(c, part->v);
     }
 
     return PHR_OK;

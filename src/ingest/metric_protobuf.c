@@ -9,16 +9,22 @@
 #include "ingest/metric_protobuf.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "core/utf8.h"
 
 
-static int phr_metric_pb_label(phr_metric_pb_t *m, phr_str_t message);
+static int phr_metric_pb_label(phr_array_t *pairs, phr_str_t message);
 static int phr_metric_pb_totals(const phr_metric_pb_t *m, double *count,
     double *sum);
+static int phr_metric_pb_value(const phr_metric_pb_t *m, phr_part_pb_t *p);
+static int phr_metric_pb_buckets(const phr_metric_pb_t *m, double count,
+    phr_part_pb_pt part, void *data);
 static int phr_metric_pb_part(const phr_metric_pb_t *m, phr_str_t message,
-    double *at, double *v);
+    phr_part_pb_t *p);
+static int phr_exemplar_pb_time(phr_str_t message, int64_t *t_ms);
+static int phr_exemplar_pb_cmp(const void *a, const void *b);
 static int phr_metric_pb_count(const phr_protobuf_field_t *f, double *whole,
     double *real);
 static int phr_metric_pb_wire(const phr_protobuf_field_t *f, unsigned wire);
@@ -161,7 +167,7 @@ phr_metric_pb_next(phr_family_pb_t *family, phr_metric_pb_t *m)
             rc = phr_metric_pb_wire(&f, PHR_PROTOBUF_BYTES);
 
             if (rc == PHR_OK) {
-                rc = phr_metric_pb_label(m, f.bytes);
+                rc = phr_metric_pb_label(&m->pairs, f.bytes);
             }
 
         } else if (f.field == 6) {
@@ -185,14 +191,14 @@ phr_metric_pb_next(phr_family_pb_t *family, phr_metric_pb_t *m)
 
 
 static int
-phr_metric_pb_label(phr_metric_pb_t *m, phr_str_t message)
+phr_metric_pb_label(phr_array_t *pairs, phr_str_t message)
 {
     int                    rc;
     phr_label_t           *l;
     phr_protobuf_t         r;
     phr_protobuf_field_t   f;
 
-    l = phr_array_push(&m->pairs);
+    l = phr_array_push(pairs);
     if (l == NULL) {
         return PHR_ENOMEM;
     }
@@ -228,13 +234,103 @@ phr_metric_pb_label(phr_metric_pb_t *m, phr_str_t message)
 
 
 int
-phr_metric_pb_value(const phr_metric_pb_t *m, double *v)
+phr_metric_pb_parts(const phr_metric_pb_t *m, phr_part_pb_pt part, void *data)
+{
+    int            rc;
+    double         count;
+    phr_part_pb_t  p;
+
+    memset(&p, 0, sizeof(p));
+    p.exemplar = phr_str_of("");
+    p.suffix = "";
+
+    switch (m->type) {
+
+    case PHR_METRIC_SUMMARY:
+    case PHR_METRIC_HISTOGRAM:
+    case PHR_METRIC_GAUGEHISTOGRAM:
+        break;
+
+    default:
+        rc = phr_metric_pb_value(m, &p);
+
+        return rc == PHR_OK ? part(data, &p) : rc;
+    }
+
+    rc = phr_metric_pb_totals(m, &count, &p.v);
+
+    if (rc == PHR_OK) {
+        p.suffix = "_sum";
+        rc = part(data, &p);
+    }
+
+    if (rc == PHR_OK) {
+        p.suffix = "_count";
+        p.v = count;
+        rc = part(data, &p);
+    }
+
+    return rc == PHR_OK ? phr_metric_pb_buckets(m, count, part, data) : rc;
+}
+
+
+/* those of a summary are quantiles */
+
+static int
+phr_metric_pb_buckets(const phr_metric_pb_t *m, double count,
+    phr_part_pb_pt part, void *data)
+{
+    int                    rc, is_summary;
+    phr_part_pb_t          p;
+    phr_protobuf_t         r;
+    phr_protobuf_field_t   f;
+
+    is_summary = m->type == PHR_METRIC_SUMMARY;
+    p.bound = is_summary ? "quantile" : "le";
+    p.suffix = is_summary ? "" : "_bucket";
+
+    phr_protobuf_open(&r, m->value);
+
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
+
+        if (f.field != 3) {
+            continue;
+        }
+
+        if (f.wire != PHR_PROTOBUF_BYTES
+            || phr_metric_pb_part(m, f.bytes, &p) != PHR_OK)
+        {
+            return PHR_EPARSE;
+        }
+
+        rc = part(data, &p);
+
+        if (rc != PHR_OK || (!is_summary && isinf(p.at) && p.at > 0)) {
+            return rc;
+        }
+    }
+
+    if (rc != PHR_DONE || is_summary) {
+        return rc == PHR_DONE ? PHR_OK : rc;
+    }
+
+    p.at = INFINITY;
+    p.v = count;
+    p.exemplar = phr_str_of("");
+
+    return part(data, &p);
+}
+
+
+/* of a counter, gauge or unknown */
+
+static int
+phr_metric_pb_value(const phr_metric_pb_t *m, phr_part_pb_t *p)
 {
     int                    rc;
     phr_protobuf_t         r;
     phr_protobuf_field_t   f;
 
-    *v = 0;
     phr_protobuf_open(&r, m->value);
 
     while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
@@ -244,66 +340,14 @@ phr_metric_pb_value(const phr_metric_pb_t *m, double *v)
                 return PHR_EPARSE;
             }
 
-            *v = phr_double_from_bits(f.bits);
+            p->v = phr_double_from_bits(f.bits);
+
+        } else if (f.field == 2 && m->type == PHR_METRIC_COUNTER) {
+            p->exemplar = f.bytes;
         }
     }
 
     return rc == PHR_DONE ? PHR_OK : rc;
-}
-
-
-int
-phr_metric_pb_parts(const phr_metric_pb_t *m,
-    int (*part)(void *data, const char *suffix, const char *bound, double at,
-                double v),
-    void *data)
-{
-    int                    rc, is_summary;
-    double                 at, v, sum, count;
-    const char            *bound, *suffix;
-    phr_protobuf_t         r;
-    phr_protobuf_field_t   f;
-
-    is_summary = m->type == PHR_METRIC_SUMMARY;
-    bound = is_summary ? "quantile" : "le";
-    suffix = is_summary ? "" : "_bucket";
-
-    rc = phr_metric_pb_totals(m, &count, &sum);
-
-    if (rc == PHR_OK) {
-        rc = part(data, "_count", NULL, 0, count);
-    }
-
-    if (rc == PHR_OK) {
-        rc = part(data, "_sum", NULL, 0, sum);
-    }
-
-    phr_protobuf_open(&r, m->value);
-
-    while (rc == PHR_OK && (rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
-
-        if (f.field != 3) {
-            continue;
-        }
-
-        if (f.wire != PHR_PROTOBUF_BYTES
-            || phr_metric_pb_part(m, f.bytes, &at, &v) != PHR_OK)
-        {
-            return PHR_EPARSE;
-        }
-
-        rc = part(data, suffix, bound, at, v);
-
-        if (!is_summary && isinf(at) && at > 0) {
-            return rc;
-        }
-    }
-
-    if (rc != PHR_DONE) {
-        return rc;
-    }
-
-    return is_summary ? PHR_OK : part(data, suffix, bound, INFINITY, count);
 }
 
 
@@ -347,8 +391,8 @@ phr_metric_pb_totals(const phr_metric_pb_t *m, double *count, double *sum)
 /* a bucket or a quantile */
 
 static int
-phr_metric_pb_part(const phr_metric_pb_t *m, phr_str_t message, double *at,
-    double *v)
+phr_metric_pb_part(const phr_metric_pb_t *m, phr_str_t message,
+    phr_part_pb_t *p)
 {
     int                    rc, is_bucket;
     double                 first, second, real;
@@ -359,6 +403,7 @@ phr_metric_pb_part(const phr_metric_pb_t *m, phr_str_t message, double *at,
     first = 0;
     second = 0;
     real = 0;
+    p->exemplar = phr_str_of("");
 
     phr_protobuf_open(&r, message);
 
@@ -370,6 +415,9 @@ phr_metric_pb_part(const phr_metric_pb_t *m, phr_str_t message, double *at,
         } else if (f.field == 1 || f.field == 2) {
             rc = phr_metric_pb_wire(&f, PHR_PROTOBUF_FIXED64);
             *(f.field == 1 ? &first : &second) = phr_double_from_bits(f.bits);
+
+        } else if (f.field == 3 && is_bucket) {
+            p->exemplar = f.bytes;
         }
 
         if (rc != PHR_OK) {
@@ -377,8 +425,8 @@ phr_metric_pb_part(const phr_metric_pb_t *m, phr_str_t message, double *at,
         }
     }
 
-    *at = is_bucket ? second : first;
-    *v = is_bucket ? (real > 0 ? real : first) : second;
+    p->at = is_bucket ? second : first;
+    p->v = is_bucket ? (real > 0 ? real : first) : second;
 
     return rc == PHR_DONE ? PHR_OK : rc;
 }
@@ -423,4 +471,145 @@ phr_metric_pb_is_classic(const phr_metric_pb_t *m)
     }
 
     return 0;
+}
+
+
+int
+phr_metric_pb_exemplars(const phr_metric_pb_t *m,
+    int (*exemplar)(void *data, phr_str_t message), void *data)
+{
+    int                    rc, own;
+    phr_part_pb_t          p;
+    phr_protobuf_t         r;
+    phr_protobuf_field_t   f;
+
+    own = 0;
+    phr_protobuf_open(&r, m->value);
+
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
+
+        if (f.field == 16 && f.wire == PHR_PROTOBUF_BYTES) {
+            own = 1;
+            rc = exemplar(data, f.bytes);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+    }
+
+    phr_protobuf_open(&r, m->value);
+
+    while (!own && rc == PHR_DONE
+           && (rc = phr_protobuf_next(&r, &f)) == PHR_OK)
+    {
+        rc = PHR_DONE;
+
+        if (f.field != 3) {
+            continue;
+        }
+
+        if (phr_metric_pb_part(m, f.bytes, &p) != PHR_OK) {
+            return PHR_EPARSE;
+        }
+
+        if (p.exemplar.len != 0 && exemplar(data, p.exemplar) != PHR_OK) {
+            return PHR_ENOMEM;
+        }
+    }
+
+    return rc == PHR_DONE ? PHR_OK : rc;
+}
+
+
+int
+phr_exemplar_pb_read(phr_arena_t *arena, phr_str_t message,
+    phr_exemplar_t *e)
+{
+    int                    rc;
+    phr_array_t            pairs;
+    phr_labels_t           ls;
+    phr_protobuf_t         r;
+    phr_protobuf_field_t   f;
+
+    memset(e, 0, sizeof(phr_exemplar_t));
+    phr_array_init(&pairs, sizeof(phr_label_t));
+    phr_protobuf_open(&r, message);
+
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
+
+        if (f.field == 2) {
+            rc = phr_metric_pb_wire(&f, PHR_PROTOBUF_FIXED64);
+            e->v = phr_double_from_bits(f.bits);
+
+        } else if (f.field == 1 || f.field == 3) {
+            rc = phr_metric_pb_wire(&f, PHR_PROTOBUF_BYTES);
+
+            if (rc == PHR_OK) {
+                rc = f.field == 1 ? phr_metric_pb_label(&pairs, f.bytes)
+                                  : phr_exemplar_pb_time(f.bytes, &e->t_ms);
+            }
+
+            e->has_t |= f.field == 3;
+        }
+
+        if (rc != PHR_OK) {
+            break;
+        }
+    }
+
+    if (rc == PHR_DONE) {
+        qsort(pairs.elts ? pairs.elts : &ls, pairs.nelts,
+              sizeof(phr_label_t), phr_exemplar_pb_cmp);
+        ls.l = pairs.elts;
+        ls.n = pairs.nelts;
+        rc = phr_labels_copy(arena, ls, &e->labels);
+    }
+
+    phr_array_free(&pairs);
+
+    return rc;
+}
+
+
+/* a google.protobuf.Timestamp */
+
+static int
+phr_exemplar_pb_time(phr_str_t message, int64_t *t_ms)
+{
+    int                    rc;
+    int64_t                s, ns;
+    phr_protobuf_t         r;
+    phr_protobuf_field_t   f;
+
+    s = 0;
+    ns = 0;
+    phr_protobuf_open(&r, message);
+
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
+
+        if (f.field == 1) {
+            s = (int64_t) f.bits;
+
+        } else if (f.field == 2) {
+            ns = (int32_t) f.bits;
+        }
+    }
+
+    if (rc != PHR_DONE || s > INT64_MAX / 1000 - 3000
+        || s < INT64_MIN / 1000 + 3000)
+    {
+        return PHR_EPARSE;
+    }
+
+    *t_ms = s * 1000 + ns / 1000000;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_exemplar_pb_cmp(const void *a, const void *b)
+{
+    return phr_str_cmp(((const phr_label_t *) a)->name,
+                       ((const phr_label_t *) b)->name);
 }

@@ -39,6 +39,18 @@ typedef struct {
 } phr_metric_pb_t;
 
 
+/* what the text formats have a line for */
+typedef struct {
+    const char  *suffix;        /* of the name */
+    const char  *bound;         /* NULL, or the label's name, at its value */
+    double       at;
+    double       v;
+    phr_str_t    exemplar;      /* a message, or "" */
+} phr_part_pb_t;
+
+typedef int (*phr_part_pb_pt)(void *data, const phr_part_pb_t *part);
+
+
 /* whether a Content-Type names these messages, however they are encoded */
 int phr_metric_pb_is(phr_str_t content_type);
 
@@ -48,19 +60,28 @@ int phr_family_pb_next(phr_protobuf_t *in, phr_family_pb_t *f);
 /* the next metric of the family; PHR_ENOMEM, too */
 int phr_metric_pb_next(phr_family_pb_t *f, phr_metric_pb_t *m);
 
-/* of a counter, gauge or unknown; PHR_OK or PHR_EPARSE */
-int phr_metric_pb_value(const phr_metric_pb_t *m, double *v);
+/*
+ * Visits what the text formats would show of a metric: its value, or of a
+ * summary or the classic part of a histogram "_count", "_sum", and quantiles
+ * or buckets, the last of which is that of all.  PHR_OK, PHR_EPARSE, or what
+ * the visitor returned.
+ */
+int phr_metric_pb_parts(const phr_metric_pb_t *m, phr_part_pb_pt part,
+    void *data);
 
 /*
- * Visits what the text formats would show of a summary or of the classic
- * part of a histogram: "_count", "_sum", and quantiles or buckets, the last
- * of which is that of all.  bound is NULL or the label's name, at its value.
- * PHR_OK, PHR_EPARSE, or what the visitor returned.
+ * Visits the exemplars of a native histogram, as messages: its own, or, if it
+ * has none, those of its classic buckets.
  */
-int phr_metric_pb_parts(const phr_metric_pb_t *m,
-    int (*part)(void *data, const char *suffix, const char *bound, double at,
-                double v),
-    void *data);
+int phr_metric_pb_exemplars(const phr_metric_pb_t *m,
+    int (*exemplar)(void *data, phr_str_t message), void *data);
+
+/*
+ * What an exemplar says; labels are sorted, in the arena.  PHR_OK,
+ * PHR_EPARSE, or the arena's failure.
+ */
+int phr_exemplar_pb_read(phr_arena_t *arena, phr_str_t message,
+    phr_exemplar_t *e);
 
 /* whether a histogram has classic buckets at all */
 int phr_metric_pb_is_classic(const phr_metric_pb_t *m);

@@ -33,8 +33,7 @@ static int phr_push_pb_family(phr_push_pb_metric_t *m,
 static int phr_push_pb_metrics(phr_push_pb_metric_t *m,
     phr_family_pb_t *family);
 static int phr_push_pb_metric(phr_push_pb_metric_t *m);
-static int phr_push_pb_part(void *data, const char *suffix,
-    const char *bound, double at, double v);
+static int phr_push_pb_part(void *data, const phr_part_pb_t *part);
 static int phr_push_pb_bound(phr_push_pb_metric_t *m, double v, phr_str_t *s);
 static int phr_push_pb_label_cmp(const void *a, const void *b);
 
@@ -194,9 +193,6 @@ phr_push_pb_metrics(phr_push_pb_metric_t *m, phr_family_pb_t *family)
 static int
 phr_push_pb_metric(phr_push_pb_metric_t *m)
 {
-    int     rc;
-    double  v;
-
     if (m->metric.has_t) {
         return phr_err_set(m->err, PHR_EINVAL, "pushed metrics must not "
                            "have timestamps");
@@ -208,27 +204,16 @@ phr_push_pb_metric(phr_push_pb_metric_t *m)
                            phr_metric_type_text(m->f->type));
     }
 
-    switch (m->f->type) {
-
-    case PHR_METRIC_SUMMARY:
-    case PHR_METRIC_HISTOGRAM:
-    case PHR_METRIC_GAUGEHISTOGRAM:
-        return phr_push_pb_rc(m, phr_metric_pb_parts(&m->metric,
-                                                     phr_push_pb_part, m));
-
-    default:
-        rc = phr_push_pb_rc(m, phr_metric_pb_value(&m->metric, &v));
-
-        return rc == PHR_OK ? phr_push_pb_part(m, "", NULL, 0, v) : rc;
-    }
+    return phr_push_pb_rc(m, phr_metric_pb_parts(&m->metric,
+                                                 phr_push_pb_part, m));
 }
 
 
 static int
-phr_push_pb_part(void *data, const char *suffix, const char *bound, double at,
-    double v)
+phr_push_pb_part(void *data, const phr_part_pb_t *part)
 {
     int                    rc;
+    double                 v;
     char                  *name;
     size_t                 i, n;
     phr_label_t           *l;
@@ -241,7 +226,7 @@ phr_push_pb_part(void *data, const char *suffix, const char *bound, double at,
 
     l = phr_arena_alloc(m->tmp, (n + 2) * sizeof(phr_label_t));
     name = phr_arena_printf(m->tmp, "%.*s%s", (int) m->f->name.len,
-                            m->f->name.data, suffix);
+                            m->f->name.data, part->suffix);
 
     if (l == NULL || name == NULL) {
         return phr_arena_rc(m->tmp);
@@ -255,10 +240,10 @@ phr_push_pb_part(void *data, const char *suffix, const char *bound, double at,
     l[n].value = phr_str_from_c(name);
     n++;
 
-    if (bound != NULL) {
-        l[n].name = phr_str_from_c(bound);
+    if (part->bound != NULL) {
+        l[n].name = phr_str_from_c(part->bound);
 
-        rc = phr_push_pb_bound(m, at, &l[n].value);
+        rc = phr_push_pb_bound(m, part->at, &l[n].value);
         if (rc != PHR_OK) {
             return rc;
         }
@@ -280,6 +265,8 @@ phr_push_pb_part(void *data, const char *suffix, const char *bound, double at,
     ls.n = n;
 
     /* nobody ends a series by a push: what is no number is the usual NaN */
+
+    v = part->v;
 
     if (v != v) {
         v = phr_double_from_bits(PHR_NORMAL_NAN_BITS);
