@@ -237,6 +237,9 @@ typedef struct {
     size_t                    n;
     int8_t                   *status;
 
+    /* NULL, or the start timestamp of each sample, 0: not known */
+    const int64_t            *st_ms;
+
     /* history: late samples are taken however late they are */
     unsigned                  backfill:1;
 } phr_batch_t;

@@ -503,7 +503,7 @@ phr_fn_find_resets(phr_window_t *w, size_t n)
 
     for (i = 1; i < n; i++) {
         if (!(w->v[i] < w->v[i - 1])
-            && (w->st_ms == NULL || !phr_start_reset(w, i)))
+            && (w->st_ms == NULL || !phr_rate_restarts(w, i)))
         {
             continue;
         }

@@ -183,9 +183,9 @@ int phr_rate_bounds(const phr_window_t *w, size_t *first, size_t *last);
  * range, which nothing need be assumed for then; and a warning if a sample
  * counts since a time that the one before it counts, too.
  */
-int phr_start_reset(const phr_window_t *w, size_t i);
-int phr_start_within(const phr_window_t *w);
-void phr_start_note(phr_window_t *w);
+int phr_rate_restarts(const phr_window_t *w, size_t i);
+int phr_rate_starts_within(const phr_window_t *w);
+void phr_rate_note_overlap(phr_window_t *w);
 
 /*
  * By what the change over a window grows when it is extrapolated; and what

@@ -210,7 +210,7 @@ phr_window_was_reset(phr_window_t *w, size_t i)
     int  rc, reset;
 
     if (w->was_reset[i] == 0) {
-        if (w->st_ms != NULL && phr_start_reset(w, i)) {
+        if (w->st_ms != NULL && phr_rate_restarts(w, i)) {
             w->was_reset[i] = PHR_RESET_YES;
             return 1;
         }
@@ -363,7 +363,7 @@ phr_native_extrapolate(phr_window_t *w, int counter, int rate)
     n = &w->ev->room.sum;
 
     if (w->hi - w->lo < 2) {
-        if (!phr_start_within(w)) {
+        if (!phr_rate_starts_within(w)) {
             return phr_no_sample();
         }
 
@@ -373,7 +373,7 @@ phr_native_extrapolate(phr_window_t *w, int counter, int rate)
         }
 
     } else if (!phr_native_change(w, counter, n)
-               || (phr_start_within(w)
+               || (phr_rate_starts_within(w)
                    && !phr_native_combine(w, n, w->h[w->lo], 0)))
     {
         return phr_no_sample();
@@ -458,7 +458,7 @@ phr_native_change(phr_window_t *w, int counter, phr_native_t *n)
     }
 
     if (w->st_ms != NULL && w->rc >= 0) {
-        phr_start_note(w);
+        phr_rate_note_overlap(w);
     }
 
     for (i = first + 1; counter && i <= last && w->rc >= 0; i++) {
@@ -738,7 +738,7 @@ phr_native_is_reset(phr_window_t *w, size_t i)
 {
     return w->h[i] == NULL
            ? w->v[i] < w->v[i - 1]
-             || (w->st_ms != NULL && phr_start_reset(w, i))
+             || (w->st_ms != NULL && phr_rate_restarts(w, i))
            : phr_window_was_reset(w, i);
 }
 

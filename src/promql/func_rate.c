@@ -161,7 +161,7 @@ phr_rate_extrapolate(phr_window_t *w, int counter, int rate)
     first = w->lo;
     last = w->hi - 1;
 
-    if (first == last && !phr_start_within(w)) {
+    if (first == last && !phr_rate_starts_within(w)) {
         return phr_no_sample();
     }
 
@@ -174,8 +174,8 @@ phr_rate_extrapolate(phr_window_t *w, int counter, int rate)
     }
 
     if (w->st_ms != NULL) {
-        phr_start_note(w);
-        result += phr_start_within(w) ? w->v[first] : 0;
+        phr_rate_note_overlap(w);
+        result += phr_rate_starts_within(w) ? w->v[first] : 0;
     }
 
     return result * phr_rate_factor(w, counter, rate, w->v[first], result);
@@ -198,7 +198,7 @@ phr_rate_factor(const phr_window_t *w, int counter, int rate, double first,
     to_end = (double) (w->end_ms - w->t_ms[w->hi - 1]) / 1000;
     average = phr_rate_spans(w, &to_start, &sampled);
 
-    if (phr_start_within(w)) {
+    if (phr_rate_starts_within(w)) {
         to_start = 0;
         sampled = (double) (w->t_ms[w->hi - 1] - w->st_ms[w->lo]) / 1000;
 
@@ -344,7 +344,7 @@ phr_irate_kernel(phr_window_t *w)
     result = w->v[last];
 
     if (!(w->v[last] < w->v[last - 1])
-        && (w->st_ms == NULL || !phr_start_reset(w, last)))
+        && (w->st_ms == NULL || !phr_rate_restarts(w, last)))
     {
         result -= w->v[last - 1];
     }

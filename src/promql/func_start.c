@@ -17,7 +17,7 @@
  * sample says of itself tells them apart.
  */
 int
-phr_start_reset(const phr_window_t *w, size_t i)
+phr_rate_restarts(const phr_window_t *w, size_t i)
 {
     int64_t  st, prev_st, prev_t;
 
@@ -34,7 +34,7 @@ phr_start_reset(const phr_window_t *w, size_t i)
 
 
 int
-phr_start_within(const phr_window_t *w)
+phr_rate_starts_within(const phr_window_t *w)
 {
     int64_t  st;
 
@@ -53,7 +53,7 @@ phr_start_within(const phr_window_t *w)
  * to: windows move forward, so a series is gone through once.
  */
 void
-phr_start_note(phr_window_t *w)
+phr_rate_note_overlap(phr_window_t *w)
 {
     size_t     i;
     int64_t    st;

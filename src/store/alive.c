@@ -625,7 +625,9 @@ phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err)
     while (rc == PHR_OK) {
         n = 0;
 
-        if (w.head.max_ms >= a->min_ms && w.head.min_ms <= a->max_ms) {
+        if (w.head.max_ms >= a->min_ms && w.head.min_ms <= a->max_ms
+            && !w.head.starts)
+        {
             rc = phr_loose_samples(&w, NULL, s, &n, err);
         }
 

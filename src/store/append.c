@@ -32,6 +32,7 @@
 #include "store/loose.h"
 #include "store/row.h"
 #include "store/series.h"
+#include "store/start.h"
 #include "store/text.h"
 
 
@@ -78,6 +79,8 @@ static int phr_append_look_up(phr_store_t *st, const phr_batch_t *b,
 static void phr_append_decide(const phr_store_t *st, const phr_batch_t *b,
     int64_t last, const phr_columns_t *c, const phr_loose_t *s, size_t n,
     int8_t *status);
+static int phr_append_late_starts(phr_store_t *st, const phr_batch_t *b,
+    const int8_t *status, phr_err_t *err);
 static int phr_append_same(const phr_loose_t *a, const phr_loose_t *b);
 static int phr_append_overlaps(const phr_store_t *st, int64_t t_ms);
 static int phr_append_too_late(const phr_store_t *st, int64_t last,
@@ -315,6 +318,7 @@ phr_append_batch(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
     }
 
     phr_arena_reset(st->scratch);
+    st->start_notes.nelts = 0;
 
     status = b->status;
 
@@ -344,7 +348,15 @@ phr_append_batch(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
             rc = phr_append_write(st, src, b, status, PHR_LATE_GOOD, ngood,
                                   err);
             st->nappended += ngood;
+
+            if (rc == PHR_OK && !phr_start_unused(st, b)) {
+                rc = phr_append_late_starts(st, b, status, err);
+            }
         }
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_start_write(st, err);
     }
 
     if (rc != PHR_OK) {
@@ -354,6 +366,20 @@ phr_append_batch(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
     phr_append_count(st, b, status);
 
     return PHR_OK;
+}
+
+
+/* what is said of newer samples counts for those that came late */
+static int
+phr_append_late_starts(phr_store_t *st, const phr_batch_t *b,
+    const int8_t *status, phr_err_t *err)
+{
+    int  rc;
+
+    rc = phr_start_write(st, err);
+
+    return rc == PHR_OK
+           ? phr_start_late(st, b, status, PHR_LATE_GOOD, err) : rc;
 }
 
 
@@ -473,6 +499,13 @@ phr_append_sort_out(phr_store_t *st, const phr_batch_t *b, int8_t *status,
         }
 
         if (t_ms > *last) {
+            if (!phr_start_unused(st, b)) {
+                rc = phr_start_note(st, number, g, b, i, *last, err);
+                if (rc != PHR_OK) {
+                    return rc;
+                }
+            }
+
             *last = t_ms;
             status[i] = PHR_OK;
             ++*ngood;

@@ -83,8 +83,9 @@ struct phr_packer_s {
 
 
 static size_t phr_packer_cut(const int64_t *t_ms, size_t n);
-static int phr_packer_chunk(phr_packer_t *p, phr_sid_t sid,
-    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err);
+static int phr_packer_chunk(phr_packer_t *p, phr_pack_kind_e kind,
+    phr_sid_t sid, const int64_t *t_ms, const double *v, size_t n,
+    phr_err_t *err);
 static int phr_packer_hists(phr_packer_t *p, phr_sid_t sid,
     const int64_t *t_ms, const phr_hist_t *const *h, size_t n, size_t *taken,
     phr_err_t *err);
@@ -141,7 +142,37 @@ phr_packer_add(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
     for (i = 0; i < n; i += k) {
         k = phr_packer_cut(t_ms + i, n - i);
 
-        rc = phr_packer_chunk(p, sid, t_ms + i, v + i, k, err);
+        rc = phr_packer_chunk(p, PHR_PACK_FLOATS, sid, t_ms + i, v + i, k,
+                              err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_packer_add_starts(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
+    const double *v, size_t n, phr_err_t *err)
+{
+    int      rc;
+    size_t   i, k, max;
+    int32_t  window;
+
+    for (i = 0; i < n; i += k) {
+        window = phr_window_of(PHR_LEVEL_STARTS, t_ms[i]);
+        max = phr_min(n - i, PHR_CHUNK_MAX_SAMPLES);
+
+        for (k = 1; k < max
+             && phr_window_of(PHR_LEVEL_STARTS, t_ms[i + k]) == window; k++)
+        {
+            /* void */
+        }
+
+        rc = phr_packer_chunk(p, PHR_PACK_STARTS, sid, t_ms + i, v + i, k,
+                              err);
         if (rc != PHR_OK) {
             return rc;
         }
@@ -166,14 +197,14 @@ phr_packer_cut(const int64_t *t_ms, size_t n)
 
 
 static int
-phr_packer_chunk(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
-    const double *v, size_t n, phr_err_t *err)
+phr_packer_chunk(phr_packer_t *p, phr_pack_kind_e kind, phr_sid_t sid,
+    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err)
 {
     uint8_t          values[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
     uint8_t          times[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
     phr_new_chunk_t  c;
 
-    c.kind = PHR_PACK_FLOATS;
+    c.kind = kind;
     c.sid = sid;
     c.n = n;
     c.min_ms = t_ms[0];
@@ -263,7 +294,14 @@ phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c, phr_err_t *err)
     phr_pack_key_t    key;
     phr_open_pack_t  *o;
 
-    phr_pack_key_place(&key, c->min_ms, c->max_ms);
+    if (c->kind == PHR_PACK_STARTS) {
+        key.level = PHR_LEVEL_STARTS;
+        key.window = phr_window_of(PHR_LEVEL_STARTS, c->min_ms);
+
+    } else {
+        phr_pack_key_place(&key, c->min_ms, c->max_ms);
+    }
+
     key.first = c->sid;
 
     for (fresh = 0; /* void */; fresh++) {
@@ -669,7 +707,8 @@ phr_pack_open(const phr_pack_key_t *key, phr_str_t body, phr_pack_t *p)
     q = (const uint8_t *) body.data;
 
     if (body.len < PHR_PACK_HEADER + PHR_BITS_PAD
-        || (q[0] != PHR_PACK_FLOATS && q[0] != PHR_PACK_HISTS))
+        || q[0] < PHR_PACK_FLOATS || q[0] > PHR_PACK_STARTS
+        || (q[0] == PHR_PACK_STARTS) != (key->level == PHR_LEVEL_STARTS))
     {
         return PHR_ECORRUPT;
     }
@@ -765,6 +804,7 @@ phr_pack_chunk(const phr_pack_t *p, size_t i, phr_chunk_ref_t *ref)
     ref->t_len = (uint16_t) (p->data + tend - t);
     ref->n = (uint16_t) n;
     ref->hists = (p->kind == PHR_PACK_HISTS);
+    ref->starts = (p->kind == PHR_PACK_STARTS);
     ref->sid = p->key.first + (word & 0x1ff);
 
     return PHR_OK;

@@ -25,6 +25,7 @@
 typedef enum {
     PHR_PACK_FLOATS = 1,
     PHR_PACK_HISTS = 2,         /* chunks of hist_chunk.h */
+    PHR_PACK_STARTS = 3,        /* floats that stand for start timestamps */
 } phr_pack_kind_e;
 
 
@@ -64,6 +65,10 @@ int phr_packer_add(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
 int phr_packer_add_hists(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
     const phr_hist_t *const *h, size_t n, phr_err_t *err);
 
+/* start timestamps, see start.h */
+int phr_packer_add_starts(phr_packer_t *p, phr_sid_t sid,
+    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err);
+
 /* writes what is still open, and the records of the windows */
 int phr_packer_finish(phr_packer_t *p, phr_err_t *err);
 
@@ -75,7 +80,8 @@ typedef struct {
     uint16_t        v_len;
     uint16_t        t_len;
     uint16_t        n;
-    uint16_t        hists;      /* values are histograms */
+    uint8_t         hists;      /* values are histograms, */
+    uint8_t         starts;     /* or start timestamps */
     phr_sid_t       sid;
 } phr_chunk_ref_t;
 

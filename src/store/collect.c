@@ -36,6 +36,7 @@ static int phr_reader_loose_group(phr_reader_t *r, phr_cursor_t *cursor,
     size_t from, size_t to, phr_err_t *err);
 static int phr_reader_loose_take(phr_reader_t *r, const phr_loose_walk_t *w,
     size_t place, size_t to, phr_err_t *err);
+static int64_t phr_reader_loose_min(const phr_reader_t *r, int starts);
 static size_t phr_reader_find(const phr_reader_t *r, phr_sid_t sid);
 
 
@@ -52,6 +53,10 @@ phr_reader_packs(phr_reader_t *r, phr_err_t *err)
 
     for (level = 0; level < PHR_NLEVELS && rc == PHR_OK; level++) {
         rc = phr_reader_level(r, cursor, level, err);
+    }
+
+    if (rc == PHR_OK && r->starts) {
+        rc = phr_reader_level(r, cursor, PHR_LEVEL_STARTS, err);
     }
 
     phr_cursor_close(cursor);
@@ -76,7 +81,7 @@ phr_reader_level(phr_reader_t *r, phr_cursor_t *cursor, int level,
     phr_pack_key_t  key;
 
     /* a pack that begins in the window before may reach into the range */
-    window = phr_window_of(level, r->min_ms) - 1;
+    window = phr_window_of(level, r->min_ms) - (level != PHR_LEVEL_STARTS);
     last = phr_window_of(level, r->max_ms);
     i = 0;
 
@@ -116,7 +121,8 @@ phr_reader_level(phr_reader_t *r, phr_cursor_t *cursor, int level,
         }
 
         if (r->sid[i] <= key.first + key.span
-            && phr_pack_key_max(&key) >= r->min_ms
+            && (phr_pack_key_max(&key) >= r->min_ms
+                || level == PHR_LEVEL_STARTS)
             && phr_pack_key_min(&key) <= r->max_ms)
         {
             rc = phr_reader_pack(r, &key, k, v, i, err);
@@ -155,6 +161,7 @@ phr_reader_pack(phr_reader_t *r, const phr_pack_key_t *key, phr_str_t k,
     int                rc;
     size_t             c;
     int64_t            t_ms;
+    uint32_t          *lists;
     phr_sid_t          sid;
     phr_str_t          body;
     phr_pack_t         pack;
@@ -172,6 +179,8 @@ phr_reader_pack(phr_reader_t *r, const phr_pack_key_t *key, phr_str_t k,
     if (rc != PHR_OK) {
         return phr_err_set(err, rc, "damaged pack of %zu bytes", body.len);
     }
+
+    lists = pack.kind == PHR_PACK_STARTS ? r->start_chunks : r->chunks;
 
     for (c = phr_pack_find(&pack, r->sid[i]); c < pack.nchunks; c++) {
         sid = phr_pack_sid(&pack, c);
@@ -206,8 +215,8 @@ phr_reader_pack(phr_reader_t *r, const phr_pack_key_t *key, phr_str_t k,
 
         ref->t_ms = t_ms;
         ref->seal = key->seal;
-        ref->next = r->chunks[i];
-        r->chunks[i] = (uint32_t) (r->refs.nelts - 1);
+        ref->next = lists[i];
+        lists[i] = (uint32_t) (r->refs.nelts - 1);
     }
 
     return PHR_OK;
@@ -642,6 +651,7 @@ phr_reader_loose(phr_reader_t *r, phr_err_t *err)
     }
 
     phr_loose_sort(r->loose.elts, r->loose.nelts);
+    phr_loose_sort(r->start_loose.elts, r->start_loose.nelts);
 
     return PHR_OK;
 }
@@ -664,8 +674,10 @@ phr_reader_loose_group(phr_reader_t *r, phr_cursor_t *cursor, size_t from,
     while (rc == PHR_OK) {
         place = phr_reader_find(r, base + w.head.first);
 
-        if (w.head.max_ms >= r->min_ms && w.head.min_ms <= r->max_ms
-            && place < to && r->sid[place] <= base + w.head.last)
+        if (w.head.max_ms >= phr_reader_loose_min(r, w.head.starts)
+            && w.head.min_ms <= r->max_ms && place < to
+            && r->sid[place] <= base + w.head.last
+            && (r->starts || !w.head.starts))
         {
             rc = phr_reader_loose_take(r, &w, place, to, err);
             if (rc != PHR_OK) {
@@ -680,6 +692,17 @@ phr_reader_loose_group(phr_reader_t *r, phr_cursor_t *cursor, size_t from,
 }
 
 
+/* start timestamps hold for a window, so its first ones are needed */
+static int64_t
+phr_reader_loose_min(const phr_reader_t *r, int starts)
+{
+    return starts ? phr_window_start(PHR_LEVEL_STARTS,
+                                     phr_window_of(PHR_LEVEL_STARTS,
+                                                   r->min_ms))
+                  : r->min_ms;
+}
+
+
 /* those of a record that are wanted; the first series is at place or later */
 static int
 phr_reader_loose_take(phr_reader_t *r, const phr_loose_walk_t *w,
@@ -687,12 +710,17 @@ phr_reader_loose_take(phr_reader_t *r, const phr_loose_walk_t *w,
 {
     int           rc;
     size_t        i, n;
+    int64_t       min_ms;
+    phr_array_t  *to_array;
     phr_loose_t   s[PHR_LOOSE_MAX], *out;
 
     rc = phr_loose_samples(w, r->mem, s, &n, err);
     if (rc != PHR_OK) {
         return rc;
     }
+
+    to_array = w->head.starts ? &r->start_loose : &r->loose;
+    min_ms = phr_reader_loose_min(r, w->head.starts);
 
     for (i = 0; i < n; i++) {
 
@@ -707,18 +735,18 @@ phr_reader_loose_take(phr_reader_t *r, const phr_loose_walk_t *w,
         /* of histograms, the one before the range tells of a reset */
 
         if (r->sid[place] != s[i].sid || s[i].t_ms > r->max_ms
-            || (s[i].t_ms < r->min_ms && s[i].h == NULL))
+            || (s[i].t_ms < min_ms && s[i].h == NULL))
         {
             continue;
         }
 
-        out = phr_array_push(&r->loose);
+        out = phr_array_push(to_array);
         if (out == NULL) {
             return phr_err_set(err, PHR_ENOMEM, "no memory");
         }
 
         *out = s[i];
-        out->at = (uint32_t) r->loose.nelts;
+        out->at = (uint32_t) to_array->nelts;
     }
 
     return PHR_OK;

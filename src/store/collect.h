@@ -92,15 +92,23 @@ struct phr_reader_s {
     phr_arena_t           *mem;
     uint32_t              *chunks;      /* by slot: list in refs */
     uint32_t              *columns;     /* by slot: list in cols */
+    uint32_t              *start_chunks;    /* by slot: list in refs */
     phr_array_t            refs;        /* of phr_reader_ref_t */
     phr_array_t            cols;        /* of phr_reader_column_t */
     phr_array_t            loose;       /* of phr_loose_t */
+    phr_array_t            start_loose; /* of phr_loose_t */
     phr_array_t            units;       /* of phr_reader_unit_t *, a source */
 
     /* columns of all units; kept from batch to batch, it is large */
     double                *values;
     size_t                 nvalues;
     size_t                 values_nalloc;
+
+    /* start timestamps, if they are wanted, of the series in this slot */
+    int                    starts;
+    uint32_t               start_slot;
+    int64_t               *st_ms;
+    size_t                 st_nalloc;
 
     /* of the series returned last */
     int64_t               *t_ms;
@@ -133,6 +141,10 @@ int phr_reader_heads(phr_reader_t *r, phr_err_t *err);
 
 /* copies the loose samples, sorted by series and time */
 int phr_reader_loose(phr_reader_t *r, phr_err_t *err);
+
+
+/* of phr_reader_sample_t, by time and rank, for qsort() */
+int phr_reader_sample_cmp(const void *a, const void *b);
 
 
 /* reader_hist.c: histograms of the series that is read */

@@ -98,7 +98,7 @@ phr_store_delete_open(phr_store_t *st, int64_t min_ms, int64_t max_ms,
     d->st = st;
     d->min_ms = phr_max(min_ms, PHR_KEY_TIME_MIN);
     d->max_ms = phr_min(max_ms, PHR_KEY_TIME_MAX);
-    d->level = PHR_NLEVELS - 1;
+    d->level = PHR_NLEVELS_ALL - 1;
 
     d->buckets.st = st;
     d->buckets.min_ms = d->min_ms;

@@ -42,6 +42,9 @@
 #define PHR_LAST_EMPTY       (INT64_MIN + 1)
 
 
+typedef struct phr_group_starts_s  phr_group_starts_t;
+
+
 /* consecutive series: last[] is the time of the newest sample of each */
 typedef struct {
     int64_t    last[PHR_GROUP_SIZE];
@@ -49,6 +52,11 @@ typedef struct {
     uint32_t   nloose;          /* loose samples not sealed */
     uint8_t    loaded;
     uint8_t    dirty;           /* its record must be written */
+
+    /* start timestamps, see start.h: NULL if none has been needed */
+    uint8_t               bare; /* there are none in bare_window */
+    int32_t               bare_window;
+    phr_group_starts_t   *starts;
 } phr_group_t;
 
 
@@ -231,6 +239,9 @@ struct phr_store_s {
 
     /* buckets that were made before, PHR_TIME_MIN: none */
     int64_t                made_ms[PHR_STORE_COARSE];
+
+    int                    starts;      /* there may be start timestamps */
+    phr_array_t            start_notes; /* of phr_loose_t, of one batch */
 
     uint64_t               nappended;   /* in the pending transaction */
     uint64_t               nrefused[PHR_REFUSED_REASONS];

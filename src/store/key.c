@@ -176,7 +176,7 @@ phr_key_window_get(phr_str_t key, int *level, int32_t *window)
 static int
 phr_window_valid(int level, int32_t window)
 {
-    return level < PHR_NLEVELS
+    return level < PHR_NLEVELS_ALL
            && window >= phr_window_of(level, PHR_KEY_TIME_MIN)
            && window <= phr_window_of(level, PHR_KEY_TIME_MAX);
 }

@@ -32,7 +32,16 @@
  */
 #define PHR_WINDOW_MS      INT64_C(7200000)
 #define PHR_NLEVELS        5
-#define phr_window_ms(level)  (PHR_WINDOW_MS << (5 * (level)))
+
+/*
+ * On one more level are the packs of start timestamps: its windows are as
+ * long as those of level 1, and nothing in it reaches beyond its window.
+ */
+#define PHR_LEVEL_STARTS   5
+#define PHR_NLEVELS_ALL    6
+
+#define phr_window_ms(level)                                                  \
+    (PHR_WINDOW_MS << (5 * ((level) == PHR_LEVEL_STARTS ? 1 : (level))))
 
 #define PHR_KEY_ROW        18
 #define PHR_KEY_HEAD       8

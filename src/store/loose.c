@@ -21,8 +21,10 @@ static int phr_loose_merge(phr_loose_t *s, size_t n);
 static size_t phr_loose_run(const phr_loose_t *s, size_t i, size_t n);
 static inline int phr_loose_less(const phr_loose_t *a, const phr_loose_t *b);
 static int phr_loose_cmp(const void *a, const void *b);
-static int phr_loose_put(phr_store_t *st, const phr_loose_t *s, size_t n,
-    size_t *done, phr_err_t *err);
+static int phr_loose_append_as(phr_store_t *st, int starts, phr_loose_t *s,
+    size_t n, phr_err_t *err);
+static int phr_loose_put(phr_store_t *st, int starts, const phr_loose_t *s,
+    size_t n, size_t *done, phr_err_t *err);
 
 
 void
@@ -133,8 +135,47 @@ phr_loose_cmp(const void *a, const void *b)
 }
 
 
+size_t
+phr_loose_find(const phr_loose_t *s, size_t n, phr_sid_t sid)
+{
+    size_t  low, high, mid;
+
+    low = 0;
+    high = n;
+
+    while (low < high) {
+        mid = (low + high) / 2;
+
+        if (s[mid].sid < sid) {
+            low = mid + 1;
+
+        } else {
+            high = mid;
+        }
+    }
+
+    return low;
+}
+
+
 int
 phr_loose_append(phr_store_t *st, phr_loose_t *s, size_t n, phr_err_t *err)
+{
+    return phr_loose_append_as(st, 0, s, n, err);
+}
+
+
+int
+phr_loose_append_starts(phr_store_t *st, phr_loose_t *s, size_t n,
+    phr_err_t *err)
+{
+    return phr_loose_append_as(st, 1, s, n, err);
+}
+
+
+static int
+phr_loose_append_as(phr_store_t *st, int starts, phr_loose_t *s, size_t n,
+    phr_err_t *err)
 {
     int           rc;
     size_t        i, k;
@@ -143,7 +184,7 @@ phr_loose_append(phr_store_t *st, phr_loose_t *s, size_t n, phr_err_t *err)
     phr_loose_sort(s, n);
 
     for (i = 0; i < n; i += k) {
-        rc = phr_loose_put(st, s + i, n - i, &k, err);
+        rc = phr_loose_put(st, starts, s + i, n - i, &k, err);
         if (rc != PHR_OK) {
             return rc;
         }
@@ -166,8 +207,8 @@ phr_loose_append(phr_store_t *st, phr_loose_t *s, size_t n, phr_err_t *err)
 
 /* one record of samples of one group and kind */
 static int
-phr_loose_put(phr_store_t *st, const phr_loose_t *s, size_t n, size_t *done,
-    phr_err_t *err)
+phr_loose_put(phr_store_t *st, int starts, const phr_loose_t *s, size_t n,
+    size_t *done, phr_err_t *err)
 {
     size_t    k, len;
     uint8_t   key[PHR_KEY_LOOSE], value[PHR_RECORD_MAX];
@@ -187,6 +228,10 @@ phr_loose_put(phr_store_t *st, const phr_loose_t *s, size_t n, size_t *done,
     if (len == 0) {
         return phr_err_set(err, PHR_EINVAL, "a histogram of series %u is "
                            "too large", s[0].sid);
+    }
+
+    if (starts) {
+        phr_loose_say_starts(value + PHR_CRC_SIZE);
     }
 
     phr_put_be32(key, group);
@@ -301,7 +346,9 @@ phr_loose_load(phr_store_t *st, uint32_t group, phr_group_t *g,
             break;
         }
 
-        for (i = 0; i < n; i++) {
+        st->starts |= w.head.starts;
+
+        for (i = 0; i < n && !w.head.starts; i++) {
             last = &g->last[s[i].sid % PHR_GROUP_SIZE];
 
             if (*last != PHR_LAST_NONE) {

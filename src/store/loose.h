@@ -24,12 +24,17 @@ typedef struct {
 int phr_loose_append(phr_store_t *st, phr_loose_t *s, size_t n,
     phr_err_t *err);
 
+/* the same of start timestamps, whose records say so */
+int phr_loose_append_starts(phr_store_t *st, phr_loose_t *s, size_t n,
+    phr_err_t *err);
+
 /* a record of loose samples of a group: bounds, then the samples */
 typedef struct {
     uint16_t  n;
+    uint16_t  first, last;      /* sids, from the start of the group */
     uint8_t   hists;            /* samples are histograms, not floats */
     uint8_t   terse;            /* floats, encoded as terse.h does */
-    uint16_t  first, last;      /* sids, from the start of the group */
+    uint8_t   starts;           /* floats that are start timestamps */
     int64_t   min_ms, max_ms;
 } phr_loose_head_t;
 
@@ -43,6 +48,9 @@ typedef struct {
  */
 size_t phr_loose_encode(const phr_loose_t *s, size_t n, uint8_t *body,
     size_t room, size_t *done);
+
+/* says so of a body, if the samples are start timestamps, see start.h */
+void phr_loose_say_starts(uint8_t *body);
 
 int phr_loose_head(phr_str_t body, phr_loose_head_t *h);
 
@@ -75,11 +83,14 @@ int phr_loose_next(phr_loose_walk_t *w, phr_err_t *err);
 int phr_loose_samples(const phr_loose_walk_t *w, phr_arena_t *arena,
     phr_loose_t *s, size_t *n, phr_err_t *err);
 
-/* newest times and number of the loose samples of a group */
+/* newest times and number of the loose samples of a group; st->starts */
 int phr_loose_load(phr_store_t *st, uint32_t group, phr_group_t *g,
     phr_err_t *err);
 
 void phr_loose_sort(phr_loose_t *s, size_t n);
+
+/* of sorted ones, the first whose series is not below sid */
+size_t phr_loose_find(const phr_loose_t *s, size_t n, phr_sid_t sid);
 
 
 #endif /* PHR_LOOSE_H_INCLUDED */

@@ -17,7 +17,8 @@
  * The highest bit of n tells that samples are histograms.  Instead of
  * samples there are runs, each of one series and one layout: distance of
  * sid, number, length of times, times, length of chunk, chunk.  Eight zero
- * bytes end the record.
+ * bytes end the record.  The third highest bit tells that floats are start
+ * timestamps.
  */
 
 #include "store/loose.h"
@@ -32,6 +33,7 @@
 #define PHR_LOOSE_STEP_MAX     10       /* of one varint */
 #define PHR_LOOSE_HISTS        0x8000
 #define PHR_LOOSE_TERSE        0x4000
+#define PHR_LOOSE_STARTS       0x2000
 
 /* of a run: what stands around times and chunk; distance, number, lengths */
 #define PHR_LOOSE_RUN          12
@@ -277,6 +279,13 @@ phr_loose_run_put(const phr_loose_t *s, size_t n, uint8_t **p, uint8_t *end,
 }
 
 
+void
+phr_loose_say_starts(uint8_t *body)
+{
+    phr_put_be16(body, phr_get_be16(body) | PHR_LOOSE_STARTS);
+}
+
+
 int
 phr_loose_head(phr_str_t body, phr_loose_head_t *h)
 {
@@ -288,16 +297,17 @@ phr_loose_head(phr_str_t body, phr_loose_head_t *h)
 
     p = (const uint8_t *) body.data;
 
-    h->n = phr_get_be16(p) & (PHR_LOOSE_TERSE - 1);
+    h->n = phr_get_be16(p) & (PHR_LOOSE_STARTS - 1);
     h->hists = (phr_get_be16(p) & PHR_LOOSE_HISTS) != 0;
     h->terse = (phr_get_be16(p) & PHR_LOOSE_TERSE) != 0;
+    h->starts = (phr_get_be16(p) & PHR_LOOSE_STARTS) != 0;
     h->first = phr_get_be16(p + 2);
     h->last = phr_get_be16(p + 4);
     h->min_ms = phr_key_get_time(p + 6);
     h->max_ms = phr_key_get_time(p + 14);
 
-    return h->n <= PHR_LOOSE_MAX && !(h->hists && h->terse) ? PHR_OK
-                                                            : PHR_ECORRUPT;
+    return h->n <= PHR_LOOSE_MAX && !(h->hists && (h->terse || h->starts))
+           ? PHR_OK : PHR_ECORRUPT;
 }
 
 

@@ -423,7 +423,7 @@ phr_mend_pack(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
     int               rc;
     size_t            i;
     int64_t           t[PHR_CHUNK_MAX_SAMPLES], *last;
-    uint64_t          nknown;
+    uint64_t          nknown, nstarts;
     phr_pack_t        pack;
     phr_window_t      w;
     phr_pack_key_t    pk;
@@ -441,6 +441,7 @@ phr_mend_pack(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
     w.bytes = body.len + PHR_CRC_SIZE;
     w.npacks = 1;
     nknown = 0;
+    nstarts = 0;
 
     for (i = 0; i < pack.nchunks; i++) {
 
@@ -457,17 +458,18 @@ phr_mend_pack(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
         }
 
         w.nsamples += ref.n;
+        nstarts += ref.starts ? ref.n : 0;
         w.min_ms = phr_min(w.min_ms, t[0]);
         w.max_ms = phr_max(w.max_ms, t[ref.n - 1]);
 
         if (*last != PHR_LAST_NONE) {
-            *last = phr_max(*last, t[ref.n - 1]);
+            *last = ref.starts ? *last : phr_max(*last, t[ref.n - 1]);
             nknown += ref.n;
         }
     }
 
-    m->result->npacked += nknown;
-    m->result->norphans += w.nsamples - nknown;
+    m->result->npacked += nstarts == 0 ? nknown : 0;
+    m->result->norphans += nstarts == 0 ? w.nsamples - nknown : 0;
     m->nwindow -= phr_min(m->nwindow, w.nsamples);
     m->st->next.seal = phr_max(m->st->next.seal, pk.seal + 1);
 
@@ -512,13 +514,16 @@ phr_mend_sum(phr_mend_t *m, const phr_pack_key_t *pk, const phr_window_t *w,
 static int
 phr_mend_loose(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
 {
-    size_t          i, n, nknown;
-    phr_loose_t     s[PHR_LOOSE_MAX];
-    const uint8_t  *p;
+    size_t             i, n, nknown;
+    phr_loose_t        s[PHR_LOOSE_MAX];
+    const uint8_t     *p;
+    phr_loose_head_t   head;
 
     p = (const uint8_t *) key.data;
 
-    if (phr_loose_decode(phr_get_be32(p), body, m->arena, s, &n) != PHR_OK) {
+    if (phr_loose_decode(phr_get_be32(p), body, m->arena, s, &n) != PHR_OK
+        || phr_loose_head(body, &head) != PHR_OK)
+    {
         return PHR_NOTFOUND;
     }
 
@@ -530,8 +535,8 @@ phr_mend_loose(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
     }
 
     m->result->nloose_records++;
-    m->result->nloose += nknown;
-    m->result->norphans += n - nknown;
+    m->result->nloose += head.starts ? 0 : nknown;
+    m->result->norphans += head.starts ? 0 : n - nknown;
     m->st->next.seq = phr_max(m->st->next.seq, phr_get_be64(p + 4) + 1);
 
     return nknown == 0 ? PHR_NOTFOUND : PHR_OK;

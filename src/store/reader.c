@@ -45,7 +45,6 @@ static void phr_reader_add(phr_reader_t *r, const int64_t *t_ms,
     const double *v, size_t n);
 static int phr_reader_run(phr_reader_t *r, uint64_t rank, phr_err_t *err);
 static int phr_reader_merge(phr_reader_t *r, phr_err_t *err);
-static int phr_sample_cmp(const void *a, const void *b);
 static void phr_reader_trim(phr_reader_t *r, phr_columns_t *c);
 
 
@@ -70,6 +69,7 @@ phr_reader_create(phr_txn_t *txn, const phr_sid_t *sid, size_t n,
     phr_array_init(&r->refs, sizeof(phr_reader_ref_t));
     phr_array_init(&r->cols, sizeof(phr_reader_column_t));
     phr_array_init(&r->loose, sizeof(phr_loose_t));
+    phr_array_init(&r->start_loose, sizeof(phr_loose_t));
     phr_array_init(&r->units, sizeof(phr_reader_unit_t *));
     phr_array_init(&r->times, sizeof(phr_reader_times_t));
     phr_array_init(&r->chain, sizeof(phr_reader_ref_t *));
@@ -114,6 +114,7 @@ phr_reader_destroy(phr_reader_t *r)
     phr_array_free(&r->refs);
     phr_array_free(&r->cols);
     phr_array_free(&r->loose);
+    phr_array_free(&r->start_loose);
     phr_array_free(&r->units);
     phr_array_free(&r->times);
     phr_array_free(&r->chain);
@@ -124,6 +125,7 @@ phr_reader_destroy(phr_reader_t *r)
     phr_free(r->sid);
     phr_free(r->slot);
     phr_free(r->values);
+    phr_free(r->st_ms);
     phr_free(r->t_ms);
     phr_free(r->v);
     phr_free((void *) r->h);
@@ -157,6 +159,7 @@ phr_reader_next(phr_reader_t *r, phr_columns_t *c, phr_err_t *err)
 
     slot = r->slot[r->at++];
     c->sid = r->sid[slot];
+    r->start_slot = slot;
 
     return phr_reader_series(r, slot, c, err);
 }
@@ -177,14 +180,18 @@ phr_reader_batch(phr_reader_t *r, phr_err_t *err)
     r->refs.nelts = 0;
     r->cols.nelts = 0;
     r->loose.nelts = 0;
+    r->start_loose.nelts = 0;
     r->times.nelts = 0;
     r->nvalues = 0;
 
     p = phr_arena_alloc(r->mem, n * sizeof(phr_sid_place_t));
     r->chunks = phr_arena_alloc(r->mem, n * sizeof(uint32_t));
     r->columns = phr_arena_alloc(r->mem, n * sizeof(uint32_t));
+    r->start_chunks = phr_arena_alloc(r->mem, n * sizeof(uint32_t));
 
-    if (p == NULL || r->chunks == NULL || r->columns == NULL) {
+    if (p == NULL || r->chunks == NULL || r->columns == NULL
+        || r->start_chunks == NULL)
+    {
         return phr_err_set(err, PHR_ENOMEM, "no memory");
     }
 
@@ -206,6 +213,7 @@ phr_reader_batch(phr_reader_t *r, phr_err_t *err)
         r->slot[p[i].at] = (uint32_t) i;
         r->chunks[i] = PHR_NOWHERE;
         r->columns[i] = PHR_NOWHERE;
+        r->start_chunks[i] = PHR_NOWHERE;
     }
 
     rc = phr_reader_packs(r, err);
@@ -322,25 +330,14 @@ static int
 phr_reader_loose_series(phr_reader_t *r, phr_sid_t sid, phr_err_t *err)
 {
     int           rc;
-    size_t        i, low, high, mid;
+    size_t        i;
     phr_loose_t  *s;
 
     s = r->loose.elts;
-    low = 0;
-    high = r->loose.nelts;
 
-    while (low < high) {
-        mid = (low + high) / 2;
-
-        if (s[mid].sid < sid) {
-            low = mid + 1;
-
-        } else {
-            high = mid;
-        }
-    }
-
-    for (i = low; i < r->loose.nelts && s[i].sid == sid; i++) {
+    for (i = phr_loose_find(s, r->loose.nelts, sid);
+         i < r->loose.nelts && s[i].sid == sid; i++)
+    {
         rc = phr_reader_room(r, 1, err);
         if (rc != PHR_OK) {
             return rc;
@@ -614,7 +611,7 @@ phr_reader_merge(phr_reader_t *r, phr_err_t *err)
         s[i].rank += (run->rank == PHR_RANK_LOOSE) ? i : 0;
     }
 
-    qsort(s, n, sizeof(phr_reader_sample_t), phr_sample_cmp);
+    qsort(s, n, sizeof(phr_reader_sample_t), phr_reader_sample_cmp);
 
     r->nsamples = 0;
 
@@ -637,8 +634,8 @@ phr_reader_merge(phr_reader_t *r, phr_err_t *err)
 }
 
 
-static int
-phr_sample_cmp(const void *a, const void *b)
+int
+phr_reader_sample_cmp(const void *a, const void *b)
 {
     const phr_reader_sample_t  *x, *y;
 

@@ -39,5 +39,15 @@ void phr_reader_destroy(phr_reader_t *r);       /* r may be NULL */
  */
 int phr_reader_next(phr_reader_t *r, phr_columns_t *c, phr_err_t *err);
 
+/*
+ * reader_start.c: the start timestamps that n samples of the series that was
+ * read last have, or would have, at times in ascending order: NULL if there
+ * are none, 0 up to after_ms.  They must have been wanted before the first
+ * series was read, and are valid until the next is.
+ */
+void phr_reader_want_starts(phr_reader_t *r);
+int phr_reader_starts(phr_reader_t *r, const int64_t *t_ms, size_t n,
+    int64_t after_ms, const int64_t **st_ms, phr_err_t *err);
+
 
 #endif /* PHR_READER_H_INCLUDED */

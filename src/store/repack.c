@@ -7,6 +7,7 @@
 #include "store/repack.h"
 
 #include "core/alloc.h"
+#include "store/start.h"
 
 
 /* a chunk, decoded: floats or histograms */
@@ -25,6 +26,11 @@ static int phr_repack_survey(phr_repack_t *d, const phr_pack_t *pack,
     int64_t *from, int64_t *to, int *any, phr_err_t *err);
 static int phr_repack_rewrite(phr_repack_t *d, const phr_pack_t *pack,
     const int64_t *from, const int64_t *to, phr_err_t *err);
+static int phr_repack_add(phr_repack_t *d, const phr_repack_chunk_t *c,
+    size_t n, phr_err_t *err);
+static size_t phr_repack_stays(const phr_repack_chunk_t *c, int64_t from,
+    int64_t to);
+static void phr_repack_start(phr_store_t *st, phr_sid_t sid);
 static int phr_repack_decode(const phr_pack_t *pack, size_t i,
     phr_arena_t *arena, phr_repack_chunk_t *c);
 
@@ -230,7 +236,7 @@ phr_repack_survey(phr_repack_t *d, const phr_pack_t *pack, int64_t *from,
     int64_t *to, int *any, phr_err_t *err)
 {
     int                 rc;
-    size_t              i, k, at;
+    size_t              i, k, at, stays;
     phr_sid_t           before;
     phr_arena_mark_t    mark;
     phr_repack_chunk_t  c;
@@ -258,7 +264,12 @@ phr_repack_survey(phr_repack_t *d, const phr_pack_t *pack, int64_t *from,
             before = c.ref.sid;
         }
 
-        for (k = 0; k < c.ref.n && c.t_ms[k] < from[at]; k++) { /* void */ }
+        stays = phr_repack_stays(&c, from[at], to[at]);
+
+        for (k = 0; k < c.ref.n && (c.t_ms[k] < from[at] || k == stays); k++)
+        {
+            /* void */
+        }
 
         *any |= (k < c.ref.n && c.t_ms[k] <= to[at]);
     }
@@ -272,7 +283,7 @@ phr_repack_rewrite(phr_repack_t *d, const phr_pack_t *pack,
     const int64_t *from, const int64_t *to, phr_err_t *err)
 {
     int                 rc;
-    size_t              i, k, n, at;
+    size_t              i, k, n, at, stays;
     phr_arena_t        *arena;
     phr_arena_mark_t    mark;
     phr_repack_chunk_t  c;
@@ -295,14 +306,20 @@ phr_repack_rewrite(phr_repack_t *d, const phr_pack_t *pack,
     arena = d->st->scratch;
     rc = PHR_OK;
 
+    if (pack->kind == PHR_PACK_STARTS) {
+        phr_repack_start(d->st, pack->key.first);
+    }
+
     for (i = 0; i < pack->nchunks && rc == PHR_OK; i++) {
         mark = phr_arena_mark(arena);
         rc = phr_repack_decode(pack, i, arena, &c);
 
         at = c.ref.sid - pack->key.first;
+        stays = rc == PHR_OK ? phr_repack_stays(&c, from[at], to[at])
+                             : SIZE_MAX;
 
         for (k = 0, n = 0; rc == PHR_OK && k < c.ref.n; k++) {
-            if (c.t_ms[k] < from[at] || c.t_ms[k] > to[at]) {
+            if (c.t_ms[k] < from[at] || c.t_ms[k] > to[at] || k == stays) {
                 c.t_ms[n] = c.t_ms[k];
 
                 if (c.ref.hists) {
@@ -315,16 +332,67 @@ phr_repack_rewrite(phr_repack_t *d, const phr_pack_t *pack,
         }
 
         if (rc == PHR_OK && n > 0) {
-            rc = c.ref.hists
-                 ? phr_packer_add_hists(d->packer, c.ref.sid, c.t_ms, c.h, n,
-                                        err)
-                 : phr_packer_add(d->packer, c.ref.sid, c.t_ms, c.v, n, err);
+            rc = phr_repack_add(d, &c, n, err);
         }
 
         phr_arena_release(arena, mark);
     }
 
     return rc;
+}
+
+
+static int
+phr_repack_add(phr_repack_t *d, const phr_repack_chunk_t *c, size_t n,
+    phr_err_t *err)
+{
+    if (c->ref.hists) {
+        return phr_packer_add_hists(d->packer, c->ref.sid, c->t_ms, c->h, n,
+                                    err);
+    }
+
+    if (c->ref.starts) {
+        return phr_packer_add_starts(d->packer, c->ref.sid, c->t_ms, c->v, n,
+                                     err);
+    }
+
+    return phr_packer_add(d->packer, c->ref.sid, c->t_ms, c->v, n, err);
+}
+
+
+/*
+ * The place of a start timestamp that holds for samples after the range, or
+ * SIZE_MAX.  Those of samples alone have chunks of their own.
+ */
+static size_t
+phr_repack_stays(const phr_repack_chunk_t *c, int64_t from, int64_t to)
+{
+    size_t  k;
+
+    if (!c->ref.starts || phr_start_is_alone(c->v[0])) {
+        return SIZE_MAX;
+    }
+
+    for (k = c->ref.n; k > 0 && c->t_ms[k - 1] > to; k--) { /* void */ }
+
+    return k > 0 && c->t_ms[k - 1] >= from
+           && to < phr_start_window_end(c->t_ms[k - 1]) ? k - 1 : SIZE_MAX;
+}
+
+
+/* what the writer knows of the group may be gone by now */
+static void
+phr_repack_start(phr_store_t *st, phr_sid_t sid)
+{
+    phr_group_t  *g;
+
+    if (phr_group_of(sid) < st->groups.nelts) {
+        g = *phr_slot(&st->groups, phr_group_of(sid));
+
+        if (g != NULL) {
+            phr_start_forget(g);
+        }
+    }
 }
 
 

@@ -3,7 +3,8 @@
  *
  * Repack: samples leave packs, for retention and for deletion.  A pack goes
  * as it is, or is written anew without some of it; the records of windows
- * follow.  Which samples is the caller's business.
+ * follow.  Which samples is the caller's business.  Of start timestamps the
+ * last one stays that holds for samples after those that go.
  */
 
 #ifndef PHR_REPACK_H_INCLUDED

@@ -130,6 +130,11 @@ phr_retain_judge(const phr_retain_t *r, const phr_pack_key_t *key)
     min_ms = phr_pack_key_min(key);
     max_ms = phr_pack_key_max(key);
 
+    if (key->level == PHR_LEVEL_STARTS) {
+        /* they hold up to there */
+        max_ms = phr_window_start(key->level, key->window + 1) - 1;
+    }
+
     if (max_ms < r->keep.low_ms) {
         return PHR_RETAIN_DROP;
     }
@@ -143,7 +148,7 @@ phr_retain_judge(const phr_retain_t *r, const phr_pack_key_t *key)
 
         old_ms = r->to_ms - min_ms;
 
-        if (r->level == 0
+        if (r->level == 0 || r->level == PHR_LEVEL_STARTS
             || (old_ms < max_ms - r->to_ms
                 && (r->worn_ms == 0 || old_ms < r->worn_ms)))
         {

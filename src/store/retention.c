@@ -513,7 +513,7 @@ phr_retain_step(phr_store_t *st, int *changed, phr_err_t *err)
         return rc < 0 ? rc : PHR_OK;
     }
 
-    if (++r->level == PHR_NLEVELS) {
+    if (++r->level == PHR_NLEVELS_ALL) {
         r->done_ms[r->pass] = r->to_ms;
         r->dropped = 1;
         r->stage = PHR_RETAIN_IDLE;
@@ -727,7 +727,7 @@ phr_retain_free_groups(phr_store_t *st)
         }
 
         if (k == PHR_GROUP_SIZE) {
-            phr_free(g);
+            phr_group_destroy(g);
             *slot = NULL;
         }
     }

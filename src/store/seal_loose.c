@@ -9,6 +9,7 @@
 
 #include "store/loose.h"
 #include "store/series.h"
+#include "store/start.h"
 
 
 /* loose samples that one step packs at most, and bytes of histograms */
@@ -26,7 +27,8 @@ typedef struct {
 
 
 static int phr_seal_loose_read(phr_store_t *st, uint32_t number,
-    phr_array_t *samples, uint64_t *last, phr_err_t *err);
+    phr_array_t *samples, phr_array_t *starts, uint64_t *last,
+    phr_err_t *err);
 static int phr_seal_loose_delete(phr_store_t *st, uint32_t number,
     uint64_t last, phr_err_t *err);
 static int phr_seal_loose_pack(phr_store_t *st, phr_group_t *g,
@@ -42,8 +44,9 @@ phr_seal_loose(phr_store_t *st, uint32_t number, phr_group_t *g,
     phr_err_t *err)
 {
     int           rc;
+    size_t        n;
     uint64_t      last;
-    phr_array_t   samples;
+    phr_array_t   samples, starts;
 
     if (g == NULL) {
         return phr_err_set(err, PHR_ECORRUPT, "samples of group %u, which "
@@ -51,15 +54,21 @@ phr_seal_loose(phr_store_t *st, uint32_t number, phr_group_t *g,
     }
 
     phr_array_init(&samples, sizeof(phr_loose_t));
+    phr_array_init(&starts, sizeof(phr_loose_t));
     phr_arena_reset(st->scratch);
 
-    rc = phr_seal_loose_read(st, number, &samples, &last, err);
+    rc = phr_seal_loose_read(st, number, &samples, &starts, &last, err);
+    n = samples.nelts + starts.nelts;
 
-    if (rc == PHR_OK && samples.nelts > 0) {
+    if (rc == PHR_OK && n > 0) {
         rc = phr_seal_loose_delete(st, number, last, err);
 
-        if (rc == PHR_OK) {
+        if (rc == PHR_OK && samples.nelts > 0) {
             rc = phr_seal_loose_pack(st, g, samples.elts, samples.nelts, err);
+        }
+
+        if (rc == PHR_OK && starts.nelts > 0) {
+            rc = phr_start_seal(st, g, starts.elts, starts.nelts, err);
         }
 
         if (rc == PHR_OK) {
@@ -68,9 +77,9 @@ phr_seal_loose(phr_store_t *st, uint32_t number, phr_group_t *g,
     }
 
     if (rc == PHR_OK) {
-        g->nloose -= phr_min(g->nloose, (uint32_t) samples.nelts);
+        g->nloose -= phr_min(g->nloose, (uint32_t) n);
 
-        if (samples.nelts == 0) {
+        if (n == 0) {
             g->nloose = 0;
         }
 
@@ -80,6 +89,7 @@ phr_seal_loose(phr_store_t *st, uint32_t number, phr_group_t *g,
     }
 
     phr_array_free(&samples);
+    phr_array_free(&starts);
 
     return rc;
 }
@@ -88,14 +98,16 @@ phr_seal_loose(phr_store_t *st, uint32_t number, phr_group_t *g,
 /* the oldest records of a group; *last is the number of the last one read */
 static int
 phr_seal_loose_read(phr_store_t *st, uint32_t number, phr_array_t *samples,
-    uint64_t *last, phr_err_t *err)
+    phr_array_t *starts, uint64_t *last, phr_err_t *err)
 {
-    int            rc;
-    size_t         i, n;
-    uint8_t        key[PHR_KEY_LOOSE];
-    phr_str_t      k, v, body;
-    phr_loose_t    s[PHR_LOOSE_MAX], *out;
-    phr_cursor_t  *cursor;
+    int                rc;
+    size_t             i, n;
+    uint8_t            key[PHR_KEY_LOOSE];
+    phr_str_t          k, v, body;
+    phr_array_t       *to;
+    phr_loose_t        s[PHR_LOOSE_MAX], *out;
+    phr_cursor_t      *cursor;
+    phr_loose_head_t   head;
 
     rc = phr_cursor_open(st->txn, PHR_DB_LOOSE, &cursor, err);
     if (rc != PHR_OK) {
@@ -110,7 +122,7 @@ phr_seal_loose_read(phr_store_t *st, uint32_t number, phr_array_t *samples,
 
     while (rc == PHR_OK && k.len == PHR_KEY_LOOSE
            && memcmp(k.data, key, 4) == 0
-           && samples->nelts < PHR_SEAL_LOOSE
+           && samples->nelts + starts->nelts < PHR_SEAL_LOOSE
            && phr_arena_used(st->scratch) < PHR_SEAL_LOOSE_BYTES)
     {
         rc = phr_record_check(PHR_DB_LOOSE, k, v, &body, err);
@@ -126,7 +138,10 @@ phr_seal_loose_read(phr_store_t *st, uint32_t number, phr_array_t *samples,
             break;
         }
 
-        out = phr_array_push_n(samples, n);
+        to = phr_loose_head(body, &head) == PHR_OK && head.starts ? starts
+                                                                   : samples;
+
+        out = phr_array_push_n(to, n);
         if (out == NULL) {
             rc = phr_err_set(err, PHR_ENOMEM, "no memory");
             break;
@@ -134,7 +149,7 @@ phr_seal_loose_read(phr_store_t *st, uint32_t number, phr_array_t *samples,
 
         for (i = 0; i < n; i++) {
             out[i] = s[i];
-            out[i].at = (uint32_t) (samples->nelts - n + i);
+            out[i].at = (uint32_t) (to->nelts - n + i);
         }
 
         *last = phr_get_be64((const uint8_t *) k.data + 4);

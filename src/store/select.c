@@ -49,6 +49,7 @@ typedef struct {
     phr_labels_t         *labels;   /* in the order of sid, or NULL */
     size_t                n;
     size_t                pos;
+    int                   starts;   /* start timestamps are wanted */
 } phr_store_set_t;
 
 
@@ -76,9 +77,11 @@ static int phr_set_next(phr_series_set_t *base, phr_series_t *series,
     phr_err_t *err);
 static void phr_set_raw(phr_series_t *series, const phr_columns_t *c);
 static int phr_set_coarse(phr_store_set_t *set, phr_sid_t sid,
-    phr_columns_t *c, phr_series_t *series, phr_err_t *err);
+    phr_columns_t *c, phr_series_t *series, phr_reader_t **reader,
+    phr_err_t *err);
 static int phr_set_alone(phr_store_set_t *set, phr_sid_t sid,
-    phr_columns_t *c, phr_series_t *series, phr_err_t *err);
+    phr_columns_t *c, phr_series_t *series, phr_reader_t **reader,
+    phr_err_t *err);
 static int phr_set_labels(phr_store_set_t *set, size_t i, phr_labels_t *ls,
     phr_err_t *err);
 static void phr_columns_trim(phr_columns_t *c, int64_t min_ms);
@@ -243,6 +246,7 @@ phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
     set->arena = arena;
     set->min_ms = min_ms;
     set->max_ms = max_ms;
+    set->starts = hints != NULL && hints->starts;
 
     rc = phr_index_select(q->txn, m, n, arena, &sids, err);
     if (rc != PHR_OK) {
@@ -341,6 +345,10 @@ phr_select_read(phr_store_set_t *set, const phr_select_hints_t *hints,
 
     set->reader = *slot;
 
+    if (set->starts) {
+        phr_reader_want_starts(set->reader);
+    }
+
     return PHR_OK;
 }
 
@@ -408,12 +416,14 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
     size_t            i;
     phr_keep_t       *keep;
     phr_columns_t     c;
+    phr_reader_t     *reader;
     phr_store_set_t  *set;
 
     set = (phr_store_set_t *) base;
     keep = &set->q->keep;
     memset(&c, 0, sizeof(c));
     phr_set_raw(series, &c);
+    reader = set->reader;
 
     do {
         if (set->pos == set->n) {
@@ -447,7 +457,7 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
         phr_set_raw(series, &c);
 
         if (set->coarse != NULL) {
-            rc = phr_set_coarse(set, set->sid[i], &c, series, err);
+            rc = phr_set_coarse(set, set->sid[i], &c, series, &reader, err);
             if (rc != PHR_OK) {
                 return rc;
             }
@@ -455,7 +465,15 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
 
     } while (series->n == 0 && set->reader != NULL);
 
-    return PHR_OK;
+    if (!set->starts || reader == NULL) {
+        return PHR_OK;
+    }
+
+    return phr_reader_starts(reader, series->t_ms, series->n,
+                             series->nparts > 0
+                             ? series->parts[series->nparts - 1].to_ms
+                             : PHR_TIME_MIN,
+                             &series->st_ms, err);
 }
 
 
@@ -466,6 +484,7 @@ phr_set_raw(phr_series_t *series, const phr_columns_t *c)
     series->v = c->v;
     series->h = c->h;
     series->n = c->n;
+    series->st_ms = NULL;
     series->w = NULL;
     series->parts = NULL;
     series->nparts = 0;
@@ -479,7 +498,7 @@ phr_set_raw(phr_series_t *series, const phr_columns_t *c)
  */
 static int
 phr_set_coarse(phr_store_set_t *set, phr_sid_t sid, phr_columns_t *c,
-    phr_series_t *series, phr_err_t *err)
+    phr_series_t *series, phr_reader_t **reader, phr_err_t *err)
 {
     int          rc;
     int64_t      floor_ms;
@@ -505,14 +524,14 @@ phr_set_coarse(phr_store_set_t *set, phr_sid_t sid, phr_columns_t *c,
         return rc;
     }
 
-    return phr_set_alone(set, sid, c, series, err);
+    return phr_set_alone(set, sid, c, series, reader, err);
 }
 
 
 /* all samples of one series, by a reader of its own */
 static int
 phr_set_alone(phr_store_set_t *set, phr_sid_t sid, phr_columns_t *c,
-    phr_series_t *series, phr_err_t *err)
+    phr_series_t *series, phr_reader_t **reader, phr_err_t *err)
 {
     int             rc;
     int64_t         floor_ms;
@@ -544,6 +563,12 @@ phr_set_alone(phr_store_set_t *set, phr_sid_t sid, phr_columns_t *c,
     if (rc != PHR_OK) {
         *slot = NULL;
         return rc;
+    }
+
+    *reader = *slot;
+
+    if (set->starts) {
+        phr_reader_want_starts(*slot);
     }
 
     rc = phr_reader_next(*slot, c, err);

@@ -14,6 +14,7 @@
 #include "store/index.h"
 #include "store/loose.h"
 #include "store/source.h"
+#include "store/start.h"
 #include "store/text.h"
 
 
@@ -466,6 +467,16 @@ phr_group_get(phr_store_t *st, uint32_t number, phr_group_t **group,
     }
 
     return PHR_OK;
+}
+
+
+void
+phr_group_destroy(phr_group_t *group)
+{
+    if (group != NULL) {
+        phr_start_forget(group);
+        phr_free(group);
+    }
 }
 
 

@@ -57,6 +57,8 @@ int phr_series_remove(phr_store_t *st, phr_sid_t sid, phr_err_t *err);
 int phr_group_get(phr_store_t *st, uint32_t number, phr_group_t **group,
     phr_err_t *err);
 
+void phr_group_destroy(phr_group_t *group);     /* may be NULL */
+
 /* its record will be written at the next flush */
 int phr_group_touch(phr_store_t *st, uint32_t number, phr_err_t *err);
 

@@ -26,6 +26,7 @@
 #include "store/source.h"
 #include "store/select.h"
 #include "store/series.h"
+#include "store/start.h"
 #include "store/tree.h"
 
 
@@ -85,6 +86,7 @@ phr_store_open(const phr_store_conf_t *conf, phr_store_t **out,
     phr_array_init(&st->groups, sizeof(void *));
     phr_array_init(&st->dirty, sizeof(uint32_t));
     phr_array_init(&st->entries, sizeof(phr_index_entry_t));
+    phr_array_init(&st->start_notes, sizeof(phr_loose_t));
     phr_buf_init(&st->buf, 0);
     pthread_mutex_init(&st->mutex, NULL);
 
@@ -148,6 +150,7 @@ phr_store_close(phr_store_t *st)
     phr_array_free(&st->groups);
     phr_array_free(&st->dirty);
     phr_array_free(&st->entries);
+    phr_array_free(&st->start_notes);
     phr_buf_free(&st->buf);
     phr_map_destroy(st->names);
     phr_arena_destroy(st->scratch);
@@ -480,6 +483,10 @@ phr_store_warm(phr_store_t *st, phr_err_t *err)
     rc = phr_sources_warm(st, err);
 
     if (rc == PHR_OK) {
+        rc = phr_start_warm(st, err);
+    }
+
+    if (rc == PHR_OK) {
         st->warm = 1;
     }
 
@@ -502,7 +509,7 @@ phr_store_forget(phr_store_t *st)
 
     for (i = 0; i < st->groups.nelts; i++) {
         slot = phr_slot(&st->groups, i);
-        phr_free(*slot);
+        phr_group_destroy(*slot);
         *slot = NULL;
     }
 

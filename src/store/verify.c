@@ -257,19 +257,21 @@ phr_verify_row(phr_verify_t *vf, phr_str_t key, phr_str_t body)
 static int
 phr_verify_loose(phr_verify_t *vf, phr_str_t key, phr_str_t body)
 {
-    size_t       n;
-    phr_loose_t  s[PHR_LOOSE_MAX];
+    size_t             n;
+    phr_loose_t        s[PHR_LOOSE_MAX];
+    phr_loose_head_t   head;
 
     if (key.len != PHR_KEY_LOOSE
         || phr_loose_decode(phr_get_be32((const uint8_t *) key.data), body,
-                            vf->arena, s, &n) != PHR_OK)
+                            vf->arena, s, &n) != PHR_OK
+        || phr_loose_head(body, &head) != PHR_OK)
     {
         phr_verify_report(vf, "loose samples: key of %zu, record of %zu "
                           "bytes", key.len, body.len);
         return PHR_OK;
     }
 
-    vf->result->nsamples += n;
+    vf->result->nsamples += head.starts ? 0 : n;
 
     return PHR_OK;
 }
@@ -317,7 +319,7 @@ phr_verify_pack(phr_verify_t *vf, phr_str_t key, phr_str_t body)
                               "key", pk.first, pk.first + pk.span, i);
         }
 
-        vf->result->nsamples += ref.n;
+        vf->result->nsamples += ref.starts ? 0 : ref.n;
     }
 
     return PHR_OK;

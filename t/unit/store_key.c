@@ -20,7 +20,7 @@ windows(void)
 
     key = phr_str_from((char *) k, sizeof(k));
 
-    for (i = 0; i < PHR_NLEVELS; i++) {
+    for (i = 0; i < PHR_NLEVELS_ALL; i++) {
         first = phr_window_of(i, PHR_KEY_TIME_MIN);
         last = phr_window_of(i, PHR_KEY_TIME_MAX);
 
@@ -39,7 +39,7 @@ windows(void)
         ok(!phr_key_window_get(key, &level, &window), "none after");
     }
 
-    phr_key_window(k, PHR_NLEVELS, 0);
+    phr_key_window(k, PHR_NLEVELS_ALL, 0);
     ok(!phr_key_window_get(key, &level, &window), "no level beyond the last");
 }
 
@@ -70,7 +70,7 @@ packs(void)
 
     /* the middle of a 32-bit range of windows of 7 years and more */
 
-    p.level = PHR_NLEVELS - 1;
+    p.level = PHR_NLEVELS_ALL - 1;
     p.window = -2139070208;
     phr_key_pack(k, &p);
     ok(!phr_key_pack_get(key, &q), "a window beyond all time");
