@@ -272,6 +272,24 @@ $(BUILD)/bench/churn: $(BUILD)/plain/bench/churn.o \
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS)
 
+#: make bench-downsample   what buckets cost and take, and queries of a year
+#:                    with and without them: DOWNSAMPLE="days series seconds"
+DOWNSAMPLE     ?= 365 50 15
+DOWNSAMPLE_DIR ?= /dev/shm/pharos-downsample
+
+.PHONY: bench-downsample
+bench-downsample: $(BUILD)/bench/downsample
+	@rm -rf $(DOWNSAMPLE_DIR) && mkdir -p $(DOWNSAMPLE_DIR)
+	$(BUILD)/bench/downsample $(DOWNSAMPLE_DIR) $(DOWNSAMPLE); rc=$$?; \
+	    rm -rf $(DOWNSAMPLE_DIR); exit $$rc
+
+$(BUILD)/bench/downsample: $(BUILD)/plain/bench/downsample.o \
+        $(BUILD)/plain/bench/store_data.o \
+        $(BUILD)/plain/libpromql.a $(BUILD)/plain/libstore.a \
+        $(BUILD)/plain/libcore.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
+
 #: make bench-growth  what a sample costs and a series takes with 10 k, 100 k
 #:                    and 1 M series: GROWTH="rounds targets ...", each of
 #:                    1,000 series
