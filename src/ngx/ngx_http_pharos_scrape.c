@@ -176,6 +176,7 @@ static void
 ngx_http_pharos_scrape_applied(void *data, phr_array_t *targets)
 {
     size_t                     i, n;
+    uint64_t                   keep;
     phr_array_t                dropped;
     ngx_queue_t               *q, *next;
     phr_target_t              *target;
@@ -197,13 +198,21 @@ ngx_http_pharos_scrape_applied(void *data, phr_array_t *targets)
     }
 
     p->over = p->conf->limit.targets != 0 && n > p->conf->limit.targets;
+    keep = p->conf->limit.keep_dropped_targets;
 
     for (i = 0, n = 0; i < targets->nelts; i++) {
 
         target = *phr_array_get(targets, phr_target_t *, i);
 
         if (target->dropped) {
-            *phr_array_get(targets, phr_target_t *, n++) = target;
+
+            if (keep != 0 && n >= keep) {
+                phr_target_destroy(target);
+
+            } else {
+                *phr_array_get(targets, phr_target_t *, n++) = target;
+            }
+
             continue;
         }
 
