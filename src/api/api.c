@@ -38,6 +38,7 @@ static int phr_route_match(const char *pattern, phr_str_t path,
     phr_str_t *segment);
 static unsigned phr_route_method(phr_str_t method);
 static int phr_api_call(phr_call_t *c, phr_err_t *err);
+static void phr_api_finish(phr_call_t *c, int rc, phr_err_t *err);
 static void phr_api_broken(phr_api_response_t *res, int rc,
     const phr_err_t *err);
 static int phr_api_not_allowed(phr_call_t *c, const phr_route_t *route);
@@ -249,26 +250,65 @@ phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
         rc = phr_api_call(&c, &err);
     }
 
+    if (rc == PHR_OK && c.rest != NULL) {
+        res->rest = phr_arena_alloc(c.arena, sizeof(phr_call_t));
+
+        if (res->rest != NULL) {
+            *res->rest = c;
+            return;
+        }
+
+        rc = phr_err_set(&err, PHR_ENOMEM, "out of memory");
+    }
+
+    phr_api_finish(&c, rc, &err);
+}
+
+
+void
+phr_api_resume(phr_api_response_t *res)
+{
+    int          rc;
+    phr_err_t    err;
+    phr_call_t  *c;
+
+    c = res->rest;
+    res->rest = NULL;
+    phr_err_init(&err);
+
+    rc = c->rest(c, &err);
+
+    phr_api_finish(c, rc, &err);
+}
+
+
+static void
+phr_api_finish(phr_call_t *c, int rc, phr_err_t *err)
+{
+    phr_api_response_t  *res;
+
+    res = c->res;
+
     if (res->streamed) {
-        rc = phr_call_stream_end(&c, rc, &err);
-        phr_api_broken(res, rc, &err);
+        rc = phr_call_stream_end(c, rc, err);
+        phr_api_broken(res, rc, err);
         return;
     }
 
     if (rc == PHR_OK && res->body.failed) {
-        rc = phr_err_set(&err, res->body.failed,
+        rc = phr_err_set(err, res->body.failed,
                          "the answer is larger than the memory of a query");
     }
 
     if (rc != PHR_OK) {
-        if (err.code == PHR_OK) {
-            phr_err_set(&err, rc, "internal error %d", rc);
+        if (err->code == PHR_OK) {
+            phr_err_set(err, rc, "internal error %d", rc);
         }
-        phr_call_fail(&c, &err);
+        phr_call_fail(c, err);
         return;
     }
 
-    phr_call_compress(&c);
+    phr_call_compress(c);
 }
 
 

@@ -29,6 +29,8 @@ struct phr_boards_s;            /* boards/board.h */
 struct phr_query_log_s;         /* api/query_log.h */
 struct phr_query_cache_s;       /* api/query_cache.h */
 
+struct phr_call_s;              /* api/call.h */
+
 typedef struct phr_api_s  phr_api_t;
 
 
@@ -53,6 +55,9 @@ typedef struct {
     int                broken;          /* the rest of it is missing, and */
     phr_str_t          reason;
     int64_t            samples_read;    /* of a query, for statistics */
+
+    /* the answer is still to be written, by phr_api_resume(); in the arena */
+    struct phr_call_s *rest;
 } phr_api_response_t;
 
 
@@ -82,6 +87,8 @@ typedef struct {
     int                (*send)(void *data, const phr_api_response_t *res,
                                phr_str_t piece);
     void                *send_data;
+    unsigned             resumable:1;   /* large answers may be left to
+                                           phr_api_resume() */
 } phr_api_request_t;
 
 typedef enum {
@@ -105,6 +112,13 @@ int64_t phr_api_timeout_ms(const phr_api_request_t *req,
 void phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
     phr_api_response_t *res);
 void phr_api_response_free(phr_api_response_t *res);
+
+/*
+ * Writes the answer that res->rest stands for, in any thread: what is large
+ * is computed in one that must not wait for clients, and sent in another.
+ * req is the request as it was, but for send().
+ */
+void phr_api_resume(phr_api_response_t *res);
 
 /* the answer for requests that never reached a thread */
 void phr_api_refuse(phr_api_response_t *res, int code, const char *text);

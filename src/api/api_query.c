@@ -13,6 +13,10 @@
 #include "promql/promql.h"
 
 
+/* points of an answer that is sent while it is written, 2 MB of text */
+#define PHR_QUERY_LARGE  65536
+
+
 static int phr_query_prepare(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
 static int phr_query_dialect(phr_call_t *c, unsigned *flags, phr_err_t *err);
@@ -25,7 +29,11 @@ static uint64_t phr_query_note(phr_call_t *c, const phr_query_t *query,
     int64_t began_us);
 static int phr_query_notes(phr_call_t *c, const phr_result_t *r,
     int truncated);
-static void phr_query_result(phr_call_t *c, const phr_result_t *r);
+static int phr_query_write(phr_call_t *c, const phr_result_t *r,
+    phr_err_t *err);
+static int phr_query_rest(phr_call_t *c, phr_err_t *err);
+static int phr_query_result(phr_call_t *c, const phr_result_t *r,
+    phr_err_t *err);
 static void phr_query_point(phr_call_t *c, int64_t t_ms, double v);
 static void phr_query_mixed(phr_call_t *c, const phr_result_series_t *s,
     int histograms);
@@ -333,9 +341,7 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
         goto done;
     }
 
-    phr_call_begin(c);
-    phr_query_result(c, &result);
-    phr_call_end(c);
+    rc = phr_query_write(c, &result, err);
 
 done:
 
@@ -370,6 +376,59 @@ phr_query_eval(phr_call_t *c, const phr_query_t *query,
 
     return phr_query_cache_eval(c->api->cache, query, flags, querier, result,
                                 err);
+}
+
+
+/* at once, or later, by a thread that may wait for the client */
+
+static int
+phr_query_write(phr_call_t *c, const phr_result_t *r, phr_err_t *err)
+{
+    size_t         i, n;
+    phr_result_t  *copy;
+
+    n = r->nsamples;
+
+    for (i = 0; i < r->nseries; i++) {
+        n += r->series[i].n;
+    }
+
+    /* what explains it needs the query */
+
+    if (c->req->resumable && c->explain == NULL && n > PHR_QUERY_LARGE) {
+
+        copy = phr_arena_alloc(c->arena, sizeof(phr_result_t));
+        if (copy == NULL) {
+            return phr_err_set(err, phr_arena_rc(c->arena), "out of memory");
+        }
+
+        *copy = *r;
+        c->rest = phr_query_rest;
+        c->rest_data = copy;
+
+        return PHR_OK;
+    }
+
+    c->rest_data = (void *) r;
+
+    return phr_query_rest(c, err);
+}
+
+
+static int
+phr_query_rest(phr_call_t *c, phr_err_t *err)
+{
+    int  rc;
+
+    phr_call_begin(c);
+
+    rc = phr_query_result(c, c->rest_data, err);
+
+    if (rc == PHR_OK) {
+        phr_call_end(c);
+    }
+
+    return rc;
 }
 
 
@@ -453,9 +512,10 @@ phr_query_notes(phr_call_t *c, const phr_result_t *r, int truncated)
 }
 
 
-static void
-phr_query_result(phr_call_t *c, const phr_result_t *r)
+static int
+phr_query_result(phr_call_t *c, const phr_result_t *r, phr_err_t *err)
 {
+    int                 rc;
     size_t              i;
     phr_json_writer_t  *w;
 
@@ -495,6 +555,11 @@ phr_query_result(phr_call_t *c, const phr_result_t *r)
             }
 
             phr_json_end_object(w);
+
+            rc = phr_call_stream(c, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
         }
         phr_json_end_array(w);
         break;
@@ -519,6 +584,11 @@ phr_query_result(phr_call_t *c, const phr_result_t *r)
             }
 
             phr_json_end_object(w);
+
+            rc = phr_call_stream(c, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
         }
         phr_json_end_array(w);
         break;
@@ -527,6 +597,8 @@ phr_query_result(phr_call_t *c, const phr_result_t *r)
     phr_query_stats(c, r);
     phr_explain_write(c);
     phr_json_end_object(w);
+
+    return PHR_OK;
 }
 
 

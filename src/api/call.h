@@ -27,7 +27,9 @@ typedef struct {
     const phr_node_t   *root;
 } phr_explain_t;
 
-typedef struct {
+typedef struct phr_call_s  phr_call_t;
+
+struct phr_call_s {
     phr_api_t                *api;
     const phr_api_request_t  *req;
     phr_api_response_t       *res;
@@ -46,7 +48,11 @@ typedef struct {
 
     phr_packing_t            *packing;      /* of a stream; NULL: as it is */
     phr_buf_t                 packed;
-} phr_call_t;
+
+    /* set by an endpoint that leaves its large answer to another thread */
+    int                     (*rest)(phr_call_t *c, phr_err_t *err);
+    void                     *rest_data;    /* in the arena */
+};
 
 /* PHR_OK with the response filled, or a failure described in err */
 typedef int (*phr_endpoint_pt)(phr_call_t *c, phr_err_t *err);

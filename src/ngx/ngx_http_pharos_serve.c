@@ -110,6 +110,8 @@ static void ngx_http_pharos_serve_refuse(ngx_http_pharos_call_t *call,
 static void ngx_http_pharos_serve_run(ngx_http_pharos_task_t *t);
 static ngx_int_t ngx_http_pharos_serve_read(ngx_http_pharos_call_t *call);
 static void ngx_http_pharos_serve_timeout(ngx_event_t *ev);
+static void ngx_http_pharos_serve_rest(ngx_http_pharos_call_t *call);
+static void ngx_http_pharos_serve_resume(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_serve_done(ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_serve_answer(ngx_http_pharos_call_t *call);
 static ngx_int_t ngx_http_pharos_serve_send(ngx_http_request_t *r,
@@ -458,6 +460,9 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
         return;
     }
 
+    call->req.resumable = (pool == NGX_HTTP_PHAROS_POOL_QUERY
+                           && r->method != NGX_HTTP_HEAD);
+
     rc = ngx_http_pharos_task_post(pool, &call->task);
 
     if (rc == NGX_DECLINED) {
@@ -599,6 +604,56 @@ ngx_http_pharos_serve_timeout(ngx_event_t *ev)
 }
 
 
+/*
+ * A query has its result, and the answer is large: another pool writes it,
+ * whose threads may wait for clients.
+ */
+
+static void
+ngx_http_pharos_serve_rest(ngx_http_pharos_call_t *call)
+{
+    ngx_int_t  rc;
+
+    if (ngx_http_pharos_serve_stream(call) != NGX_OK) {
+        ngx_http_finalize_request(call->r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    call->task.run = ngx_http_pharos_serve_resume;
+
+    rc = ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_STREAM, &call->task);
+
+    if (rc == NGX_OK) {
+        call->posted = 1;
+        ngx_add_timer(&call->timer,
+                      ngx_http_pharos_helper_conf()->query_timeout);
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_finalize_request(call->r, NGX_HTTP_CLOSE);
+        return;
+    }
+
+    phr_api_response_free(&call->res);
+    ngx_http_pharos_serve_refuse(call, PHR_EUNAVAIL,
+                                 "too many requests are waiting");
+}
+
+
+/* in a thread */
+
+static void
+ngx_http_pharos_serve_resume(ngx_http_pharos_task_t *t)
+{
+    ngx_http_pharos_call_t  *call;
+
+    call = t->data;
+
+    phr_api_resume(&call->res);
+}
+
+
 static void
 ngx_http_pharos_serve_done(ngx_http_pharos_task_t *t)
 {
@@ -617,6 +672,15 @@ ngx_http_pharos_serve_done(ngx_http_pharos_task_t *t)
         return;
     }
 
+    if (call->res.rest && t->rc == PHR_OK) {
+        c = call->r->connection;
+
+        ngx_http_pharos_serve_rest(call);
+        ngx_http_run_posted_requests(c);
+
+        return;
+    }
+
     if (call->res.streamed) {
         c = call->r->connection;
 
@@ -627,8 +691,9 @@ ngx_http_pharos_serve_done(ngx_http_pharos_task_t *t)
     }
 
     if (t->rc < 0 && call->res.status == 0) {
-        /* never ran */
+        /* never ran, or not to its end */
 
+        phr_api_response_free(&call->res);
         phr_api_refuse(&call->res, t->rc,
                        t->rc == PHR_ETIMEOUT ? "query timed out in queue"
                                              : "query was canceled");

@@ -43,15 +43,22 @@ sample(void)
 static void
 writes(const phr_result_t *r, const char *json)
 {
-    phr_buf_t   b;
-    phr_call_t  c;
+    phr_buf_t           b;
+    phr_err_t           err;
+    phr_call_t          c;
+    phr_api_request_t   req;
+    phr_api_response_t  res;
 
     memset(&c, 0, sizeof(c));
+    memset(&req, 0, sizeof(req));
+    memset(&res, 0, sizeof(res));
     phr_buf_init(&b, 0);
     phr_json_init(&c.json, &b);
     c.arena = phr_arena_create(0);
+    c.req = &req;
+    c.res = &res;
 
-    phr_query_result(&c, r);
+    ok(phr_query_result(&c, r, &err) == PHR_OK, "a result is written");
     is_str(phr_buf_cstr(&b), json, "%s", json);
 
     phr_arena_destroy(c.arena);
