@@ -120,6 +120,25 @@ like($t->get('/api/v1/status/flags')->{content},
 settings('');
 is($t->post('/-/reload', '')->{status}, 200, 'and back');
 
+$t->stop;
+my ($code, $out) = $t->tool('verify', "$dir/s");
+is($code, 0, 'nothing is damaged') or diag $out;
+
+# what is salvaged of a store has its exemplars
+
+mkdir "$dir/saved" or die;
+($code, $out) = $t->tool('salvage', "$dir/s", "$dir/saved");
+is($code, 0, 'salvage') or diag $out;
+chown((stat "$dir/s/data.mdb")[4, 5], "$dir/saved/data.mdb") or die;
+rename "$dir/saved/data.mdb", "$dir/s/data.mdb" or die;
+unlink "$dir/s/lock.mdb";
+
+serve($t, 'pharos_exemplars 1k;')->run;
+$t->wait_ready;
+is_deeply(asked('{__name__=~"im_total|rw"}'),
+          [ grep { $_->{seriesLabels}{__name__} =~ /^(im_total|rw)$/ }
+            @$before ], 'they are there');
+
 # without the directive there are none
 
 $t->stop;
@@ -132,10 +151,6 @@ $res = written(message(1, "\1\2") . message(2, sample(1, $t_ms + 2000))
 is($res->{status}, 204, 'none are taken then');
 is($res->{headers}{'x-prometheus-remote-write-exemplars-written'}, 0,
    'and it says so');
-
-$t->stop;
-my ($code, $out) = $t->tool('verify', "$dir/s");
-is($code, 0, 'nothing is damaged') or diag $out;
 
 $t->done;
 

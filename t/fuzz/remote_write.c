@@ -45,6 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     o.max_metadata = RECAPP_MAX_KV / 2;
 
     rec = recapp_create();
+    rec->app.exemplars = 1;
     fuzz_check(phr_remote_write_create(&o, &rec->app, &rw, &err) == PHR_OK);
 
     bytes = fuzz_copy(data + 1, size - 1);

@@ -257,6 +257,9 @@ seed('store_scan', chr($_) . leaf("\1\2\3\4\0\0" => "\5\10__name__\1x",
 
 seed('store_chunk', chr($_) . "\x10" . pack('d<*', 1 .. 40)) for 0 .. 4;
 seed('store_chunk', "\1\0" . pack('d<*', map { $_ / 10 } 1 .. 100));
+seed('store_chunk', "\6\0\1\0\2" . "\x80" . "\0" x 7 . "\x80" . "\0" x 5
+     . "\7\xd0" . "\1\2\xd0\x0f" . pack('d<', 1.5) . "\0\4\1t\1a"
+     . "\0\0\0" . pack('d<', 2.5) . "\3\1b");
 seed('store_chunk', "\1\0" . pack('d<*', (1e300, -0.0, 'NaN') x 9));
 
 

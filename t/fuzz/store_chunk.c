@@ -11,6 +11,7 @@
 #include "store/bits.h"
 #include "store/block.h"
 #include "store/coarse.h"
+#include "store/exemplar.h"
 #include "store/hist_chunk.h"
 #include "store/loose.h"
 #include "store/postings.h"
@@ -312,6 +313,56 @@ buckets(phr_str_t in)
 }
 
 
+/* exemplars that are read come back from a record that is written of them */
+static void
+exemplars(phr_str_t in)
+{
+    size_t                n, len;
+    uint8_t              *out;
+    phr_str_t             key, body;
+    phr_exemplar_at_t     last;
+    phr_exemplar_walk_t   w, again;
+
+    key = phr_str_from("\0\0\0\0\0\0\0\1", PHR_KEY_EXEMPLAR);
+
+    if (!phr_exemplar_fits(key, in)
+        || phr_exemplar_open(&w, in) != PHR_OK)
+    {
+        return;
+    }
+
+    out = malloc(PHR_EXEMPLAR_HEAD + w.n * (size_t) PHR_EXEMPLAR_BOUND);
+    fuzz_check(out != NULL);
+    memset(&last, 0, sizeof(last));
+    len = PHR_EXEMPLAR_HEAD;
+
+    for (n = 0; phr_exemplar_next(&w) == PHR_OK; n++) {
+        len += phr_exemplar_encode(out + len, &last, &w.at);
+        last = w.at;
+    }
+
+    fuzz_check(n == w.n && len <= in.len);
+    phr_exemplar_head_put(out, n, w.min_ms, w.max_ms);
+
+    body = phr_str_from((char *) out, len);
+    fuzz_check(phr_exemplar_fits(key, body));
+    fuzz_check(phr_exemplar_open(&w, in) == PHR_OK
+               && phr_exemplar_open(&again, body) == PHR_OK);
+
+    while (phr_exemplar_next(&w) == PHR_OK) {
+        fuzz_check(phr_exemplar_next(&again) == PHR_OK
+                   && again.at.sid == w.at.sid
+                   && again.at.t_ms == w.at.t_ms
+                   && again.at.flags == w.at.flags
+                   && phr_double_bits(again.at.v) == phr_double_bits(w.at.v)
+                   && again.at.len == w.at.len
+                   && memcmp(again.at.labels, w.at.labels, w.at.len) == 0);
+    }
+
+    free(out);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -323,7 +374,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     in = fuzz_copy(data + 2, size - 2);
 
-    switch (data[0] % 7) {
+    switch (data[0] % 8) {
 
     case 0:
         chunk(in, data[1] + 1u);
@@ -347,6 +398,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     case 5:
         buckets(in);
+        break;
+
+    case 6:
+        exemplars(in);
         break;
 
     default:
