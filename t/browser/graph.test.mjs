@@ -92,6 +92,39 @@ test('the tooltip lists values by size', async (page) => {
   assert.match(await page.locator('.tooltip-time').textContent(), /^\d{4}-\d\d-\d\d \d\d:\d\d/)
 })
 
+test('exemplars are dots, and tell their labels', async (page) => {
+  await answer(page, (times) => [flat('a', 1)(times), flat('b', 9)(times)])
+  const asked = []
+  await page.route('**/api/v1/query_exemplars', (route) => {
+    const params = new URLSearchParams(route.request().postData())
+    asked.push(params)
+    const end = Number(params.get('end'))
+    const one = (id, back, value) => ({ labels: { trace_id: id }, value, timestamp: end - back })
+    return route.fulfill({ json: { status: 'success', data: [{ seriesLabels: { __name__: 'a', le: '1' },
+      exemplars: [one('abc', 700, '4'), one('def', 60, '6'), one('high', 30, '1e9'), one('none', 60, 'NaN'), one('old', 9000, '5')] }] } })
+  })
+  await open(page, '#/explore?expr=rate(a[5m])&range=15m')
+  await waitFor('a line', async () => (await pixels(canvas(page), 'var(--series-0)')) > 200)
+  assert.equal(await page.locator('.mark').count(), 0)
+  assert.equal(asked.length, 0)
+  await page.getByLabel('Exemplars').check()
+  await page.locator('.mark').first().waitFor()
+  assert.equal(hash(page).get('exemplars'), '1')
+  assert.equal(asked[0].get('query'), 'rate(a[5m])')
+  assert.equal(await page.locator('.mark').count(), 3)
+  const over = await page.locator('.explore-graph .u-over').boundingBox()
+  const box = async (n) => page.locator('.mark').nth(n).boundingBox()
+  const [first, second, third] = [await box(0), await box(1), await box(2)]
+  assert.ok(first.x < over.x + over.width / 2 && second.x > over.x + over.width / 2, 'at their times')
+  assert.ok(third.y < second.y && second.y < first.y && third.y > over.y - 10, `at their values, or the edge: ${first.y}, ${second.y}, ${third.y}`)
+  await page.locator('.mark').first().hover()
+  const tip = page.locator('.mark').first().locator('.mark-tip')
+  await waitFor('its labels', () => tip.isVisible())
+  assert.deepEqual(await tip.locator('.tooltip-row').allTextContents(), ['trace_idabc', '__name__a', 'le1'])
+  await page.getByLabel('Exemplars').uncheck()
+  await waitFor('no dots', async () => (await page.locator('.mark').count()) === 0)
+})
+
 test('dragging zooms, and the address says so', async (page) => {
   await open(page, '#/explore?expr=up&range=1h')
   await page.locator('.legend-entry').first().waitFor()

@@ -6,6 +6,7 @@ import { h } from '../lib/dom'
 import type { Unit } from '../lib/number'
 import { binaryIncrements, timeLabels, valueLabels } from './axes'
 import { fade, resolveColor } from './colors'
+import { Marks, type Mark } from './marks'
 import { lonely, stack, valueScale, type ChartData, type Column, type Line } from './data'
 import { Tooltip } from './tooltip'
 
@@ -26,10 +27,12 @@ export interface ChartOptions {
 export class Chart {
   readonly el: HTMLElement
   private readonly tooltip = new Tooltip()
+  private readonly dots = new Marks()
   private readonly resize: ResizeObserver
   private plot: uPlot | undefined
   private shape = ''
   private data: ChartData = { times: [], lines: [] }
+  private marks: Mark[] = []
   private columns: Column[] = []
   // the lines that are seen, in the order of the columns
   private drawn: Line[] = []
@@ -62,6 +65,12 @@ export class Chart {
       this.shape = shape
       this.rebuild()
     }
+  }
+
+  // dots over the lines, until others are shown
+  mark(marks: Mark[]): void {
+    this.marks = marks
+    if (this.plot) this.place(this.plot)
   }
 
   // after the theme has changed
@@ -118,8 +127,14 @@ export class Chart {
       axes: this.axes(),
       series: [{}, ...this.lines()],
       bands: this.options.stacked ? this.columns.slice(1).map((_, i) => ({ series: [i + 1, i + 2] as [number, number] })) : [],
-      hooks: { setCursor: [(u) => { this.cursor(u) }], setSelect: [(u) => { this.select(u) }] },
+      hooks: { draw: [(u) => { this.place(u) }], setCursor: [(u) => { this.cursor(u) }], setSelect: [(u) => { this.select(u) }] },
     }
+  }
+
+  private place(u: uPlot): void {
+    if (this.dots.el.parentElement !== u.over) u.over.append(this.dots.el)
+    const { clientWidth: width, clientHeight: height } = u.over
+    this.dots.show(this.marks, { x: (t) => u.valToPos(t, 'x'), y: (v) => u.valToPos(v, 'y'), width, height }, this.options.unit)
   }
 
   private axes(): uPlot.Axis[] {

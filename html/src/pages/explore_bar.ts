@@ -15,6 +15,7 @@ export class ExploreBar {
   private readonly ranges: RangePicker
   private readonly step: HTMLInputElement
   private readonly stacked: HTMLInputElement
+  private readonly exemplars: HTMLInputElement
   private readonly refresh: HTMLSelectElement
   private readonly graphOnly: HTMLElement[]
 
@@ -28,9 +29,10 @@ export class ExploreBar {
       if (!wrong) change({ step })
     } })
     this.stacked = h('input', { type: 'checkbox', change: () => { change({ stacked: this.stacked.checked }) } })
+    this.exemplars = h('input', { type: 'checkbox', change: () => { change({ exemplars: this.exemplars.checked }) } })
     const choices = REFRESHES.map((s) => ({ value: String(s), text: s === 0 ? 'off' : formatDuration(s) }))
     this.refresh = select('Refresh every', choices, '0', (s) => { change({ refresh: Number(s) }) })
-    this.graphOnly = [h('label', { class: 'field' }, 'Step', this.step), h('label', { class: 'field' }, this.stacked, 'Stacked')]
+    this.graphOnly = [h('label', { class: 'field' }, 'Step', this.step), h('label', { class: 'field' }, this.stacked, 'Stacked'), h('label', { class: 'field' }, this.exemplars, 'Exemplars')]
     fill(this.el, this.views.el, this.ranges.el, ...this.graphOnly, h('label', { class: 'field push' }, 'Refresh', this.refresh))
   }
 
@@ -40,6 +42,7 @@ export class ExploreBar {
     if (document.activeElement !== this.step) this.step.value = state.step === undefined ? '' : formatDuration(state.step)
     this.step.placeholder = formatDuration(chooseStep(resolveRange(state.range, Date.now() / 1000), undefined))
     this.stacked.checked = state.stacked
+    this.exemplars.checked = state.exemplars
     this.refresh.value = String(state.refresh)
     for (const el of this.graphOnly) el.hidden = state.view === 'table'
   }

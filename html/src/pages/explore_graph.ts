@@ -1,6 +1,8 @@
 // The graph of Explore: chart, legend, and what was left out.
 
+import type { Exemplar } from '../api/query_exemplars'
 import { Chart } from '../chart/chart'
+import type { Mark } from '../chart/marks'
 import { Legend } from '../components/legend'
 import { empty, notice } from '../components/state'
 import { fill, h } from '../lib/dom'
@@ -44,6 +46,7 @@ export class ExploreGraph {
     this.chart.el.hidden = lines.length === 0
     if (lines.length === 0) fill(this.nothing, failed ? empty('Nothing to draw', 'See the error above.') : empty('No samples', 'The query has no result in this time.'))
     this.draw()
+    this.chart.mark(run.outcomes.flatMap((o) => o.exemplars.map(exemplarMark)))
   }
 
   rebuild(): void {
@@ -58,4 +61,9 @@ export class ExploreGraph {
     this.chart.show(this.drawn, this.hidden, this.stacked)
     this.legend.show(this.drawn.lines, this.hidden)
   }
+}
+
+// its labels first, for they are what is looked for
+function exemplarMark(e: Exemplar): Mark {
+  return { time: e.time, value: e.value, rows: [...Object.entries(e.labels), ...Object.entries(e.series)] }
 }

@@ -4,7 +4,7 @@ import { MOST_LINES, drawnLines } from './explore_lines'
 import type { Outcome } from './explore_run'
 
 function outcome(expr: string, series: Series[]): Outcome {
-  return { expr, result: { type: 'matrix', series }, error: undefined, warnings: [], infos: [], seconds: 0 }
+  return { expr, result: { type: 'matrix', series }, error: undefined, warnings: [], infos: [], exemplars: [], seconds: 0 }
 }
 
 const span = { from: 0, to: 30 }

@@ -2,6 +2,7 @@
 // others their answer.
 
 import { errorText, isAbort } from '../api/client'
+import { queryExemplars, type Exemplar } from '../api/query_exemplars'
 import { query } from '../api/query'
 import { queryRange } from '../api/query_range'
 import type { QueryResult } from '../api/result'
@@ -17,6 +18,7 @@ export interface Outcome {
   error: string | undefined
   warnings: string[]
   infos: string[]
+  exemplars: Exemplar[]
   seconds: number
 }
 
@@ -29,13 +31,18 @@ export interface Run {
 async function runOne(expr: string, state: ExploreState, run: Run, signal: AbortSignal): Promise<Outcome> {
   const start = performance.now()
   const since = (): number => (performance.now() - start) / 1000
-  const nothing = { expr, result: undefined, error: undefined, warnings: [], infos: [] }
+  const nothing = { expr, result: undefined, error: undefined, warnings: [], infos: [], exemplars: [] }
   if (expr.trim() === '') return { ...nothing, seconds: 0 }
   try {
-    const answer = state.view === 'graph'
+    const graph = state.view === 'graph'
+    const answer = graph
       ? await queryRange({ expr, ...run.span, step: run.step, limit: ASKED }, signal)
       : await query(expr, state.range.kind === 'fixed' ? state.range.to : undefined, signal)
-    return { expr, result: answer.data, error: undefined, warnings: answer.warnings, infos: answer.infos, seconds: since() }
+    const seconds = since()
+    const exemplars = graph && state.exemplars && answer.data.series.length > 0
+      ? await queryExemplars(expr, run.span.from, run.span.to, signal)
+      : []
+    return { expr, result: answer.data, error: undefined, warnings: answer.warnings, infos: answer.infos, exemplars, seconds }
   } catch (error) {
     if (isAbort(error) || signal.aborted) throw error
     return { ...nothing, error: errorText(error), seconds: since() }

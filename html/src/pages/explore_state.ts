@@ -10,6 +10,7 @@ export interface ExploreState {
   // seconds; undefined: what suits the range
   step: number | undefined
   stacked: boolean
+  exemplars: boolean
   // seconds between refreshes, 0: none
   refresh: number
 }
@@ -27,6 +28,7 @@ export function parseState(params: URLSearchParams): ExploreState {
     range: parseRange(params),
     step: step !== undefined && step > 0 ? step : undefined,
     stacked: params.get('stacked') === '1',
+    exemplars: params.get('exemplars') === '1',
     refresh: REFRESHES.includes(refresh) ? refresh : 0,
   }
 }
@@ -38,6 +40,7 @@ export function stateParams(state: ExploreState): Record<string, string | string
     ...rangeParams(state.range),
     step: state.step === undefined ? undefined : formatDuration(state.step),
     stacked: state.stacked ? '1' : undefined,
+    exemplars: state.exemplars ? '1' : undefined,
     refresh: state.refresh > 0 ? formatDuration(state.refresh) : undefined,
   }
 }
