@@ -113,9 +113,8 @@ phr_backup_send(phr_call_t *c, phr_err_t *err)
 
     for (left = c->res->length; left > 0; left -= (int64_t) n) {
 
-        if (c->req->stop != NULL && phr_shared_get(c->req->stop) != 0) {
-            rc = phr_err_set(err, phr_shared_get(c->req->stop),
-                             "the backup took too long or was canceled");
+        rc = phr_call_poll(c, "the backup", err);
+        if (rc < 0) {
             break;
         }
 

@@ -156,9 +156,9 @@ phr_export_list(phr_export_t *ex, size_t list, phr_err_t *err)
 
     while (rc == PHR_OK) {
 
-        if (ex->c->req->stop != NULL && phr_shared_get(ex->c->req->stop) != 0) {
-            return phr_err_set(err, phr_shared_get(ex->c->req->stop),
-                               "the export took too long or was canceled");
+        rc = phr_call_poll(ex->c, "the export", err);
+        if (rc < 0) {
+            return rc;
         }
 
         rc = set->next(set, &s, err);

@@ -94,9 +94,9 @@ phr_federate_collect(phr_call_t *c, phr_querier_t *q,
 
     while (rc == PHR_OK) {
 
-        if (c->req->stop != NULL && phr_shared_get(c->req->stop) != 0) {
-            return phr_err_set(err, phr_shared_get(c->req->stop),
-                               "federation was stopped");
+        rc = phr_call_poll(c, "federation", err);
+        if (rc < 0) {
+            return rc;
         }
 
         rc = set->next(set, &s, err);

@@ -249,6 +249,11 @@ phr_series_collect(phr_call_t *c, phr_lookup_t *l,
 
     while (rc == PHR_OK) {
 
+        rc = phr_call_poll(c, "looking for series", err);
+        if (rc < 0) {
+            return rc;
+        }
+
         rc = set->next(set, &series, err);
         if (rc != PHR_OK) {
             break;
@@ -318,9 +323,12 @@ phr_lookup_begin(phr_call_t *c, phr_lookup_t *l, phr_err_t *err)
     rc = c->api->storage->querier(c->api->storage, &l->querier, err);
     if (rc != PHR_OK) {
         phr_lookup_end(l);
+        return rc;
     }
 
-    return rc;
+    l->querier->stop = c->req->stop;
+
+    return PHR_OK;
 }
 
 
@@ -365,6 +373,10 @@ phr_lookup_names(phr_call_t *c, phr_lookup_t *l, const phr_str_t *label,
             rc = q->ops->label_names(q, m->m, m->n, l->start_ms, l->end_ms,
                                      l->limit, c->arena, &s, &n, &truncated,
                                      err);
+        }
+
+        if (phr_querier_poll(q) < 0) {
+            return phr_call_poll(c, "looking for labels", err);
         }
 
         if (rc == PHR_OK) {

@@ -164,9 +164,9 @@ phr_read_query(phr_api_read_t *r, size_t i, phr_err_t *err)
 
     while (rc == PHR_OK) {
 
-        if (c->req->stop != NULL && phr_shared_get(c->req->stop) != 0) {
-            return phr_err_set(err, phr_shared_get(c->req->stop),
-                               "reading took too long or was canceled");
+        rc = phr_call_poll(c, "reading", err);
+        if (rc < 0) {
+            return rc;
         }
 
         rc = set->next(set, &s, err);

@@ -165,6 +165,12 @@ void phr_call_compress(phr_call_t *c);
 /* 0 where there is no clock */
 int64_t phr_call_clock_us(const phr_call_t *c);
 
+/*
+ * PHR_OK, or why the request is to end: its client has left, or its time is
+ * over.  Asked between the parts of all that may take long.
+ */
+int phr_call_poll(const phr_call_t *c, const char *what, phr_err_t *err);
+
 
 /* endpoints, by family; the table is in api.c */
 

@@ -231,3 +231,16 @@ phr_call_clock_us(const phr_call_t *c)
     return c->api->live->clock_us ? c->api->live->clock_us(c->api->live_data)
                                   : 0;
 }
+
+
+int
+phr_call_poll(const phr_call_t *c, const char *what, phr_err_t *err)
+{
+    int  rc;
+
+    rc = c->req->stop == NULL ? PHR_OK : phr_shared_get(c->req->stop);
+
+    return rc == PHR_OK
+           ? rc : phr_err_set(err, rc, "%s took too long or was canceled",
+                              what);
+}

@@ -193,7 +193,21 @@ typedef struct {
 
 struct phr_querier_s {
     const phr_querier_ops_t  *ops;
+
+    /*
+     * NULL, or set by who opened it, as phr_query_t has it: names and values
+     * of labels are then no longer looked for, nor the labels of series.
+     */
+    const volatile int       *stop;
 };
+
+
+/* PHR_OK, or why a querier is to stop */
+static inline int
+phr_querier_poll(const phr_querier_t *q)
+{
+    return q->stop == NULL ? PHR_OK : phr_shared_get(q->stop);
+}
 
 
 struct phr_storage_s {

@@ -28,6 +28,7 @@ typedef struct {
     size_t        limit;        /* 0: none */
     phr_alive_t   alive;
     phr_err_t    *err;
+    const phr_querier_t  *querier;
 } phr_strings_t;
 
 
@@ -86,6 +87,11 @@ phr_names_visit(void *data, phr_str_t name, const phr_name_t *n)
     int             rc;
     phr_pair_t      pair;
     phr_strings_t  *s = data;
+
+    rc = phr_querier_poll(s->querier);
+    if (rc < 0) {
+        return rc;
+    }
 
     if (!s->alive.all) {
         rc = phr_pair_find(s->alive.txn, n->id, phr_str_of(""), &pair,
@@ -155,7 +161,11 @@ phr_values_visit(void *data, phr_str_t value, const phr_pair_t *pair)
         return PHR_DONE;
     }
 
-    rc = phr_alive_any(&s->alive, pair->list, s->err);
+    rc = phr_querier_poll(s->querier);
+    if (rc == PHR_OK) {
+        rc = phr_alive_any(&s->alive, pair->list, s->err);
+    }
+
     if (rc != PHR_OK) {
         return rc < 0 ? rc : PHR_OK;
     }
@@ -181,6 +191,7 @@ phr_strings_begin(phr_store_querier_t *q, phr_strings_t *s,
     memset(s, 0, sizeof(phr_strings_t));
     s->arena = arena;
     s->err = err;
+    s->querier = &q->base;
 
     rc = phr_alive_init(&s->alive, q->txn, &q->keep, min_ms, max_ms, arena,
                         err);
@@ -235,6 +246,11 @@ phr_select_strings(phr_store_querier_t *q, const phr_str_t *name,
 
     for (i = 0; i < sids->n && rc == PHR_OK; i++) {
         phr_arena_reset(scratch);
+
+        rc = phr_querier_poll(&q->base);
+        if (rc < 0) {
+            break;
+        }
 
         rc = phr_series_labels(q->txn, sids->v[i], scratch, &ls, err);
         if (rc != PHR_OK) {

@@ -388,6 +388,7 @@ phr_memstore_querier(phr_storage_t *st, phr_querier_t **q, phr_err_t *err)
     }
 
     mq->querier.ops = &phr_memstore_querier_ops;
+    mq->querier.stop = NULL;
     mq->m = (phr_memstore_t *) st;      /* storage is its first member */
 
     *q = &mq->querier;
