@@ -322,6 +322,7 @@ phr_remote_begin(phr_remote_write_t *rw, int64_t now_ms, int v2)
     rw->nwritten = 0;
     rw->nhists = 0;
     rw->has_hists = 0;
+    rw->has_starts = 0;
     rw->nexemplars = 0;
     rw->example[0] = '\0';
     memset(rw->nrefused, 0, sizeof(rw->nrefused));
@@ -519,6 +520,10 @@ phr_remote_move(phr_remote_write_t *rw, size_t to, size_t from)
     if (rw->has_hists) {
         rw->h[to] = rw->h[from];
     }
+
+    if (rw->has_starts) {
+        rw->st_ms[to] = rw->st_ms[from];
+    }
 }
 
 
@@ -580,6 +585,7 @@ phr_remote_append(phr_remote_write_t *rw, phr_appender_t *app,
     b.sid = rw->sid;
     b.v = rw->v;
     b.h = rw->has_hists ? rw->h : NULL;
+    b.st_ms = rw->has_starts ? rw->st_ms : NULL;
     b.t_each = rw->t_ms;
     b.n = rw->n;
     b.status = rw->status;

@@ -130,7 +130,9 @@ struct phr_remote_write_s {
     double                      *v;
     const phr_hist_t           **h;         /* NULL until there is one */
     int8_t                      *status;
+    int64_t                     *st_ms;     /* NULL until there is one */
     unsigned                     has_hists:1;   /* h is of this request */
+    unsigned                     has_starts:1;  /* so is st_ms */
 
     /* metadata: what is stored, and keys of what needs no second look */
     phr_map_t                   *metadata;  /* -> phr_metadata_t */

@@ -35,6 +35,9 @@
 /* the histograms of a request in memory */
 #define PHR_REMOTE_HIST_BYTES   (256 * 1024 * 1024)
 
+/* the field of a histogram of version 2 that says since when it counts */
+#define PHR_REMOTE_HIST_START   17
+
 /* fields of a series are numbered below this */
 #define PHR_REMOTE_FIELDS       6
 
@@ -62,6 +65,8 @@ static int phr_remote_sample(phr_remote_write_t *rw, phr_str_t message,
 static int phr_remote_histogram(phr_remote_write_t *rw, phr_str_t message,
     uint32_t at, phr_remote_series_t *s);
 static int phr_remote_hist_column(phr_remote_write_t *rw);
+static int phr_remote_hist_start(phr_str_t message, int64_t *st_ms);
+static int phr_remote_start(phr_remote_write_t *rw, int64_t st_ms);
 
 
 /* of a series, by version and number */
@@ -429,7 +434,7 @@ phr_remote_sample(phr_remote_write_t *rw, phr_str_t message, uint32_t at)
 {
     int                   rc;
     double                v;
-    uint64_t              t;
+    uint64_t              t, st;
     phr_protobuf_t        r;
     phr_protobuf_field_t  f;
 
@@ -442,6 +447,7 @@ phr_remote_sample(phr_remote_write_t *rw, phr_str_t message, uint32_t at)
 
     v = 0;
     t = 0;
+    st = 0;
     rc = PHR_OK;
 
     phr_protobuf_open(&r, message);
@@ -476,7 +482,7 @@ phr_remote_sample(phr_remote_write_t *rw, phr_str_t message, uint32_t at)
             rc = f.wire == PHR_PROTOBUF_VARINT ? PHR_OK : PHR_EPARSE;
 
         } else if (f.field == 3 && rw->v2) {
-            /* the start of what is counted: nobody asks for it yet */
+            st = f.bits;
             rc = f.wire == PHR_PROTOBUF_VARINT ? PHR_OK : PHR_EPARSE;
         }
     }
@@ -487,6 +493,12 @@ phr_remote_sample(phr_remote_write_t *rw, phr_str_t message, uint32_t at)
 
     if (phr_unlikely(rw->has_hists)) {
         rw->h[rw->n] = NULL;
+    }
+
+    if (phr_unlikely(st != 0 || rw->has_starts)
+        && phr_remote_start(rw, (int64_t) st) != PHR_OK)
+    {
+        return PHR_ENOMEM;
     }
 
     rw->at[rw->n] = at;
@@ -505,7 +517,7 @@ phr_remote_histogram(phr_remote_write_t *rw, phr_str_t message, uint32_t at,
     phr_remote_series_t *s)
 {
     int          rc;
-    int64_t      t_ms;
+    int64_t      t_ms, st_ms;
     phr_err_t    why;
     phr_hist_t  *h;
 
@@ -536,11 +548,73 @@ phr_remote_histogram(phr_remote_write_t *rw, phr_str_t message, uint32_t at,
         return rc;
     }
 
+    st_ms = 0;
+
+    if (rw->v2 && phr_remote_hist_start(message, &st_ms) != PHR_OK) {
+        return PHR_EPARSE;
+    }
+
+    if ((st_ms != 0 || rw->has_starts)
+        && phr_remote_start(rw, st_ms) != PHR_OK)
+    {
+        return PHR_ENOMEM;
+    }
+
     rw->at[rw->n] = at;
     rw->t_ms[rw->n] = t_ms;
     rw->v[rw->n] = h->sum;
     rw->h[rw->n] = h;
     rw->n++;
+
+    return PHR_OK;
+}
+
+
+static int
+phr_remote_hist_start(phr_str_t message, int64_t *st_ms)
+{
+    int                   rc;
+    phr_protobuf_t        r;
+    phr_protobuf_field_t  f;
+
+    phr_protobuf_open(&r, message);
+
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
+
+        if (f.field != PHR_REMOTE_HIST_START) {
+            continue;
+        }
+
+        if (f.wire != PHR_PROTOBUF_VARINT) {
+            return PHR_EPARSE;
+        }
+
+        *st_ms = (int64_t) f.bits;
+    }
+
+    return rc == PHR_DONE ? PHR_OK : rc;
+}
+
+
+/* of the sample that comes next; made for the first one that has any */
+
+static int
+phr_remote_start(phr_remote_write_t *rw, int64_t st_ms)
+{
+    void  *column;
+
+    if (!rw->has_starts) {
+        column = phr_realloc(rw->st_ms, rw->nalloc * sizeof(int64_t));
+        if (column == NULL) {
+            return PHR_ENOMEM;
+        }
+
+        rw->st_ms = column;
+        memset(rw->st_ms, 0, rw->n * sizeof(int64_t));
+        rw->has_starts = 1;
+    }
+
+    rw->st_ms[rw->n] = st_ms;
 
     return PHR_OK;
 }
@@ -595,7 +669,7 @@ phr_remote_more_samples(phr_remote_write_t *rw)
     size_t      n;
     double     *v;
     int8_t     *status;
-    int64_t    *t_ms;
+    int64_t    *t_ms, *st_ms;
     uint32_t   *at;
     phr_sid_t  *sid;
 
@@ -631,6 +705,14 @@ phr_remote_more_samples(phr_remote_write_t *rw)
         rw->status = status;
     }
 
+    st_ms = rw->st_ms;
+
+    if (rw->has_starts
+        && (st_ms = phr_realloc(rw->st_ms, n * sizeof(int64_t))) != NULL)
+    {
+        rw->st_ms = st_ms;
+    }
+
     h = rw->h;
 
     if (rw->has_hists
@@ -640,7 +722,8 @@ phr_remote_more_samples(phr_remote_write_t *rw)
     }
 
     if (at == NULL || sid == NULL || t_ms == NULL || v == NULL
-        || status == NULL || (rw->has_hists && h == NULL))
+        || status == NULL || (rw->has_hists && h == NULL)
+        || (rw->has_starts && st_ms == NULL))
     {
         return PHR_ENOMEM;
     }
@@ -659,9 +742,11 @@ phr_remote_free_samples(phr_remote_write_t *rw)
     phr_free(rw->t_ms);
     phr_free(rw->v);
     phr_free((void *) rw->h);
+    phr_free(rw->st_ms);
     phr_free(rw->status);
 
     rw->h = NULL;
+    rw->st_ms = NULL;
     rw->at = NULL;
     rw->sid = NULL;
     rw->t_ms = NULL;

@@ -583,7 +583,42 @@ version_2(void)
     bytes(&part, 2, "\11\0\0\0\0\0\0\10\100\20\270\27\30\1", 14);
     series(2);
     sent(V2, 204, "with a start time");
-    is_str(recapp_take(rec, 3000, NULL), "a{x=\"1\"} 3|", "is a sample");
+    is_str(recapp_take(rec, 3000, NULL), "a{x=\"1\"} 3 since 1|",
+           "is a sample");
+
+    symbols();
+    bytes(&part, 1, "\1\2\3\4", 4);
+    bytes(&part, 2, "\11\0\0\0\0\0\0\10\100\20\240\37", 12);
+    bytes(&part, 2, "\11\0\0\0\0\0\0\10\100\20\241\37\30\240\37", 15);
+    bytes(&part, 2, "\11\0\0\0\0\0\0\10\100\20\242\37", 12);
+    bytes(&part, 3, "\170\243\37\210\1\5", 6);
+    bytes(&part, 3, "\170\244\37", 3);
+    series(2);
+    sent(V2, 204, "of some, histograms among them");
+    is_str(recapp_take(rec, 4000, NULL), "a{x=\"1\"} 3|", "not before");
+    is_str(recapp_take(rec, 4001, NULL), "a{x=\"1\"} 3 since 4000|", "this");
+    is_str(recapp_take(rec, 4002, NULL), "a{x=\"1\"} 3|", "nor later");
+    is_str(recapp_take(rec, 4003, NULL), "a{x=\"1\"} 0 since 5|",
+           "a histogram");
+    is_str(recapp_take(rec, 4004, NULL), "a{x=\"1\"} 0|", "and one without");
+
+    symbols();
+    bytes(&part, 1, "\1\2\3\4", 4);
+    bytes(&part, 2, "\20\245\37\32\0", 5);
+    series(2);
+    sent(V2, 400, "of another wire type it is malformed");
+
+    symbols();
+    bytes(&part, 1, "\1\2\3\4", 4);
+    bytes(&part, 3, "\170\245\37\212\1\0", 6);
+    series(2);
+    sent(V2, 400, "of a histogram, too");
+
+    labels("__name__=one");
+    bytes(&part, 2, "\11\0\0\0\0\0\0\10\100\20\270\27\30\1", 14);
+    series(1);
+    sent(V1, 204, "version 1 has none");
+    is_str(recapp_take(rec, 3000, NULL), "one 3|", "so it is passed over");
 
     symbols();
     bytes(&part, 1, "\1\10", 2);

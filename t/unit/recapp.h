@@ -26,6 +26,7 @@ typedef struct {
     uint32_t   source;
     phr_sid_t  sid;
     int64_t    t_ms;
+    int64_t    st_ms;           /* start timestamp, 0: none */
     double     v;
     int        timed;
     int        hist;            /* v is its sum */
@@ -186,6 +187,7 @@ recapp_append(phr_appender_t *app, const phr_batch_t *b, phr_err_t *err)
         r->samples[r->nsamples].source = b->source;
         r->samples[r->nsamples].sid = b->sid[i];
         r->samples[r->nsamples].t_ms = t_ms;
+        r->samples[r->nsamples].st_ms = b->st_ms != NULL ? b->st_ms[i] : 0;
         r->samples[r->nsamples].v = v;
         r->samples[r->nsamples].timed = b->t_each != NULL;
         r->samples[r->nsamples].hist = b->h != NULL && b->h[i] != NULL;
@@ -475,7 +477,14 @@ recapp_take(recapp_t *r, int64_t t_ms, const char *skip)
         if (phr_is_stale(r->samples[i].v)) {
             phr_buf_puts(&b, "stale|");
         } else {
-            phr_buf_printf(&b, "%.15g|", r->samples[i].v);
+            phr_buf_printf(&b, "%.15g", r->samples[i].v);
+
+            if (r->samples[i].st_ms != 0) {
+                phr_buf_printf(&b, " since %lld",
+                               (long long) r->samples[i].st_ms);
+            }
+
+            phr_buf_putc(&b, '|');
         }
 
         lines[n++] = strdup(phr_buf_cstr(&b));
