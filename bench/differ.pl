@@ -382,12 +382,16 @@ sub matrix {
     if ($depth > 0 && rand() < 0.15) {
         our $inside;
 
-        # the steps of one subquery would begin the windows of another
-        if (!$inside) {
+        # the steps of one subquery would begin the windows of another, were
+        # these not shifted
+        my $shift = $inside ? ' offset ' . pick('7s', '-8s', '5m7s')
+                    : modifier();
+
+        if (!$inside || rand() < 0.5) {
             local $inside = 1;
 
             return '(' . vector($depth - 1) . ')[' . duration() . ':'
-                   . pick(qw(1m 30s 15s 1m)) . ']' . modifier();
+                   . pick(qw(1m 30s 15s 1m)) . ']' . $shift;
         }
     }
 
@@ -454,10 +458,15 @@ sub over_time {
                      rate increase avg_over_time sum_over_time min_over_time
                      max_over_time count_over_time last_over_time
                      present_over_time stddev_over_time stdvar_over_time
+                     double_exponential_smoothing
                      quantile_over_time predict_linear absent_over_time));
 
     return 'quantile_over_time(' . pick(0, 0.5, 0.99, 1) . ', '
            . matrix($depth) . ')' if $fn eq 'quantile_over_time';
+    return 'double_exponential_smoothing(' . pick('parts', 'level')
+           . '[' . duration() . ']' . modifier() . ', ' . pick(0.1, 0.5, 0.9)
+           . ', ' . pick(0.1, 0.7) . ')'
+        if $fn eq 'double_exponential_smoothing';
     # with "@", prometheus 2 looks at other samples from the second step on
     # and what 3 sums to an infinity, 2 sums to NaN
     return 'predict_linear(' . pick('parts', 'level', 'requests_total')
@@ -481,7 +490,14 @@ sub math {
                      clamp_min clamp_max sin cos atan sort sort_desc
                      timestamp absent label_replace label_join hour minute
                      month year day_of_week day_of_month days_in_month
-                     day_of_year histogram_quantile deg rad));
+                     day_of_year histogram_quantile deg rad asin acos sinh
+                     cosh tanh asinh acosh atanh now));
+
+    return pick(qw(hour minute month year day_of_week day_of_month
+                   days_in_month day_of_year)) . '()'
+        if $fn eq 'now';
+    return "$fn(clamp($in, -1, 1))" if $fn =~ /^(?:asin|acos|atanh)$/;
+    return "$fn(clamp($in, -20, 20))" if $fn =~ /^(?:sinh|cosh|tanh)$/;
 
     # what jumps at whole numbers, or soon, wants values without an error
     return "$fn(" . pick('parts', 'level', 'odd', 'odd * 2', 'level / 4',
@@ -578,6 +594,15 @@ sub ask {
     while (my ($name, $value) = splice @args, 0, 2) {
         $value =~ s/([^A-Za-z0-9._-])/sprintf '%%%02X', ord $1/ge;
         push @pairs, "$name=$value";
+    }
+
+    # the name that it had in 2; here it is experimental, and comes with the
+    # dialect, in which nothing that both know may differ
+    if ($who eq 'theirs') {
+        s/double_exponential_smoothing/holt_winters/g for @pairs;
+
+    } elsif ("@pairs" =~ /double_exp/ || (() = "@pairs" =~ /a/g) % 2) {
+        push @pairs, 'dialect=metricsql';
     }
 
     my $r = $http{$who}->get("http://127.0.0.1:$s{$who}$path?"
