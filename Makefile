@@ -198,6 +198,11 @@ export QUERIES
 bench-differ: module
 	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) perl bench/differ.pl
 
+#: make bench-dialect  the MetricsQL dialect beside victoria-metrics
+.PHONY: bench-dialect
+bench-dialect: module
+	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) perl bench/dialect.pl
+
 #: make bench-query   queries side by side with prometheus and
 #:                    victoria-metrics: BUDGET=1.5 KINDS=PATTERN
 #:                    SYSTEMS=ours,prometheus QUERY_DATA=DIR

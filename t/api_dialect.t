@@ -53,6 +53,8 @@ is($j->{error}, 'invalid parameter "dialect": "sql" is neither "promql" nor '
 
 is(value_of('none default 1'), 1, 'default');
 is(value_of('sum(rate(req_total{i="a"})) by (job) limit 1'), 0.2, 'rate of a step');
+is(value_of('count_over_time(req_total{i="a"}[1i])'), 20,
+   'the step of an instant query');
 is(value_of('hour(vector(1711846800), "Europe/Berlin")'), 3,
    'summer begins in Berlin');
 is(value_of('hour(vector(1711846799), "Europe/Berlin")'), 1,

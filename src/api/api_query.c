@@ -162,13 +162,20 @@ phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
 {
     int        rc;
     int64_t    timeout_ms;
+    unsigned   flags;
     phr_str_t  s;
 
     memset(query, 0, sizeof(phr_query_t));
 
+    rc = phr_query_dialect(c, &flags, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
     query->arena = c->arena;
     query->stop = c->req->stop;
     query->subquery_step_ms = 60000;
+    query->instant_step_ms = phr_promql_instant_step_ms(flags);
     query->zones = c->api->zones;
     query->max_samples = c->api->limits.query_max_samples;
     query->lookback_ms = c->api->limits.lookback_ms;

@@ -9,6 +9,7 @@
 #include "promql/eval.h"
 
 
+static int64_t phr_plan_query_step(const phr_eval_t *ev);
 static int phr_plan_node(phr_eval_t *ev, const phr_node_t *node,
     unsigned depth);
 static int phr_plan_when(phr_eval_t *ev, const phr_when_t *when,
@@ -23,9 +24,6 @@ static void phr_plan_call(phr_eval_t *ev, const phr_node_t *node,
     phr_plan_t *p);
 
 
-/* of an instant query, where a range is missing; MetricsQL's */
-#define PHR_PLAN_INSTANT_STEP_MS  300000
-
 /* the parser bounds the depth too; this guards the stack of a thread */
 #define PHR_PLAN_MAX_DEPTH  4000
 
@@ -39,8 +37,7 @@ phr_plan(phr_eval_t *ev, const phr_node_t *root)
         return phr_eval_nomem(ev);
     }
 
-    ev->step_ms = ev->query->step_ms > 0 ? ev->query->step_ms
-                                         : PHR_PLAN_INSTANT_STEP_MS;
+    ev->step_ms = phr_plan_query_step(ev);
 
     return phr_plan_node(ev, root, 0);
 }
@@ -256,6 +253,14 @@ phr_plan_call(phr_eval_t *ev, const phr_node_t *node, phr_plan_t *p)
 }
 
 
+static int64_t
+phr_plan_query_step(const phr_eval_t *ev)
+{
+    return ev->query->step_ms > 0 ? ev->query->step_ms
+                                  : ev->query->instant_step_ms;
+}
+
+
 static int
 phr_plan_when(phr_eval_t *ev, const phr_when_t *when, phr_plan_t *p)
 {
@@ -289,7 +294,7 @@ phr_plan_when(phr_eval_t *ev, const phr_when_t *when, phr_plan_t *p)
         return PHR_OK;
     }
 
-    return phr_ast_duration(when->offset, q->step_ms,
+    return phr_ast_duration(when->offset, phr_plan_query_step(ev),
                             q->end_ms - q->start_ms, 0, &p->offset_ms,
                             ev->err);
 }
@@ -304,7 +309,7 @@ phr_plan_duration(phr_eval_t *ev, const phr_node_t *expr, int64_t literal_ms,
         return PHR_OK;
     }
 
-    return phr_ast_duration(expr, ev->query->step_ms,
+    return phr_ast_duration(expr, phr_plan_query_step(ev),
                             ev->query->end_ms - ev->query->start_ms, 1, ms,
                             ev->err);
 }

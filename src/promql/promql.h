@@ -34,6 +34,14 @@ typedef struct phr_node_s  phr_node_t;      /* promql/ast.h */
                                   | PHR_PROMQL_METRICSQL)
 
 
+/* the step of an instant query, for durations and missing ranges; 0: none */
+static inline int64_t
+phr_promql_instant_step_ms(unsigned flags)
+{
+    return flags & PHR_PROMQL_METRICSQL ? 300000 : 0;
+}
+
+
 /*
  * Parses and type-checks an expression.  The tree lives in the arena, the
  * text must live as long.  PHR_EPARSE with the place (err->start, end, line,
@@ -91,6 +99,7 @@ typedef struct {
     int64_t              step_ms;           /* 0: instant query */
     int64_t              lookback_ms;       /* 5 minutes is usual */
     int64_t              subquery_step_ms;  /* where a subquery names none */
+    int64_t              instant_step_ms;   /* phr_promql_instant_step_ms() */
     uint64_t             max_samples;       /* held at once, 0: no bound */
     int64_t              max_res_ms;        /* of samples that may be coarser
                                                than need be; 0: none */

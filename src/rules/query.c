@@ -28,6 +28,7 @@ phr_rule_query(const phr_rule_group_t *g, const phr_rule_env_t *env,
     q.lookback_ms = env->lookback_ms ? env->lookback_ms
                                      : PHR_RULE_LOOKBACK_MS;
     q.subquery_step_ms = g->groups->interval_ms;
+    q.instant_step_ms = phr_promql_instant_step_ms(g->groups->promql_flags);
     q.max_samples = env->max_samples;
     q.delayed_names = (g->groups->promql_flags & PHR_PROMQL_EXPERIMENTAL) != 0;
     q.start_times = q.delayed_names;

@@ -361,6 +361,7 @@ dialect_eval(const char *text, int nsteps, phr_buf_t *b)
         q.step_ms = 60000;
         q.lookback_ms = lookback_ms;
         q.subquery_step_ms = 60000;
+        q.instant_step_ms = phr_promql_instant_step_ms(PHR_PROMQL_METRICSQL);
         q.max_samples = 10000;
         q.zones = &zones;
         q.arena = a;
