@@ -148,8 +148,9 @@ browser: build
 #: make accept        what is proved with other programs beside, one by one:
 #:                    accept-compare (DURATION=600), accept-alert,
 #:                    accept-torture (ROUNDS=200 SEED=N), accept-proxy
-#:                    (RUNS=7), accept-verdicts (PHAROS_CORPUS=DIR)
-ACCEPT    = compare alert torture proxy verdicts
+#:                    (RUNS=7), accept-verdicts (PHAROS_CORPUS=DIR),
+#:                    accept-hostile (RUNS=3)
+ACCEPT    = compare alert torture proxy verdicts hostile
 export DURATION ROUNDS SEED RUNS PHAROS_CORPUS
 
 accept: $(ACCEPT:%=accept-%)
