@@ -14,6 +14,7 @@ use POSIX qw(_exit);
 use Test::More;
 use Test::Pharos;
 use Test::Pharos::Api;
+use Test::Pharos::Protobuf;
 use Time::HiRes qw(time);
 
 my $t = Test::Pharos->new;
@@ -74,8 +75,61 @@ is($res->{status}, 400, 'a bad selector');
 like($res->{content}, qr/match/, '... is named');
 is($t->post('/federate', '')->{status}, 405, 'GET only');
 
+# native histograms: to who asks for protobuf, with the rest; those of custom
+# buckets become classic ones
+
+my $exponential = "\x08\x05\x19" . pack('d<', 7.5) . "\x20\x02"
+                  . message(11, "\x08\x00\x10\x02") . message(12, "\x04\x02");
+my $custom = "\x08\x05\x19" . pack('d<', 7.5) . "\x20\x69"
+             . message(11, "\x08\x00\x10\x02") . message(12, "\x04\x02")
+             . message(16, pack 'd<*', 1, 2.5);
+
+is($t->http('POST', '/api/v1/write', headers => {
+       'Content-Type' => 'application/x-protobuf',
+       'Content-Encoding' => 'snappy',
+   }, content => snappy(join '', map {
+       message(1, series([ '__name__', $_->[0], 'job', 'j' ])
+                  . message(4, "$_->[1]\x78" . varint(int($now * 1000))))
+   } [ fed_hist => $exponential ], [ fed_nhcb => $custom ]))->{status}, 204,
+   'histograms are written');
+
+my $proto = 'application/vnd.google.protobuf;'
+            . 'proto=io.prometheus.client.MetricFamily;encoding=delimited';
+
+unlike(federate('{__name__=~"fed_.*"}')->{content}, qr/fed_hist|fed_nhcb/,
+       'text has no histograms');
+
+for ([ "$proto;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", 1 ],
+     [ "text/plain;version=0.0.4, $proto;q=0.9", 0 ], [ $proto, 1 ],
+     [ 'application/vnd.google.protobuf', 0 ], [ '*/*', 0 ])
+{
+    my ($accept, $want) = @$_;
+
+    $res = $t->http('GET', '/federate?match[]={job="jobs"}',
+                    headers => { Accept => $accept });
+    is(($res->{headers}{'content-type'} =~ /protobuf/) ? 1 : 0, $want,
+       "accepts $accept");
+}
+
+my %families;
+my $body = $t->http('GET', '/federate?match[]={__name__=~"fed_.*"}',
+                    headers => { Accept => $proto })->{content};
+
+while (length $body) {
+    my $len = Test::Pharos::Protobuf::get_varint($body, \(my $pos = 0));
+    my @f = fields(substr $body, $pos, $len);
+
+    $body = substr $body, $pos + $len;
+    $families{$f[0][1]} = { type => $f[1][1], n => scalar(@f) - 2 };
+}
+
+is_deeply(\%families, {
+    fed_a => { type => 3, n => 1 }, fed_b => { type => 3, n => 1 },
+    fed_hist => { type => 4, n => 1 }, fed_nhcb => { type => 4, n => 1 },
+}, 'families') or diag explain \%families;
+
 SKIP: {
-    skip 'no prometheus', 3
+    skip 'no prometheus', 5
         unless grep { -x "$_/prometheus" } split /:/, $ENV{PATH};
     scraped();
 }
@@ -103,6 +157,7 @@ END
         open STDERR, '>&', \*STDOUT;
         exec 'prometheus', "--config.file=$dir/federation.yml",
              "--storage.tsdb.path=$dir/tsdb",
+             '--enable-feature=native-histograms',
              "--web.listen-address=127.0.0.1:$port" or _exit(127);
     });
 
@@ -120,6 +175,20 @@ END
               { __name__ => 'fed_a', job => 'jobs', instance => 'one',
                 region => 'north', zone => 'inner' }, 'the labels arrive');
     is($result->[0]{value}[1], '1.5', 'and the value');
+
+    my $r = HTTP::Tiny->new->get("http://127.0.0.1:$port/api/v1/query"
+                                 . '?query=fed_hist');
+    my $own = $t->get('/api/v1/query?query=fed_hist')->{content};
+    is_deeply(JSON::PP::decode_json($r->{content})->{data}{result}[0]
+                  {histogram}[1],
+              JSON::PP::decode_json($own)->{data}{result}[0]{histogram}[1],
+              'a histogram is what it was');
+
+    $r = HTTP::Tiny->new->get("http://127.0.0.1:$port/api/v1/query"
+                              . '?query=fed_nhcb_bucket');
+    is_deeply([ map { "$_->{metric}{le} $_->{value}[1]" }
+                @{ JSON::PP::decode_json($r->{content})->{data}{result} } ],
+              [ '+Inf 5', '1.0 2', '2.5 5' ], 'and a custom one classic');
 
     kill 'TERM', $pid;
     waitpid $pid, 0;

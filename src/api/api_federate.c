@@ -4,14 +4,18 @@
  * /federate: the newest sample of each series that a selector matches, for
  * a Prometheus that scrapes this one.  As there, a series has no more than
  * one sample, not older than the lookback; what ended is left out; types
- * are not said; external labels are added where a series lacks them.
+ * are not said; external labels are added where a series lacks them.  Native
+ * histograms are in protobuf only, which is for who asks for it.
  */
 
 #include "api/call.h"
 
 #include <stdlib.h>
 
+#include "core/number.h"
 #include "ingest/expo_write.h"
+#include "ingest/metric_protobuf.h"
+#include "ingest/metric_protobuf_write.h"
 
 
 typedef struct {
@@ -19,12 +23,14 @@ typedef struct {
     phr_str_t      name;
     int64_t        t_ms;
     double         v;
+    phr_hist_t    *h;           /* NULL: a float */
 } phr_federated_t;
 
 typedef struct {
     phr_federated_t  *s;
     size_t            n;
     size_t            nalloc;
+    int               protobuf; /* is what is asked for */
 } phr_federated_list_t;
 
 
@@ -34,6 +40,12 @@ static int phr_federate_add(phr_call_t *c, phr_federated_list_t *list,
     const phr_series_t *s, phr_err_t *err);
 static int phr_federate_write(phr_call_t *c, phr_federated_list_t *list,
     phr_err_t *err);
+static int phr_federate_text(phr_call_t *c, const phr_federated_list_t *list,
+    phr_labels_t external, phr_err_t *err);
+static int phr_federate_protobuf(phr_call_t *c,
+    const phr_federated_list_t *list, phr_labels_t external, phr_err_t *err);
+static int phr_federate_wants_protobuf(phr_str_t accept);
+static double phr_federate_weight(phr_str_t range);
 static int phr_federate_external(phr_call_t *c, phr_labels_t external,
     phr_labels_t *ls, phr_err_t *err);
 static int phr_federated_cmp(const void *a, const void *b);
@@ -54,6 +66,7 @@ phr_api_federate(phr_call_t *c, phr_err_t *err)
     }
 
     memset(&list, 0, sizeof(list));
+    list.protobuf = phr_federate_wants_protobuf(c->req->accept);
 
     rc = c->api->storage->querier(c->api->storage, &q, err);
 
@@ -114,16 +127,17 @@ static int
 phr_federate_add(phr_call_t *c, phr_federated_list_t *list,
     const phr_series_t *s, phr_err_t *err)
 {
-    size_t            nalloc;
-    phr_federated_t  *grown, *f;
+    size_t             nalloc;
+    phr_federated_t   *grown, *f;
+    const phr_hist_t  *h;
 
     if (s->n == 0 || phr_is_stale(s->v[s->n - 1])) {
         return PHR_OK;
     }
 
-    /* the text format has no native histograms */
+    h = s->h != NULL ? s->h[s->n - 1] : NULL;
 
-    if (s->h != NULL && s->h[s->n - 1] != NULL) {
+    if (h != NULL && !list->protobuf) {
         return PHR_OK;
     }
 
@@ -155,7 +169,17 @@ phr_federate_add(phr_call_t *c, phr_federated_list_t *list,
         f->labels = s->labels;
         f->t_ms = s->t_ms[s->n - 1];
         f->v = s->v[s->n - 1];
+        f->h = NULL;
         list->n++;
+
+        if (h != NULL) {
+            f->h = phr_hist_copy(c->arena, h);
+
+            if (f->h == NULL) {
+                return phr_err_set(err, phr_arena_rc(c->arena),
+                                   "too many series");
+            }
+        }
     }
 
     return PHR_OK;
@@ -165,11 +189,8 @@ phr_federate_add(phr_call_t *c, phr_federated_list_t *list,
 static int
 phr_federate_write(phr_call_t *c, phr_federated_list_t *list, phr_err_t *err)
 {
-    int                 rc;
-    size_t              i;
-    phr_labels_t        ls, external;
-    phr_federated_t    *f, *prev;
-    phr_expo_writer_t   w;
+    size_t        i, n;
+    phr_labels_t  external;
 
     memset(&external, 0, sizeof(external));
 
@@ -185,22 +206,43 @@ phr_federate_write(phr_call_t *c, phr_federated_list_t *list, phr_err_t *err)
         qsort(list->s, list->n, sizeof(phr_federated_t), phr_federated_cmp);
     }
 
+    /* two selectors may match the same series */
+
+    for (i = 0, n = 0; i < list->n; i++) {
+        if (n == 0
+            || phr_labels_cmp(list->s[n - 1].labels, list->s[i].labels) != 0)
+        {
+            list->s[n++] = list->s[i];
+        }
+    }
+
+    list->n = n;
     c->res->status = 200;
+
+    return list->protobuf ? phr_federate_protobuf(c, list, external, err)
+                          : phr_federate_text(c, list, external, err);
+}
+
+
+static int
+phr_federate_text(phr_call_t *c, const phr_federated_list_t *list,
+    phr_labels_t external, phr_err_t *err)
+{
+    int                 rc;
+    size_t              i;
+    phr_labels_t        ls;
+    phr_federated_t    *f;
+    phr_expo_writer_t   w;
+
     c->res->content_type = phr_str_from_c(
                                        phr_expo_media_type(PHR_EXPO_TEXT));
 
     phr_expo_begin(&w, &c->res->body, PHR_EXPO_TEXT);
 
-    for (i = 0, prev = NULL; i < list->n; i++, prev = f) {
+    for (i = 0; i < list->n; i++) {
         f = &list->s[i];
 
-        /* two selectors may match the same series */
-
-        if (prev != NULL && phr_labels_cmp(prev->labels, f->labels) == 0) {
-            continue;
-        }
-
-        if (prev == NULL || !phr_str_eq(prev->name, f->name)) {
+        if (i == 0 || !phr_str_eq(f[-1].name, f->name)) {
             phr_expo_family(&w, f->name, PHR_METRIC_UNKNOWN, phr_str_of(""));
         }
 
@@ -222,6 +264,135 @@ phr_federate_write(phr_call_t *c, phr_federated_list_t *list, phr_err_t *err)
     phr_expo_end(&w);
 
     return PHR_OK;
+}
+
+
+static int
+phr_federate_protobuf(phr_call_t *c, const phr_federated_list_t *list,
+    phr_labels_t external, phr_err_t *err)
+{
+    int                      rc;
+    size_t                   i, k, n;
+    phr_label_t             *l;
+    phr_labels_t             ls;
+    phr_federated_t         *f;
+    phr_family_pb_writer_t   w;
+
+    c->res->content_type = phr_str_of("application/vnd.google.protobuf; "
+                                      "proto=io.prometheus.client."
+                                      "MetricFamily; encoding=delimited");
+    rc = PHR_OK;
+    phr_family_pb_begin(&w, &c->res->body);
+
+    for (i = 0; i < list->n && rc == PHR_OK; i++) {
+        f = &list->s[i];
+        ls = f->labels;
+
+        rc = phr_federate_external(c, external, &ls, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        /* a copy that is ours to change: the name is the family's */
+
+        l = (phr_label_t *) ls.l;
+
+        for (k = 0, n = 0; k < ls.n; k++) {
+            if (!phr_str_eq(l[k].name, phr_str_of(PHR_METRIC_NAME))) {
+                l[n++] = l[k];
+            }
+        }
+
+        ls.n = n;
+
+        if (f->h != NULL) {
+            phr_family_pb_hist(&w, f->name, ls, f->h, f->t_ms);
+        } else {
+            phr_family_pb_float(&w, f->name, ls, f->v, f->t_ms);
+        }
+
+        rc = phr_call_stream(c, err);
+    }
+
+    phr_family_pb_end(&w);
+
+    return rc;
+}
+
+
+/* whether an Accept header prefers protobuf to text */
+
+static int
+phr_federate_wants_protobuf(phr_str_t accept)
+{
+    int         wanted;
+    double      q, best;
+    size_t      len;
+    phr_str_t   range;
+    const char  *comma;
+
+    wanted = 0;
+    best = 0;
+
+    while (accept.len != 0) {
+
+        comma = memchr(accept.data, ',', accept.len);
+        len = comma != NULL ? (size_t) (comma - accept.data) : accept.len;
+        range = phr_str_from(accept.data, len);
+
+        accept.data += phr_min(len + 1, accept.len);
+        accept.len -= phr_min(len + 1, accept.len);
+
+        while (range.len != 0 && *range.data == ' ') {
+            range.data++;
+            range.len--;
+        }
+
+        q = phr_federate_weight(range);
+
+        if (q <= best) {
+            continue;
+        }
+
+        if (phr_metric_pb_is(range)
+            && memmem(range.data, range.len, "delimited", 9) != NULL)
+        {
+            best = q;
+            wanted = 1;
+
+        } else if (range.len >= 5 && memcmp(range.data, "text/", 5) == 0) {
+            best = q;
+            wanted = 0;
+        }
+    }
+
+    return wanted;
+}
+
+
+/* what follows "q=" */
+
+static double
+phr_federate_weight(phr_str_t range)
+{
+    double       q;
+    size_t       n;
+    const char  *p, *end;
+
+    end = range.data + range.len;
+    p = memmem(range.data, range.len, "q=", 2);
+
+    if (p == NULL || p == range.data || (p[-1] != ';' && p[-1] != ' ')) {
+        return 1;
+    }
+
+    p += 2;
+
+    for (n = 0; p + n < end && p[n] != ';' && p[n] != ' '; n++) {
+        /* void */
+    }
+
+    return phr_number_parse(p, n, &q) == PHR_OK ? q : 1;
 }
 
 

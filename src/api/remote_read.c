@@ -8,6 +8,7 @@
 #include "api/remote_read.h"
 
 #include "core/protobuf.h"
+#include "ingest/hist_protobuf.h"
 #include "ingest/tsdb.h"
 
 
@@ -31,8 +32,6 @@ static void *phr_remote_one_more(phr_arena_t *arena, void *list, size_t n,
 static void phr_remote_labels(phr_buf_t *out, phr_labels_t ls);
 static void phr_remote_hist(phr_buf_t *out, int64_t t_ms,
     const phr_hist_t *h);
-static void phr_remote_side(phr_buf_t *out, const phr_hist_side_t *side,
-    int integer, unsigned spans);
 static int phr_remote_chunk(phr_buf_t *message, const phr_series_t *s,
     size_t *i, phr_arena_t *arena);
 static size_t phr_remote_floats(const phr_hist_t *const *h, size_t n);
@@ -314,82 +313,15 @@ phr_remote_labels(phr_buf_t *out, phr_labels_t ls)
 static void
 phr_remote_hist(phr_buf_t *out, int64_t t_ms, const phr_hist_t *h)
 {
-    size_t  i, hist, bounds;
+    size_t  hist;
 
     hist = phr_protobuf_begin(out, 4);
-
-    /* which count is there tells the kind: it is never left out */
-
-    if (h->integer) {
-        phr_buf_uvarint(out, phr_protobuf_tag(1, PHR_PROTOBUF_VARINT));
-        phr_buf_uvarint(out, (uint64_t) h->count);
-        phr_protobuf_put_varint(out, 6, (uint64_t) h->zero_count);
-
-    } else {
-        phr_buf_uvarint(out, phr_protobuf_tag(2, PHR_PROTOBUF_FIXED64));
-        phr_protobuf_put64(out, phr_double_bits(h->count));
-        phr_protobuf_put_double(out, 7, h->zero_count);
-    }
-
-    phr_protobuf_put_double(out, 3, h->sum);
-    phr_protobuf_put_sint(out, 4, h->schema);
-    phr_protobuf_put_double(out, 5, h->zero_threshold);
-    phr_remote_side(out, &h->negative, h->integer, 8);
-    phr_remote_side(out, &h->positive, h->integer, 11);
+    phr_hist_pb_write(out, h, PHR_HIST_PB_REMOTE);
 
     /* ORDER phr_hist_hint_e is that of the protocol */
     phr_protobuf_put_varint(out, 14, h->hint);
     phr_protobuf_put_varint(out, 15, (uint64_t) t_ms);
-
-    if (h->nbounds != 0) {
-        bounds = phr_protobuf_begin(out, 16);
-
-        for (i = 0; i < h->nbounds; i++) {
-            phr_protobuf_put64(out, phr_double_bits(h->bounds[i]));
-        }
-
-        phr_protobuf_end(out, bounds);
-    }
-
     phr_protobuf_end(out, hist);
-}
-
-
-/* fields spans, spans + 1: deltas, and spans + 2: counts */
-static void
-phr_remote_side(phr_buf_t *out, const phr_hist_side_t *side, int integer,
-    unsigned spans)
-{
-    size_t   i, begun;
-    int64_t  count, last;
-
-    for (i = 0; i < side->nspans; i++) {
-        begun = phr_protobuf_begin(out, spans);
-        phr_protobuf_put_sint(out, 1, side->spans[i].offset);
-        phr_protobuf_put_varint(out, 2, side->spans[i].length);
-        phr_protobuf_end(out, begun);
-    }
-
-    if (side->n == 0) {
-        return;
-    }
-
-    begun = phr_protobuf_begin(out, integer ? spans + 1 : spans + 2);
-    last = 0;
-
-    for (i = 0; i < side->n; i++) {
-
-        if (integer) {
-            count = (int64_t) side->counts[i];
-            phr_buf_uvarint(out, phr_zigzag(count - last));
-            last = count;
-
-        } else {
-            phr_protobuf_put64(out, phr_double_bits(side->counts[i]));
-        }
-    }
-
-    phr_protobuf_end(out, begun);
 }
 
 

@@ -81,6 +81,11 @@ static int phr_hist_pb_finish(phr_hist_pb_t *pb, phr_err_t *err);
 static int phr_hist_pb_side(phr_hist_pb_t *pb, phr_hist_pb_side_t *side,
     phr_hist_side_t *out, phr_err_t *err);
 
+static unsigned phr_hist_pb_number(phr_hist_pb_form_e form,
+    phr_hist_pb_field_e what);
+static void phr_hist_pb_put_side(phr_buf_t *out, const phr_hist_side_t *side,
+    int integer, unsigned spans);
+
 
 /* ORDER HIST_PB_FORM */
 static const uint8_t  phr_hist_pb_fields[2][PHR_HIST_PB_FIELDS] = {
@@ -513,4 +518,121 @@ phr_hist_pb_side(phr_hist_pb_t *pb, phr_hist_pb_side_t *side,
     out->n = (uint32_t) side->ndeltas;
 
     return rc;
+}
+
+
+void
+phr_hist_pb_write(phr_buf_t *out, const phr_hist_t *h,
+    phr_hist_pb_form_e form)
+{
+    size_t    begun;
+    uint32_t  i;
+    unsigned  positive;
+
+    positive = phr_hist_pb_number(form, PHR_HIST_PB_SPANS);
+
+    /* which count is there tells the kind: it is never left out */
+
+    if (h->integer) {
+        phr_buf_uvarint(out, phr_protobuf_tag(1, PHR_PROTOBUF_VARINT));
+        phr_buf_uvarint(out, (uint64_t) h->count);
+        phr_protobuf_put_varint(out, phr_hist_pb_number(form,
+                                                     PHR_HIST_PB_ZERO_INT),
+                                (uint64_t) h->zero_count);
+
+    } else {
+        phr_buf_uvarint(out, phr_protobuf_tag(
+                        phr_hist_pb_number(form, PHR_HIST_PB_COUNT_FLOAT),
+                        PHR_PROTOBUF_FIXED64));
+        phr_protobuf_put64(out, phr_double_bits(h->count));
+        phr_protobuf_put_double(out, phr_hist_pb_number(form,
+                                                    PHR_HIST_PB_ZERO_FLOAT),
+                                h->zero_count);
+    }
+
+    phr_protobuf_put_double(out, phr_hist_pb_number(form, PHR_HIST_PB_SUM),
+                            h->sum);
+    phr_protobuf_put_sint(out, phr_hist_pb_number(form, PHR_HIST_PB_SCHEMA),
+                          h->schema);
+    phr_protobuf_put_double(out, phr_hist_pb_number(form,
+                                                PHR_HIST_PB_ZERO_THRESHOLD),
+                            h->zero_threshold);
+    phr_hist_pb_put_side(out, &h->negative, h->integer,
+                         phr_hist_pb_number(form,
+                                            PHR_HIST_PB_NEGATIVE_SPANS));
+    phr_hist_pb_put_side(out, &h->positive, h->integer, positive);
+
+    if (form == PHR_HIST_PB_EXPOSITION) {
+
+        /* an empty span says that there is nothing but a native histogram */
+
+        if (h->positive.nspans == 0 && h->negative.nspans == 0) {
+            phr_protobuf_end(out, phr_protobuf_begin(out, positive));
+        }
+
+    } else if (h->nbounds != 0) {
+        begun = phr_protobuf_begin(out, phr_hist_pb_number(form,
+                                                     PHR_HIST_PB_BOUNDS));
+
+        for (i = 0; i < h->nbounds; i++) {
+            phr_protobuf_put64(out, phr_double_bits(h->bounds[i]));
+        }
+
+        phr_protobuf_end(out, begun);
+    }
+}
+
+
+static unsigned
+phr_hist_pb_number(phr_hist_pb_form_e form, phr_hist_pb_field_e what)
+{
+    unsigned  i;
+
+    for (i = 1; i < PHR_HIST_PB_FIELDS - 1; i++) {
+        if (phr_hist_pb_fields[form][i] == what) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+/* fields spans, spans + 1: deltas, and spans + 2: counts */
+
+static void
+phr_hist_pb_put_side(phr_buf_t *out, const phr_hist_side_t *side, int integer,
+    unsigned spans)
+{
+    size_t    begun;
+    int64_t   count, last;
+    uint32_t  i;
+
+    for (i = 0; i < side->nspans; i++) {
+        begun = phr_protobuf_begin(out, spans);
+        phr_protobuf_put_sint(out, 1, side->spans[i].offset);
+        phr_protobuf_put_varint(out, 2, side->spans[i].length);
+        phr_protobuf_end(out, begun);
+    }
+
+    if (side->n == 0) {
+        return;
+    }
+
+    begun = phr_protobuf_begin(out, integer ? spans + 1 : spans + 2);
+    last = 0;
+
+    for (i = 0; i < side->n; i++) {
+
+        if (integer) {
+            count = (int64_t) side->counts[i];
+            phr_buf_uvarint(out, phr_zigzag(count - last));
+            last = count;
+
+        } else {
+            phr_protobuf_put64(out, phr_double_bits(side->counts[i]));
+        }
+    }
+
+    phr_protobuf_end(out, begun);
 }

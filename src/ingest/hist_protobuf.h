@@ -9,6 +9,7 @@
 #define PHR_HIST_PROTOBUF_H_INCLUDED
 
 
+#include "core/buf.h"
 #include "core/histogram.h"
 
 
@@ -33,6 +34,13 @@ typedef enum {
  */
 int phr_hist_pb_read(phr_arena_t *arena, phr_str_t message,
     phr_hist_pb_form_e form, phr_hist_t **h, int64_t *t_ms, phr_err_t *err);
+
+/*
+ * Appends the fields of a message, without hint and time; of the exposition
+ * nothing says what custom bounds are.  See out->failed.
+ */
+void phr_hist_pb_write(phr_buf_t *out, const phr_hist_t *h,
+    phr_hist_pb_form_e form);
 
 
 #endif /* PHR_HIST_PROTOBUF_H_INCLUDED */
