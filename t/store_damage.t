@@ -57,7 +57,8 @@ for ([ 'a meta page' => sub { patch(4096 + 16, "\0\0\0\0") }, 500 ],
     is($t->log_count(qr/was salvaged: \d+ series and \d+ samples are kept/),
        $least ? 1 : 0, 'the log says so')
         or diag($t->read_file('error.log'));
-    ok(!-e "$store/salvaged", 'nothing is left lying about');
+    is_deeply([ map { -e "$store/$_" ? $_ : () } qw(salvaged salvaging
+                data.mdb.salvaged) ], [], 'nothing is left lying about');
     is($t->metric($t->get('/metrics')->{content},
                   'pharos_store_damaged_total'), 1, 'counted');
     filled(1);
@@ -69,13 +70,39 @@ like($t->read_file('error.log'), qr/\[crit\].*is damaged: it was moved aside/,
 # condemned by whoever had it open
 
 $t->stop;
-open my $f, '>', "$store/damaged" or die "open: $!";
-close $f;
+put("$store/damaged", '');
 $t->run;
 $t->wait_ready;
 is(kept(), 500, 'of a condemned store all is kept that is sound');
 ok(!-e "$store/damaged", 'once');
 filled(1);
+
+# where an earlier process was stopped
+
+$t->stop;
+rename $file, "$file.salvaged" or die "rename: $!";
+$t->run;
+$t->wait_ready;
+is(kept(), 500, 'what was salvaged is put in place');
+
+for ([ 'xx', 500, 'is tried again' ],
+     [ 'xxx', 0, 'but not for ever' ])
+{
+    my ($mark, $kept, $name) = @$_;
+
+    $t->stop;
+    system 'cp', '-p', $file, "$file.salvaged";
+    put("$store/damaged", '');
+    put("$store/salvaging", $mark);
+    mkdir "$store/salvaged";
+    put("$store/salvaged/data.mdb", 'half');
+    system 'chown', '-R', '--reference', $store, $store;
+    $t->run;
+    $t->wait_ready;
+    is(kept(), $kept, "what was not ended $name");
+    ok(!-e "$store/salvaging", 'and forgotten');
+    filled(1);
+}
 
 # sound, and left as it is
 
@@ -110,6 +137,15 @@ sub read_store {
     binmode $f;
     local $/;
     return scalar <$f>;
+}
+
+
+sub put {
+    my ($name, $text) = @_;
+
+    open my $f, '>', $name or die "open: $!";
+    print {$f} $text;
+    close $f or die "close: $!";
 }
 
 

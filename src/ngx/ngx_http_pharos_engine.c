@@ -95,8 +95,7 @@ static void ngx_http_pharos_engine_finish(void *data);
 static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
     const phr_err_t *err, char *action);
 static int ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf);
-static void ngx_http_pharos_engine_rescue(const phr_store_conf_t *conf,
-    const char *name);
+static void ngx_http_pharos_engine_rescue(const phr_store_conf_t *conf);
 static void ngx_http_pharos_engine_condemn(const phr_err_t *why);
 static void ngx_http_pharos_engine_checked(void);
 static void ngx_http_pharos_engine_page(void);
@@ -269,6 +268,13 @@ ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf)
     char        name[PHR_ASIDE_NAME];
     ngx_uint_t  tries;
 
+    /* what an earlier process has salvaged, and came no further */
+
+    rc = phr_rescue_place(conf->path, &engine.err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
     for (tries = 0; /* void */ ; tries++) {
 
         rc = ngx_http_pharos_check_before(conf->path, engine.sh,
@@ -288,6 +294,8 @@ ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf)
         ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, &engine.err,
                                 "opening the store");
 
+        ngx_http_pharos_engine_rescue(conf);
+
         rc = phr_aside_move(conf->path, ngx_http_pharos_now_ms() / 1000,
                             name, &engine.err);
         if (rc != PHR_OK) {
@@ -298,7 +306,10 @@ ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf)
                       "the store in \"%s\" is damaged: it was moved aside "
                       "as \"%s\" and a new one is begun", conf->path, name);
 
-        ngx_http_pharos_engine_rescue(conf, name);
+        rc = phr_rescue_place(conf->path, &engine.err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
     }
 }
 
@@ -306,23 +317,23 @@ ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf)
 /* the new one begins with what can be read of the old one */
 
 static void
-ngx_http_pharos_engine_rescue(const phr_store_conf_t *conf, const char *name)
+ngx_http_pharos_engine_rescue(const phr_store_conf_t *conf)
 {
     phr_err_t             err;
     phr_salvage_result_t  r;
 
     phr_err_init(&err);
 
-    if (phr_rescue(conf, name, &r, &err) != PHR_OK) {
+    if (phr_rescue(conf, &r, &err) != PHR_OK) {
         ngx_log_error(NGX_LOG_CRIT, engine.log, 0,
-                      "\"%s\" was not salvaged, try \"pharos salvage\": %s",
-                      name, err.text);
+                      "the damaged store was not salvaged, \"pharos salvage\" "
+                      "may: %s", err.text);
         return;
     }
 
     ngx_log_error(NGX_LOG_CRIT, engine.log, 0,
-                  "\"%s\" was salvaged: %uL series and %uL samples are kept, "
-                  "%uL series and about %uL samples are lost", name,
+                  "the damaged store was salvaged: %uL series and %uL samples "
+                  "are kept, %uL series and about %uL samples are lost",
                   (uint64_t) r.nseries, (uint64_t) r.nsamples,
                   (uint64_t) r.nseries_lost, (uint64_t) r.nsamples_lost);
 }
