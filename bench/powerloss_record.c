@@ -211,35 +211,47 @@ record_opened(int fd, const char *path, int flags)
 }
 
 
-int
-open(const char *path, int flags, ...)
+static int
+record_open(int (*real)(const char *path, int flags, ...), const char *path,
+    int flags, va_list args)
 {
-    int      mode;
-    va_list  args;
+    int  mode;
 
-    RECORD_REAL(open);
-
-    va_start(args, flags);
     mode = flags & O_CREAT ? va_arg(args, int) : 0;
-    va_end(args);
 
     return record_opened(real(path, flags, mode), path, flags);
 }
 
 
 int
+open(const char *path, int flags, ...)
+{
+    int      fd;
+    va_list  args;
+
+    RECORD_REAL(open);
+
+    va_start(args, flags);
+    fd = record_open(real, path, flags, args);
+    va_end(args);
+
+    return fd;
+}
+
+
+int
 open64(const char *path, int flags, ...)
 {
-    int      mode;
+    int      fd;
     va_list  args;
 
     RECORD_REAL(open64);
 
     va_start(args, flags);
-    mode = flags & O_CREAT ? va_arg(args, int) : 0;
+    fd = record_open(real, path, flags, args);
     va_end(args);
 
-    return record_opened(real(path, flags, mode), path, flags);
+    return fd;
 }
 
 

@@ -371,6 +371,21 @@ sub helper {
 }
 
 
+# kills the helper, and waits until another one answers in its place
+sub kill_helper {
+    my ($self) = @_;
+
+    my $old = $self->helper;
+
+    $self->allow(qr/exited on signal 9/);
+    kill 'KILL', $old;
+    $self->wait_for(sub { my $new = $self->helper; $new && $new != $old },
+                    'a killed helper has a successor');
+
+    return $self->wait_ready;
+}
+
+
 sub alive {
     my ($pid) = @_;
 
