@@ -17,6 +17,7 @@ typedef struct {
     double             *v;          /* of a histogram its sum */
     const phr_hist_t  **h;          /* NULL: all are floats */
     int64_t            *t_ms;
+    int64_t            *st_ms;      /* NULL: no start timestamps */
     uint32_t           *line;
     uint32_t           *slot;
     int8_t             *status;
@@ -25,7 +26,8 @@ typedef struct {
 } phr_scrape_out_t;
 
 
-static int phr_scrape_out_create(phr_scrape_out_t *out, size_t n, int hists);
+static int phr_scrape_out_create(phr_scrape_out_t *out, size_t n, int hists,
+    int starts);
 static void phr_scrape_out_add(phr_scrape_out_t *out, phr_scrape_t *s,
     uint32_t slot, double v, int64_t t_ms, uint32_t line);
 static void phr_scrape_out_hist(phr_scrape_out_t *out, const phr_hist_t *h);
@@ -47,7 +49,7 @@ int
 phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
     phr_err_t *err)
 {
-    int                rc, hists;
+    int                rc, hists, starts;
     double             bytes;
     phr_scrape_t      *s;
     phr_scrape_out_t   row, timed;
@@ -61,14 +63,16 @@ phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
 
     memset(&timed, 0, sizeof(phr_scrape_out_t));
     hists = good && pass->made != NULL && pass->made->hists.nelts != 0;
+    starts = good && pass->made != NULL && pass->made->starts.len != 0;
 
     rc = phr_scrape_out_create(&row, (good ? pass->nsamples : 0)
                                      + s->ntracked + PHR_SCRAPE_NREPORT,
-                               hists);
+                               hists, starts);
 
     if (rc == PHR_OK) {
         rc = phr_scrape_out_create(&timed, (good ? pass->nsamples : 0)
-                                           + PHR_SCRAPE_NREPORT, hists);
+                                           + PHR_SCRAPE_NREPORT, hists,
+                                   starts);
     }
 
     if (rc != PHR_OK) {
@@ -147,7 +151,7 @@ phr_scrape_ended(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
         return rc;
     }
 
-    rc = phr_scrape_out_create(&row, s->ntracked + PHR_SCRAPE_NREPORT, 0);
+    rc = phr_scrape_out_create(&row, s->ntracked + PHR_SCRAPE_NREPORT, 0, 0);
     if (rc != PHR_OK) {
         return phr_err_set(err, rc, "no memory for series");
     }
@@ -219,14 +223,15 @@ phr_scrape_source(phr_scrape_t *s, phr_appender_t *app, int timed,
 
 
 static int
-phr_scrape_out_create(phr_scrape_out_t *out, size_t n, int hists)
+phr_scrape_out_create(phr_scrape_out_t *out, size_t n, int hists, int starts)
 {
     char    *mem;
     size_t   each;
 
     n++;
     each = sizeof(double) + sizeof(int64_t) + 3 * sizeof(uint32_t)
-           + sizeof(int8_t) + (hists ? sizeof(const phr_hist_t *) : 0);
+           + sizeof(int8_t) + (hists ? sizeof(const phr_hist_t *) : 0)
+           + (starts ? sizeof(int64_t) : 0);
 
     /* in falling order of alignment */
 
@@ -234,6 +239,7 @@ phr_scrape_out_create(phr_scrape_out_t *out, size_t n, int hists)
     out->mem = mem;
     out->n = 0;
     out->h = NULL;
+    out->st_ms = NULL;
 
     if (mem == NULL) {
         return PHR_ENOMEM;
@@ -242,6 +248,11 @@ phr_scrape_out_create(phr_scrape_out_t *out, size_t n, int hists)
     if (hists) {
         out->h = (const phr_hist_t **) mem;
         mem = (char *) (out->h + n);
+    }
+
+    if (starts) {
+        out->st_ms = (int64_t *) mem;
+        mem = (char *) (out->st_ms + n);
     }
 
     out->v = (double *) mem;
@@ -272,6 +283,10 @@ phr_scrape_out_add(phr_scrape_out_t *out, phr_scrape_t *s, uint32_t slot,
     if (out->h != NULL) {
         out->h[n] = NULL;
     }
+
+    if (out->st_ms != NULL) {
+        out->st_ms[n] = 0;
+    }
 }
 
 
@@ -291,12 +306,15 @@ static void
 phr_scrape_add_samples(phr_scrape_pass_t *pass, phr_scrape_out_t *row,
     phr_scrape_out_t *timed)
 {
-    size_t              i;
+    size_t              i, nsamples;
     phr_scrape_out_t   *out;
     phr_scrape_line_t  *line;
 
+    nsamples = 0;
+
     for (i = 0; i < pass->nlines; i++) {
         line = &pass->lines[i];
+        nsamples += line->kind == PHR_LINE_SAMPLE;
 
         if (line->stage == PHR_STAGE_ROW) {
             out = row;
@@ -314,6 +332,11 @@ phr_scrape_add_samples(phr_scrape_pass_t *pass, phr_scrape_out_t *row,
 
         if (line->is_hist) {
             phr_scrape_out_hist(out, phr_scrape_hist(pass, line));
+        }
+
+        if (out->st_ms != NULL) {
+            out->st_ms[out->n - 1] = phr_lines_start(pass->made,
+                                                     nsamples - 1);
         }
     }
 }
@@ -473,6 +496,7 @@ phr_scrape_batch(phr_scrape_pass_t *pass, phr_scrape_out_t *out, int timed,
     b.sid = out->sid;
     b.v = out->v;
     b.h = out->h;
+    b.st_ms = out->st_ms;
     b.t_each = timed ? out->t_ms : NULL;
     b.n = out->n;
     b.status = out->status;
@@ -555,6 +579,10 @@ phr_scrape_renew(phr_scrape_pass_t *pass, phr_scrape_out_t *out,
 
         if (out->h != NULL) {
             phr_scrape_out_hist(timed, out->h[i]);
+        }
+
+        if (out->st_ms != NULL) {
+            timed->st_ms[timed->n - 1] = out->st_ms[i];
         }
     }
 

@@ -19,6 +19,7 @@ static uint64_t phr_lines_hash(const phr_lines_t *k, size_t i);
 static void phr_lines_quoted(phr_buf_t *b, phr_str_t s);
 static void phr_lines_value(phr_lines_t *k, uint64_t bits, unsigned flags,
     int has_t, int64_t t_ms);
+static void phr_lines_since(phr_lines_t *k);
 
 
 int
@@ -31,6 +32,7 @@ phr_lines_init(phr_lines_t *k, const phr_lines_options_t *o)
     phr_array_init(&k->hists, sizeof(const phr_hist_t *));
     phr_array_init(&k->exemplars, sizeof(phr_str_t));
     phr_buf_init(&k->lines, PHR_LINES_LINE_BYTES);
+    phr_buf_init(&k->starts, PHR_LINES_LINE_BYTES);
     phr_buf_init(&k->labels, 0);
     phr_nhcb_init(&k->nhcb);
 
@@ -47,6 +49,7 @@ phr_lines_free(phr_lines_t *k)
     phr_array_free(&k->hists);
     phr_array_free(&k->exemplars);
     phr_buf_free(&k->lines);
+    phr_buf_free(&k->starts);
     phr_buf_free(&k->labels);
     phr_nhcb_free(&k->nhcb);
 }
@@ -63,7 +66,23 @@ phr_lines_open(const phr_lines_t *k, phr_expo_t *p)
 int
 phr_lines_failed(const phr_lines_t *k)
 {
-    return k->lines.failed ? k->lines.failed : k->labels.failed;
+    return k->lines.failed ? k->lines.failed
+           : k->labels.failed ? k->labels.failed : k->starts.failed;
+}
+
+
+int64_t
+phr_lines_start(const phr_lines_t *k, size_t i)
+{
+    int64_t  st_ms;
+
+    if (i >= k->starts.len / sizeof(st_ms)) {
+        return 0;
+    }
+
+    memcpy(&st_ms, k->starts.data + i * sizeof(st_ms), sizeof(st_ms));
+
+    return st_ms;
 }
 
 
@@ -260,6 +279,29 @@ phr_lines_value(phr_lines_t *k, uint64_t bits, unsigned flags, int has_t,
 
     out[n++] = '\n';
     phr_buf_append(&k->lines, out, n);
+    phr_lines_since(k);
+}
+
+
+/* they stand beside the lines, which differ no more often for them */
+
+static void
+phr_lines_since(phr_lines_t *k)
+{
+    static const int64_t  none = 0;
+
+    if (k->st_ms != 0) {
+        while (k->starts.len / sizeof(none) < k->nvalues
+               && !k->starts.failed)
+        {
+            phr_buf_append(&k->starts, (const char *) &none, sizeof(none));
+        }
+
+        phr_buf_append(&k->starts, (const char *) &k->st_ms,
+                       sizeof(k->st_ms));
+    }
+
+    k->nvalues++;
 }
 
 

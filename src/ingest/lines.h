@@ -46,6 +46,9 @@ typedef struct {
     phr_array_t           exemplars;    /* phr_str_t, messages of the body */
     size_t                nused;        /* of them, by the lines so far */
     phr_buf_t             lines;
+    size_t                nvalues;      /* in the lines */
+    int64_t               st_ms;        /* of what is written next, 0: none */
+    phr_buf_t             starts;       /* of each value, if one has any */
     phr_err_t             err;      /* why the rest of the body is missing */
 
     phr_buf_t             labels;       /* of the metric under way */
@@ -67,6 +70,10 @@ int phr_lines_classic(phr_lines_t *k, phr_expo_format_e format, phr_str_t body);
 
 /* begins to read the lines; k must stay until phr_expo_free() */
 void phr_lines_open(const phr_lines_t *k, phr_expo_t *p);
+
+
+/* the start timestamp of the ith sample, 0: none */
+int64_t phr_lines_start(const phr_lines_t *k, size_t i);
 
 
 /* for lines_protobuf.c and lines_classic.c */

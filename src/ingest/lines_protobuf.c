@@ -114,6 +114,10 @@ phr_lines_pb_metric(phr_lines_pb_t *b)
         phr_lines_label(b->k, l->name, l->value);
     }
 
+    if (phr_metric_pb_start(&b->metric, &b->k->st_ms) != PHR_OK) {
+        return PHR_EPARSE;
+    }
+
     if (b->metric.type == PHR_METRIC_HISTOGRAM
         || b->metric.type == PHR_METRIC_GAUGEHISTOGRAM)
     {

@@ -18,6 +18,7 @@
 static int phr_metric_pb_label(phr_array_t *pairs, phr_str_t message);
 static int phr_metric_pb_totals(const phr_metric_pb_t *m, double *count,
     double *sum);
+static int phr_metric_pb_seconds(phr_str_t message, int64_t part[2]);
 static int phr_metric_pb_value(const phr_metric_pb_t *m, phr_part_pb_t *p);
 static int phr_metric_pb_buckets(const phr_metric_pb_t *m, double count,
     phr_part_pb_pt part, void *data);
@@ -28,6 +29,10 @@ static int phr_exemplar_pb_cmp(const void *a, const void *b);
 static int phr_metric_pb_count(const phr_protobuf_field_t *f, double *whole,
     double *real);
 static int phr_metric_pb_wire(const phr_protobuf_field_t *f, unsigned wire);
+
+
+/* of a point in time: those of the year 9999 */
+#define PHR_METRIC_PB_SECONDS  INT64_C(253402300799)
 
 
 /* by number of the type: the field of a metric that has its value */
@@ -230,6 +235,81 @@ phr_metric_pb_label(phr_array_t *pairs, phr_str_t message)
            && phr_utf8_valid(l->name.data, l->name.len)
            && phr_utf8_valid(l->value.data, l->value.len)
            ? PHR_OK : PHR_EPARSE;
+}
+
+
+int
+phr_metric_pb_start(const phr_metric_pb_t *m, int64_t *st_ms)
+{
+    int                    rc;
+    int64_t                part[2];
+    unsigned               field;
+    phr_protobuf_t         r;
+    phr_protobuf_field_t   f;
+
+    *st_ms = 0;
+
+    field = m->type == PHR_METRIC_COUNTER ? 3
+            : m->type == PHR_METRIC_SUMMARY ? 4
+            : m->type == PHR_METRIC_HISTOGRAM
+              || m->type == PHR_METRIC_GAUGEHISTOGRAM ? 15 : 0;
+
+    phr_protobuf_open(&r, m->value);
+
+    while (field != 0 && (rc = phr_protobuf_next(&r, &f)) != PHR_DONE) {
+
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        if (f.field != field) {
+            continue;
+        }
+
+        if (f.wire != PHR_PROTOBUF_BYTES
+            || phr_metric_pb_seconds(f.bytes, part) != PHR_OK)
+        {
+            return PHR_EPARSE;
+        }
+
+        *st_ms = part[0] * 1000 + part[1] / 1000000;
+    }
+
+    return PHR_OK;
+}
+
+
+/* seconds, none beyond all calendars, and nanoseconds */
+
+static int
+phr_metric_pb_seconds(phr_str_t message, int64_t part[2])
+{
+    int                    rc;
+    phr_protobuf_t         r;
+    phr_protobuf_field_t   f;
+
+    part[0] = 0;
+    part[1] = 0;
+
+    phr_protobuf_open(&r, message);
+
+    while ((rc = phr_protobuf_next(&r, &f)) == PHR_OK) {
+
+        if (f.field != 1 && f.field != 2) {
+            continue;
+        }
+
+        if (f.wire != PHR_PROTOBUF_VARINT
+            || (int64_t) f.bits < -PHR_METRIC_PB_SECONDS
+            || (int64_t) f.bits > PHR_METRIC_PB_SECONDS)
+        {
+            return PHR_EPARSE;
+        }
+
+        part[f.field - 1] = (int64_t) f.bits;
+    }
+
+    return rc == PHR_DONE ? PHR_OK : rc;
 }
 
 

@@ -83,6 +83,12 @@ int phr_metric_pb_exemplars(const phr_metric_pb_t *m,
 int phr_exemplar_pb_read(phr_arena_t *arena, phr_str_t message,
     phr_exemplar_t *e);
 
+/*
+ * Since when a counter, summary or histogram counts, in ms since the epoch;
+ * 0 if it does not say.  PHR_OK or PHR_EPARSE.
+ */
+int phr_metric_pb_start(const phr_metric_pb_t *m, int64_t *st_ms);
+
 /* whether a histogram has classic buckets at all */
 int phr_metric_pb_is_classic(const phr_metric_pb_t *m);
 

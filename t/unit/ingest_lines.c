@@ -290,6 +290,95 @@ memory(void)
 }
 
 
+/* a gauge, a counter and a summary; seconds since which these count, or 0 */
+static void
+expose_since(int v, uint64_t seconds)
+{
+    phr_buf_t  b, t;
+
+    phr_buf_reset(&exposed);
+    phr_buf_init(&b, 0);
+    phr_buf_init(&t, 0);
+
+    pb_int(&t, 1, seconds);
+    pb_int(&t, 2, 7999999);
+
+    pb_double(&b, 1, v);
+    pb_bytes(&b, 3, &t);
+    pb_family(&exposed, "a", 1, 2, &b);
+
+    phr_buf_reset(&b);
+    pb_double(&b, 1, v);
+    if (seconds != 0) {
+        pb_bytes(&b, 3, &t);
+    }
+    pb_family(&exposed, "c", 0, 3, &b);
+
+    phr_buf_reset(&b);
+    pb_int(&b, 1, (uint64_t) v);
+    pb_double(&b, 2, v);
+    if (seconds != 0) {
+        pb_bytes(&b, 4, &t);
+    }
+    pb_family(&exposed, "s", 2, 4, &b);
+
+    phr_buf_free(&b);
+    phr_buf_free(&t);
+}
+
+
+static void
+starts(void)
+{
+    int        i;
+    phr_buf_t  b, t;
+
+    start();
+
+    expose_since(1, 0);
+    body_is(phr_buf_view(&exposed), PROTOBUF,
+            "a{x=\"1\"} 1|c{x=\"1\"} 1|s_count{x=\"1\"} 1|"
+            "s_sum{x=\"1\"} 1|up 1|", "nothing is said");
+
+    expose_since(2, 50);
+    body_is(phr_buf_view(&exposed), PROTOBUF,
+            "a{x=\"1\"} 2|c{x=\"1\"} 2 since 50007|"
+            "s_count{x=\"1\"} 2 since 50007|s_sum{x=\"1\"} 2 since 50007|"
+            "up 1|", "since when all but a gauge count");
+
+    for (i = 0; i < 40; i++) {
+        expose_since(3, 50);
+        now += 15000;
+        phr_scrape_body(scrape, &rec->app, now, 0, phr_buf_view(&exposed),
+                        PROTOBUF, &rep, &err);
+    }
+
+    body_is(phr_buf_view(&exposed), PROTOBUF,
+            "a{x=\"1\"} 3|c{x=\"1\"} 3 since 50007|"
+            "s_count{x=\"1\"} 3 since 50007|s_sum{x=\"1\"} 3 since 50007|"
+            "up 1|", "of a target at rest");
+
+    expose_since(3, 60);
+    body_is(phr_buf_view(&exposed), PROTOBUF,
+            "a{x=\"1\"} 3|c{x=\"1\"} 3 since 60007|"
+            "s_count{x=\"1\"} 3 since 60007|s_sum{x=\"1\"} 3 since 60007|"
+            "up 1|", "that began anew");
+
+    phr_buf_reset(&exposed);
+    phr_buf_init(&b, 0);
+    phr_buf_init(&t, 0);
+    pb_int(&t, 1, UINT64_C(1) << 62);
+    pb_bytes(&b, 3, &t);
+    pb_family(&exposed, "c", 0, 3, &b);
+    body_is(phr_buf_view(&exposed), PROTOBUF,
+            "a{x=\"1\"} stale|c{x=\"1\"} stale|s_count{x=\"1\"} stale|"
+            "s_sum{x=\"1\"} stale|up 0|", "a time beyond all times");
+    phr_buf_free(&b);
+    phr_buf_free(&t);
+    end();
+}
+
+
 int
 main(void)
 {
@@ -300,6 +389,7 @@ main(void)
     prediction();
     classic();
     limits();
+    starts();
     memory();
 
     phr_buf_free(&exposed);
