@@ -17,7 +17,7 @@
  * at.
  */
 
-#include "store/scan.h"
+#include "store/scan_impl.h"
 
 #include <stdio.h>
 
@@ -26,53 +26,10 @@
 #include "store/internal.h"
 #include "store/key.h"
 #include "store/kind.h"
-#include "store/page.h"
 
-
-#define PHR_SCAN_MAX_DEPTH  32
 
 /* of a list of free pages */
 #define PHR_SCAN_MAX_LIST   (64u << 20)
-
-
-/* what is in the tree that is walked */
-typedef enum {
-    PHR_SCAN_FREE = 0,
-    PHR_SCAN_MAIN,
-    PHR_SCAN_RECORDS
-} phr_scan_kind_e;
-
-
-typedef struct {
-    phr_pages_t         file;
-    uint64_t            npages;
-    uint8_t            *seen;       /* pages whose records were told */
-    uint8_t            *free;       /* pages in the list of free ones */
-    uint8_t            *page[PHR_SCAN_MAX_DEPTH];
-    uint8_t            *stray;
-    uint8_t            *value;
-    size_t              nvalue;
-    uint64_t            nlost;      /* links that lead nowhere */
-    phr_page_db_t       subs[PHR_DB_MAX];
-    uint8_t             found[PHR_DB_MAX];
-
-    phr_vault_t         *vault;     /* NULL: not encrypted */
-    phr_vault_worker_t  *worker;
-    uint8_t              plain[PHR_VALUE_MAX];
-
-    phr_scan_pt         visit;
-    void               *data;
-    phr_scan_result_t  *result;
-    phr_err_t          *err;
-
-    /* of the walk */
-    phr_scan_rank_e     rank;
-    phr_scan_kind_e     kind;
-    phr_db_e            db;
-    unsigned            depth;      /* of the tree */
-    uint64_t            nentries;
-    uint64_t            last_list;  /* key of the last list of free pages */
-} phr_scan_t;
 
 
 static int phr_scan_open(phr_scan_t *s, const char *file);
@@ -95,13 +52,6 @@ static int phr_scan_record(phr_scan_t *s, phr_db_e db,
     const phr_page_node_t *node);
 static size_t phr_scan_forgive(const phr_scan_t *s, uint64_t pgno,
     uint8_t *p);
-static int phr_scan_sealed(phr_scan_t *s, phr_str_t key, phr_str_t value);
-static int phr_scan_unseal(phr_scan_t *s, phr_db_e *db, phr_str_t key,
-    phr_str_t *value);
-static int phr_scan_read(phr_scan_t *s, const phr_page_node_t *node,
-    phr_db_e *db, phr_str_t *value);
-static int phr_scan_value(phr_scan_t *s, const phr_page_node_t *node,
-    size_t max, phr_str_t *value);
 static int phr_scan_list(phr_scan_t *s, const phr_page_node_t *node);
 static int phr_scan_sub(phr_scan_t *s, const phr_page_node_t *node);
 static int phr_scan_strays(phr_scan_t *s);
@@ -111,9 +61,6 @@ static int phr_scan_within(phr_str_t key, phr_str_t low, phr_str_t high);
 #define phr_scan_bit(map, pgno)  ((map)[(pgno) / 8] >> ((pgno) & 7) & 1)
 #define phr_scan_set(map, pgno)                                               \
     ((map)[(pgno) / 8] |= (uint8_t) (1 << ((pgno) & 7)))
-
-#define phr_scan_key(node)                                                    \
-    phr_str_from((const char *) (node)->key, (node)->klen)
 
 
 int
@@ -647,173 +594,6 @@ phr_scan_forgive(const phr_scan_t *s, uint64_t pgno, uint8_t *p)
     memcpy(p + 14, &upper, sizeof(upper));
 
     return i;
-}
-
-
-/* PHR_OK, PHR_ECORRUPT or a failure; *db may be unknown */
-static int
-phr_scan_read(phr_scan_t *s, const phr_page_node_t *node, phr_db_e *db,
-    phr_str_t *value)
-{
-    int        rc;
-    phr_str_t  key, body;
-
-    rc = phr_scan_value(s, node, PHR_VALUE_MAX, value);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    key = phr_scan_key(node);
-
-    if (value->len == 0) {
-        if (*db == PHR_KIND_NONE) {
-            *db = PHR_DB_HASH;
-        }
-
-        return *db == PHR_DB_HASH && key.len == PHR_KEY_HASH ? PHR_OK
-                                                             : PHR_ECORRUPT;
-    }
-
-    if (*db == PHR_DB_META) {
-        rc = phr_scan_sealed(s, key, *value);
-        if (rc != PHR_OK) {
-            return rc;
-        }
-
-    } else if (s->worker != NULL) {
-        return phr_scan_unseal(s, db, key, value);
-    }
-
-    if (*db == PHR_KIND_NONE) {
-        *db = phr_kind_guess(key, *value);
-        return *db == PHR_KIND_NONE ? PHR_ECORRUPT : PHR_OK;
-    }
-
-    if (phr_record_check(*db, key, *value, &body, NULL) != PHR_OK
-        || !phr_kind_fits(*db, key, body))
-    {
-        return PHR_ECORRUPT;
-    }
-
-    return PHR_OK;
-}
-
-
-/* a store that is encrypted says so, and with which key */
-static int
-phr_scan_sealed(phr_scan_t *s, phr_str_t key, phr_str_t value)
-{
-    phr_str_t  body;
-
-    if (phr_record_check(PHR_DB_META, key, value, &body, NULL) != PHR_OK) {
-        return PHR_OK;
-    }
-
-    if (s->vault != NULL && phr_str_eq(key, phr_str_of("version"))
-        && body.len > 4
-        && phr_get_be32((const uint8_t *) body.data + body.len - 4)
-           == PHR_STORE_FORMAT)
-    {
-        return phr_err_set(s->err, PHR_EINVAL, "a key is given, but the "
-                           "store is not encrypted");
-    }
-
-    if (!phr_str_eq(key, phr_str_of("key"))
-        || body.len != 4 + PHR_VAULT_ID)
-    {
-        return PHR_OK;
-    }
-
-    if (s->vault == NULL) {
-        return phr_err_set(s->err, PHR_EINVAL, "the store is encrypted, and "
-                           "no key is given");
-    }
-
-    if (memcmp(body.data + 4, phr_vault_id(s->vault), PHR_VAULT_ID) != 0) {
-        return phr_err_set(s->err, PHR_EINVAL, "the store is encrypted with "
-                           "another key");
-    }
-
-    return PHR_OK;
-}
-
-
-/* what opens as a record of a sub-database is one of it, and as written */
-static int
-phr_scan_unseal(phr_scan_t *s, phr_db_e *db, phr_str_t key,
-    phr_str_t *value)
-{
-    int        i;
-    phr_str_t  sealed;
-
-    if (phr_record_check(PHR_DB_META, key, *value, &sealed, NULL) != PHR_OK
-        || sealed.len < PHR_VAULT_OVERHEAD)
-    {
-        return PHR_ECORRUPT;
-    }
-
-    for (i = 0; i < PHR_DB_MAX; i++) {
-
-        if ((*db != PHR_KIND_NONE && i != (int) *db)
-            || phr_vault_open(s->worker, (uint8_t) i, key,
-                              (const uint8_t *) sealed.data, sealed.len,
-                              s->plain + PHR_CRC_SIZE)
-               != PHR_OK)
-        {
-            continue;
-        }
-
-        *db = (phr_db_e) i;
-        *value = phr_str_from((const char *) s->plain, PHR_CRC_SIZE
-                              + sealed.len - PHR_VAULT_OVERHEAD);
-        phr_record_seal(key.data, key.len, s->plain, value->len);
-
-        return PHR_OK;
-    }
-
-    return PHR_ECORRUPT;
-}
-
-
-static int
-phr_scan_value(phr_scan_t *s, const phr_page_node_t *node, size_t max,
-    phr_str_t *value)
-{
-    size_t    whole;
-    uint8_t  *grown;
-
-    if (!(node->flags & PHR_NODE_BIG)) {
-        *value = phr_str_from((const char *) node->data, node->size);
-        return PHR_OK;
-    }
-
-    if (node->size > max) {
-        return PHR_ECORRUPT;
-    }
-
-    whole = (size_t) node->size + PHR_PAGE_HEADER;
-
-    if (whole > s->nvalue) {
-        grown = phr_realloc(s->value, whole);
-        if (grown == NULL) {
-            return phr_err_set(s->err, PHR_ENOMEM, "no memory");
-        }
-
-        s->value = grown;
-        s->nvalue = whole;
-    }
-
-    if (phr_pages_read(&s->file, phr_page_get64(node->data), s->value, whole,
-                       NULL)
-        != PHR_OK)
-    {
-        return PHR_ECORRUPT;
-    }
-
-    *value = phr_str_from((const char *) s->value + PHR_PAGE_HEADER,
-                          node->size);
-
-    return PHR_OK;
 }
 
 
