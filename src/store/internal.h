@@ -50,6 +50,7 @@ typedef struct {
     int64_t    last[PHR_GROUP_SIZE];
     int64_t    loose_ms;        /* when the oldest loose sample came */
     uint32_t   nloose;          /* loose samples not sealed */
+    uint32_t   nripe;           /* so many are worth a seal; 0: not known */
     uint8_t    loaded;
     uint8_t    dirty;           /* its record must be written */
 
@@ -225,6 +226,8 @@ struct phr_store_s {
 
     uint32_t               seal_source; /* where the next search begins */
     uint32_t               seal_group;
+    uint8_t                unripe;      /* by number nothing is to be sealed, */
+    int64_t                looked_ms;   /* nor was by age at this time */
     uint8_t                nudged;      /* after a seal in a full map */
     uint8_t                full;        /* disk or map: nothing is taken */
     uint8_t                margin;      /* more room is asked for, */

@@ -199,9 +199,37 @@ phr_loose_append_as(phr_store_t *st, int starts, phr_loose_t *s, size_t n,
         }
 
         g->nloose += (uint32_t) k;
+
+        if (phr_loose_ripe(g)) {
+            st->unripe = 0;
+        }
     }
 
     return PHR_OK;
+}
+
+
+int
+phr_loose_ripe(phr_group_t *g)
+{
+    size_t    i;
+    uint32_t  nseries;
+
+    if (g->nloose < PHR_SEAL_ROWS || g->nloose < g->nripe) {
+        return 0;
+    }
+
+    /* series may have come since it was counted how many there are */
+
+    nseries = 0;
+
+    for (i = 0; i < PHR_GROUP_SIZE; i++) {
+        nseries += (g->last[i] != PHR_LAST_NONE);
+    }
+
+    g->nripe = PHR_SEAL_ROWS * phr_max(nseries, 8);
+
+    return g->nloose >= g->nripe;
 }
 
 

@@ -83,6 +83,9 @@ int phr_loose_next(phr_loose_walk_t *w, phr_err_t *err);
 int phr_loose_samples(const phr_loose_walk_t *w, phr_arena_t *arena,
     phr_loose_t *s, size_t *n, phr_err_t *err);
 
+/* whether there are about as many of each series as are sealed together */
+int phr_loose_ripe(phr_group_t *g);
+
 /* newest times and number of the loose samples of a group; st->starts */
 int phr_loose_load(phr_store_t *st, uint32_t group, phr_group_t *g,
     phr_err_t *err);

@@ -222,6 +222,10 @@ phr_row_append(phr_store_t *st, phr_source_t *src, int64_t t_ms,
         src->arrival_ms = st->now_ms;
     }
 
+    if (src->nrows >= src->threshold) {
+        st->unripe = 0;
+    }
+
     return PHR_OK;
 }
 

@@ -13,7 +13,12 @@
 #include "store/seal.h"
 
 #include "store/keep.h"
+#include "store/loose.h"
 #include "store/series.h"
+
+
+/* how late something may be sealed for its age */
+#define PHR_SEAL_LOOK_MS  10000
 
 
 static int phr_store_nudge(phr_store_t *st);
@@ -35,11 +40,23 @@ phr_store_seal(phr_store_t *st, int64_t now_ms, phr_err_t *err)
 
     phr_store_tell(st, now_ms);
 
-    if (st->warm && !phr_seal_due_source(st, &src, now_ms)
-        && !phr_seal_due_group(st, &number, now_ms))
+    /* not to look at all sources and groups after each commit */
+
+    if (st->warm && st->unripe && now_ms >= st->looked_ms
+        && now_ms - st->looked_ms < PHR_SEAL_LOOK_MS)
     {
         return PHR_OK;
     }
+
+    if (st->warm && !phr_seal_due_source(st, &src, now_ms)
+        && !phr_seal_due_group(st, &number, now_ms))
+    {
+        st->unripe = 1;
+        st->looked_ms = now_ms;
+        return PHR_OK;
+    }
+
+    st->unripe = 0;
 
     rc = phr_txn_begin(st->env, 1, &st->txn, err);
     if (rc != PHR_OK) {
@@ -152,8 +169,7 @@ phr_seal_due_source(phr_store_t *st, phr_source_t **out, int64_t now_ms)
 static int
 phr_seal_due_group(phr_store_t *st, uint32_t *number, int64_t now_ms)
 {
-    size_t        i, k, n;
-    uint32_t      nseries;
+    size_t        i, n;
     phr_group_t  *g;
 
     n = st->groups.nelts;
@@ -169,21 +185,8 @@ phr_seal_due_group(phr_store_t *st, uint32_t *number, int64_t now_ms)
             g->loose_ms = now_ms;
         }
 
-        if (now_ms - g->loose_ms < PHR_SEAL_AGE_MS) {
-
-            if (g->nloose < PHR_SEAL_ROWS) {
-                continue;
-            }
-
-            nseries = 0;
-
-            for (k = 0; k < PHR_GROUP_SIZE; k++) {
-                nseries += (g->last[k] != PHR_LAST_NONE);
-            }
-
-            if (g->nloose < PHR_SEAL_ROWS * phr_max(nseries, 8)) {
-                continue;
-            }
+        if (now_ms - g->loose_ms < PHR_SEAL_AGE_MS && !phr_loose_ripe(g)) {
+            continue;
         }
 
         *number = (uint32_t) ((st->seal_group + i) % n);

@@ -520,6 +520,7 @@ phr_store_forget(phr_store_t *st)
     st->dirty.nelts = 0;
     st->entries.nelts = 0;
     st->warm = 0;
+    st->unripe = 0;
     st->failed = PHR_OK;
 
     if (st->pending != NULL) {
