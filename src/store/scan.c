@@ -17,7 +17,7 @@
  * at.
  */
 
-#include "store/scan_impl.h"
+#include "store/scan.h"
 
 #include <stdio.h>
 
@@ -26,6 +26,7 @@
 #include "store/internal.h"
 #include "store/key.h"
 #include "store/kind.h"
+#include "store/scan_impl.h"
 
 
 /* of a list of free pages */
