@@ -19,6 +19,7 @@
 
 #define PHR_DATA     0x10   /* the body is no form, whatever its type says */
 #define PHR_LONG     0x20   /* takes as long as a stream does */
+#define PHR_TAGGED   0x40   /* what GET gives has a tag: phr_call_tag() */
 
 
 /*
@@ -27,7 +28,7 @@
  */
 typedef struct {
     const char        *path;
-    unsigned           methods;     /* and PHR_DATA, PHR_LONG */
+    unsigned           methods;     /* and bits from PHR_DATA on */
     phr_api_thread_e   thread;
     phr_endpoint_pt    endpoint;
 } phr_route_t;
@@ -57,24 +58,29 @@ static const phr_route_t  phr_routes[] = {
       phr_api_format_query },
     { "/api/v1/parse_query", PHR_GET|PHR_POST, PHR_API_READ,
       phr_api_parse_query },
-    { "/api/v1/series", PHR_GET|PHR_POST, PHR_API_QUERY, phr_api_series },
-    { "/api/v1/labels", PHR_GET|PHR_POST, PHR_API_READ, phr_api_labels },
-    { "/api/v1/label/*/values", PHR_GET, PHR_API_READ,
+    { "/api/v1/series", PHR_GET|PHR_POST|PHR_TAGGED, PHR_API_QUERY,
+      phr_api_series },
+    { "/api/v1/labels", PHR_GET|PHR_POST|PHR_TAGGED, PHR_API_READ,
+      phr_api_labels },
+    { "/api/v1/label/*/values", PHR_GET|PHR_TAGGED, PHR_API_READ,
       phr_api_label_values },
-    { "/api/v1/metadata", PHR_GET, PHR_API_WRITER, phr_api_metadata },
+    { "/api/v1/metadata", PHR_GET|PHR_TAGGED, PHR_API_WRITER,
+      phr_api_metadata },
     { "/api/v1/targets", PHR_GET, PHR_API_READ, phr_api_targets },
-    { "/api/v1/targets/metadata", PHR_GET, PHR_API_WRITER,
+    { "/api/v1/targets/metadata", PHR_GET|PHR_TAGGED, PHR_API_WRITER,
       phr_api_targets_metadata },
-    { "/api/v1/scrape_pools", PHR_GET, PHR_API_READ,
+    { "/api/v1/scrape_pools", PHR_GET|PHR_TAGGED, PHR_API_READ,
       phr_api_scrape_pools },
     { "/api/v1/rules", PHR_GET, PHR_API_READ, phr_api_rules },
     { "/api/v1/alerts", PHR_GET, PHR_API_READ, phr_api_alerts },
-    { "/api/v1/alertmanagers", PHR_GET, PHR_API_READ,
+    { "/api/v1/alertmanagers", PHR_GET|PHR_TAGGED, PHR_API_READ,
       phr_api_alertmanagers },
-    { "/api/v1/status/buildinfo", PHR_GET, PHR_API_READ,
+    { "/api/v1/status/buildinfo", PHR_GET|PHR_TAGGED, PHR_API_READ,
       phr_api_buildinfo },
-    { "/api/v1/status/config", PHR_GET, PHR_API_READ, phr_api_config },
-    { "/api/v1/status/flags", PHR_GET, PHR_API_READ, phr_api_flags },
+    { "/api/v1/status/config", PHR_GET|PHR_TAGGED, PHR_API_READ,
+      phr_api_config },
+    { "/api/v1/status/flags", PHR_GET|PHR_TAGGED, PHR_API_READ,
+      phr_api_flags },
     { "/api/v1/status/runtimeinfo", PHR_GET, PHR_API_READ,
       phr_api_runtimeinfo },
     { "/api/v1/status/walreplay", PHR_GET, PHR_API_READ,
@@ -361,7 +367,16 @@ phr_api_call(phr_call_t *c, phr_err_t *err)
         return rc;
     }
 
-    return route->endpoint(c, err);
+    rc = route->endpoint(c, err);
+
+    if (rc == PHR_OK && (route->methods & PHR_TAGGED)
+        && phr_route_method(c->req->method) == PHR_GET
+        && c->res->status == 200 && !c->res->body.failed)
+    {
+        rc = phr_call_tag(c, err);
+    }
+
+    return rc;
 }
 
 

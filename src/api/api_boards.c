@@ -9,7 +9,6 @@
 #include "api/call.h"
 
 #include "boards/board.h"
-#include "core/bytes.h"
 #include "core/number.h"
 
 
@@ -47,7 +46,6 @@ static void phr_boards_url(phr_call_t *c, const char *key,
 static void phr_boards_folder(phr_call_t *c, const phr_board_t *b);
 static void phr_boards_meta(phr_call_t *c, const phr_board_t *b);
 static void phr_boards_begin(phr_call_t *c);
-static int phr_boards_end(phr_call_t *c, phr_err_t *err);
 static int phr_boards_missing(phr_call_t *c, const char *text);
 
 
@@ -101,7 +99,7 @@ phr_api_boards_search(phr_call_t *c, phr_err_t *err)
 
     phr_json_end_array(&c->json);
 
-    return phr_boards_end(c, err);
+    return phr_call_tag(c, err);
 }
 
 
@@ -342,7 +340,7 @@ phr_api_board(phr_call_t *c, phr_err_t *err)
         return phr_boards_missing(c, "Dashboard not found");
     }
 
-    return phr_boards_end(c, err);
+    return phr_call_tag(c, err);
 }
 
 
@@ -410,7 +408,7 @@ phr_api_boards_home(phr_call_t *c, phr_err_t *err)
     phr_json_end_object(w);
     phr_json_end_object(w);
 
-    return phr_boards_end(c, err);
+    return phr_call_tag(c, err);
 }
 
 
@@ -455,7 +453,7 @@ phr_api_datasources(phr_call_t *c, phr_err_t *err)
     phr_json_end_object(w);
     phr_json_end_array(w);
 
-    return phr_boards_end(c, err);
+    return phr_call_tag(c, err);
 }
 
 
@@ -465,41 +463,6 @@ phr_boards_begin(phr_call_t *c)
     c->res->status = 200;
     c->res->content_type = phr_str_of("application/json");
     phr_json_init(&c->json, &c->res->body);
-}
-
-
-/*
- * Clients look again and again for what rarely changes.  A proxy may have
- * made the tag a weak one, and there may be a list of them.
- */
-
-static int
-phr_boards_end(phr_call_t *c, phr_err_t *err)
-{
-    char       *tag;
-    phr_str_t   body, wanted;
-
-    body = phr_buf_view(&c->res->body);
-    wanted = c->req->if_none_match;
-
-    tag = phr_arena_printf(c->arena, "\"%016llx\"",
-                           (unsigned long long) phr_xxh64(body.data,
-                                                          body.len));
-    if (tag == NULL) {
-        return phr_err_set(err, phr_arena_rc(c->arena), "out of memory");
-    }
-
-    phr_call_header(c, "ETag", phr_str_from_c(tag));
-    phr_call_header(c, "Cache-Control", phr_str_of("no-cache"));
-
-    if (phr_str_eq(wanted, phr_str_of("*"))
-        || phr_board_contains(wanted, phr_str_from_c(tag)))
-    {
-        c->res->status = 304;
-        phr_buf_reset(&c->res->body);
-    }
-
-    return PHR_OK;
 }
 
 

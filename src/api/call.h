@@ -142,6 +142,12 @@ int phr_call_line(phr_call_t *c, int status, const char *text);
 
 void phr_call_header(phr_call_t *c, const char *name, phr_str_t value);
 
+/*
+ * The end of an answer that clients ask for again and again, though it
+ * rarely changes: a tag of its bytes, and 304 for who has it already.
+ */
+int phr_call_tag(phr_call_t *c, phr_err_t *err);
+
 /* "a":"b" members of an object */
 void phr_call_labels(phr_call_t *c, phr_labels_t ls);
 

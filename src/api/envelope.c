@@ -7,6 +7,7 @@
 
 #include "api/call.h"
 
+#include "core/bytes.h"
 #include "core/number.h"
 
 
@@ -243,4 +244,39 @@ phr_call_poll(const phr_call_t *c, const char *what, phr_err_t *err)
     return rc == PHR_OK
            ? rc : phr_err_set(err, rc, "%s took too long or was canceled",
                               what);
+}
+
+
+/*
+ * A proxy may have made the tag a weak one, and there may be a list of them.
+ */
+
+int
+phr_call_tag(phr_call_t *c, phr_err_t *err)
+{
+    char       *tag;
+    phr_str_t   body, wanted;
+
+    body = phr_buf_view(&c->res->body);
+    wanted = c->req->if_none_match;
+
+    tag = phr_arena_printf(c->arena, "\"%016llx\"",
+                           (unsigned long long) phr_xxh64(body.data,
+                                                          body.len));
+    if (tag == NULL) {
+        return phr_err_set(err, phr_arena_rc(c->arena), "out of memory");
+    }
+
+    phr_call_header(c, "ETag", phr_str_from_c(tag));
+    phr_call_header(c, "Cache-Control", phr_str_of("no-cache"));
+
+    if (phr_str_eq(wanted, phr_str_of("*"))
+        || (wanted.len != 0
+            && memmem(wanted.data, wanted.len, tag, strlen(tag)) != NULL))
+    {
+        c->res->status = 304;
+        phr_buf_reset(&c->res->body);
+    }
+
+    return PHR_OK;
 }
