@@ -39,6 +39,16 @@ test('the table is sorted by value where that is wanted', async (page) => {
   assert.equal(await page.locator('th[aria-sort=descending]').count(), 1)
 })
 
+test('a query is explained part by part', async (page) => {
+  await open(page, '#/explore?expr=sum(rate(scrape_duration_seconds[5m]))')
+  await page.getByRole('button', { name: 'Explain' }).click()
+  await page.locator('.plan tbody tr').first().waitFor()
+  const parts = await page.locator('.plan tbody tr td:first-child').allTextContents()
+  assert.deepEqual(parts, ['sum(rate(scrape_duration_seconds[5m]))', 'rate(scrape_duration_seconds[5m])', 'scrape_duration_seconds[5m]'])
+  const figures = await page.locator('.plan tbody tr').last().locator('td.num').allTextContents()
+  assert.ok(figures.length === 3 && figures.every((f) => f !== ''))
+})
+
 test('a histogram is shown with its buckets', async (page) => {
   const buckets = [[0, '1', '2', '4'], [0, '2', '4', '1']]
   const result = [{ metric: { __name__: 'h' }, histogram: [1, { count: '5', sum: '9.5', buckets }] }]

@@ -13,7 +13,7 @@ import { ExploreBar } from './explore_bar'
 import { ExploreGraph } from './explore_graph'
 import { letter } from './explore_lines'
 import { QueryRow } from './explore_query'
-import { runAll, type Run } from './explore_run'
+import { explainQuery, runAll, type Run } from './explore_run'
 import { parseState, stateParams, type ExploreState } from './explore_state'
 import { ExploreTable } from './explore_table'
 
@@ -110,6 +110,7 @@ class Explore {
         this.letters()
         this.go({})
       },
+      onExplain: (expr) => explainQuery(expr, this.state, this.context.signal),
     }, this.context.signal)
     this.rows.push(row)
     this.queries.append(row.el)

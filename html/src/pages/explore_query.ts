@@ -2,6 +2,9 @@
 
 import { fill, h, icon } from '../lib/dom'
 import { formatSeconds, plural } from '../lib/number'
+import { isAbort, errorText } from '../api/client'
+import type { PlanNode } from '../api/explain'
+import { planTable } from '../components/plan'
 import { notice } from '../components/state'
 import type { Editor } from '../promql/editor'
 import { errorPlace, type Place } from '../promql/error'
@@ -10,6 +13,7 @@ import type { Outcome } from './explore_run'
 export interface QueryHooks {
   onRun: () => void
   onRemove: () => void
+  onExplain: (expr: string) => Promise<PlanNode>
 }
 
 export class QueryRow {
@@ -78,8 +82,26 @@ export class QueryRow {
       error !== undefined && notice('bad', error.replace(/^invalid parameter "query": /, '')),
       ...warnings.map((w) => notice('warn', w)),
       ...infos.map((i) => notice('info', i)),
-      summary !== undefined && h('div', { class: 'query-summary muted small' }, summary),
+      summary !== undefined && this.summary(summary, expr),
     )
+  }
+
+  private summary(text: string, expr: string): HTMLElement {
+    const plan = h('div', {})
+    const ask = h('button', { type: 'button', class: 'link-button', title: 'What each part of it takes', click: () => { void this.explain(expr, plan) } }, 'Explain')
+    return h('div', { class: 'query-summary muted small' }, text, ' · ', ask, plan)
+  }
+
+  private async explain(expr: string, into: HTMLElement): Promise<void> {
+    if (into.hasChildNodes()) {
+      into.replaceChildren()
+      return
+    }
+    try {
+      fill(into, planTable(await this.hooks.onExplain(expr)))
+    } catch (error) {
+      if (!isAbort(error)) fill(into, notice('bad', errorText(error)))
+    }
   }
 
   destroy(): void {

@@ -2,6 +2,7 @@
 // others their answer.
 
 import { errorText, isAbort } from '../api/client'
+import { explain, type PlanNode } from '../api/explain'
 import { queryExemplars, type Exemplar } from '../api/query_exemplars'
 import { query } from '../api/query'
 import { queryRange } from '../api/query_range'
@@ -55,4 +56,12 @@ export async function runAll(state: ExploreState, signal: AbortSignal): Promise<
   const run: Run = { span: alignSpan(wanted, step), step, outcomes: [] }
   run.outcomes = await Promise.all(state.exprs.map((expr) => runOne(expr, state, run, signal)))
   return run
+}
+
+// What the view asks for, once more, to see what it takes.
+export function explainQuery(expr: string, state: ExploreState, signal: AbortSignal): Promise<PlanNode> {
+  const wanted = resolveRange(state.range, Date.now() / 1000)
+  const step = chooseStep(wanted, state.step)
+  if (state.view === 'graph') return explain(expr, { ...alignSpan(wanted, step), step }, signal)
+  return explain(expr, { from: undefined, to: state.range.kind === 'fixed' ? state.range.to : undefined, step }, signal)
 }
