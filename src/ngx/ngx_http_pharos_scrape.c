@@ -8,12 +8,38 @@
 #include "ngx/ngx_http_pharos_scrape.h"
 
 
+typedef struct ngx_http_pharos_visit_s  ngx_http_pharos_visit_t;
+
+/* what a walk over jobs and targets calls, and what that calls in turn */
+struct ngx_http_pharos_visit_s {
+    int        (*target)(ngx_http_pharos_visit_t *v,
+                         ngx_http_pharos_job_t *p,
+                         ngx_http_pharos_target_t *t);
+    int        (*job)(ngx_http_pharos_visit_t *v, ngx_http_pharos_job_t *p);
+
+    int        (*on_target)(void *arg, const phr_api_target_t *t);
+    int        (*on_pool)(void *arg, phr_str_t name);
+    int        (*on_metadata)(void *arg, const phr_api_metadata_t *m);
+    void        *arg;
+    phr_str_t    metric;
+};
+
+
 static ngx_http_pharos_job_t *ngx_http_pharos_scrape_job(
     ngx_http_pharos_settings_t *s, const phr_scrape_conf_t *conf);
 static void ngx_http_pharos_scrape_job_end(ngx_http_pharos_job_t *p);
 static void ngx_http_pharos_scrape_applied(void *data, phr_array_t *targets);
 static ngx_http_pharos_target_t *ngx_http_pharos_scrape_find(
     ngx_http_pharos_job_t *p, uint64_t key);
+static int ngx_http_pharos_scrape_walk(ngx_http_pharos_visit_t *v);
+static int ngx_http_pharos_scrape_view(ngx_http_pharos_visit_t *v,
+    ngx_http_pharos_job_t *p, ngx_http_pharos_target_t *t);
+static int ngx_http_pharos_scrape_dropped(ngx_http_pharos_visit_t *v,
+    ngx_http_pharos_job_t *p);
+static int ngx_http_pharos_scrape_pool(ngx_http_pharos_visit_t *v,
+    ngx_http_pharos_job_t *p);
+static int ngx_http_pharos_scrape_said(ngx_http_pharos_visit_t *v,
+    ngx_http_pharos_job_t *p, ngx_http_pharos_target_t *t);
 
 
 ngx_http_pharos_scrapes_t  ngx_http_pharos_scrapes = {
@@ -355,120 +381,16 @@ ngx_http_pharos_scrape_free(void)
 }
 
 
-/* any thread */
+/*
+ * Visits all jobs under the mutex, the targets of each first; either visitor
+ * may be NULL.
+ */
 
-int
-ngx_http_pharos_scrape_targets(void *data,
-    int (*visit)(void *arg, const phr_api_target_t *t), void *arg)
+static int
+ngx_http_pharos_scrape_walk(ngx_http_pharos_visit_t *v)
 {
     int                        rc;
-    size_t                     i;
     ngx_queue_t               *q, *r;
-    phr_target_t              *target;
-    phr_api_target_t           view;
-    ngx_http_pharos_job_t    *p;
-    ngx_http_pharos_target_t  *t;
-
-    rc = PHR_OK;
-
-    (void) pthread_mutex_lock(&scrapes->mutex);
-
-    if (!scrapes->started) {
-        (void) pthread_mutex_unlock(&scrapes->mutex);
-        return PHR_OK;
-    }
-
-    for (q = ngx_queue_head(&scrapes->jobs);
-         rc == PHR_OK && q != ngx_queue_sentinel(&scrapes->jobs);
-         q = ngx_queue_next(q))
-    {
-        p = ngx_queue_data(q, ngx_http_pharos_job_t, queue);
-
-        ngx_memzero(&view, sizeof(phr_api_target_t));
-        view.pool = p->conf->job_name;
-
-        for (r = ngx_queue_head(&p->targets);
-             rc == PHR_OK && r != ngx_queue_sentinel(&p->targets);
-             r = ngx_queue_next(r))
-        {
-            t = ngx_queue_data(r, ngx_http_pharos_target_t, queue);
-            target = t->target;
-
-            view.discovered = target->discovered;
-            view.labels = target->labels;
-            view.url = target->url;
-            view.error = phr_str_from_c(target->error);
-            view.last_scrape_ms = target->scraped_ms;
-            view.last_duration_s = target->duration_s;
-            view.interval_ms = target->interval_ms;
-            view.timeout_ms = target->timeout_ms;
-            view.health = phr_target_health_text(target->health);
-
-            rc = visit(arg, &view);
-        }
-
-        ngx_memzero(&view, sizeof(phr_api_target_t));
-        view.pool = p->conf->job_name;
-        view.dropped = 1;
-
-        for (i = 0; rc == PHR_OK && i < p->dropped.nelts; i++) {
-            target = *phr_array_get(&p->dropped, phr_target_t *, i);
-            view.discovered = target->discovered;
-            rc = visit(arg, &view);
-        }
-    }
-
-    (void) pthread_mutex_unlock(&scrapes->mutex);
-
-    return rc;
-}
-
-
-/* any thread */
-
-int
-ngx_http_pharos_scrape_pools(void *data,
-    int (*visit)(void *arg, phr_str_t name), void *arg)
-{
-    int                     rc;
-    ngx_queue_t            *q;
-    ngx_http_pharos_job_t  *p;
-
-    rc = PHR_OK;
-
-    (void) pthread_mutex_lock(&scrapes->mutex);
-
-    if (!scrapes->started) {
-        (void) pthread_mutex_unlock(&scrapes->mutex);
-        return PHR_OK;
-    }
-
-    for (q = ngx_queue_head(&scrapes->jobs);
-         rc == PHR_OK && q != ngx_queue_sentinel(&scrapes->jobs);
-         q = ngx_queue_next(q))
-    {
-        p = ngx_queue_data(q, ngx_http_pharos_job_t, queue);
-        rc = visit(arg, p->conf->job_name);
-    }
-
-    (void) pthread_mutex_unlock(&scrapes->mutex);
-
-    return rc;
-}
-
-
-/* in the writer thread: the metadata is its own, the lists are locked */
-
-int
-ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
-    int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg)
-{
-    int                        rc;
-    size_t                     pos;
-    ngx_queue_t               *q, *r;
-    phr_scrape_t              *scrape;
-    phr_metadata_t             md;
-    phr_api_metadata_t         view;
     ngx_http_pharos_job_t     *p;
     ngx_http_pharos_target_t  *t;
 
@@ -488,26 +410,155 @@ ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
         p = ngx_queue_data(q, ngx_http_pharos_job_t, queue);
 
         for (r = ngx_queue_head(&p->targets);
-             rc == PHR_OK && r != ngx_queue_sentinel(&p->targets);
+             v->target != NULL && rc == PHR_OK
+             && r != ngx_queue_sentinel(&p->targets);
              r = ngx_queue_next(r))
         {
             t = ngx_queue_data(r, ngx_http_pharos_target_t, queue);
-            scrape = t->scrape;
-            pos = 0;
+            rc = v->target(v, p, t);
+        }
 
-            while (scrape && rc == PHR_OK
-                   && phr_scrape_metadata(scrape, &pos, &md))
-            {
-                if (metric.len == 0 || phr_str_eq(metric, md.metric)) {
-                    ngx_http_pharos_metadata_view(&md, &view);
-                    view.target = t->target->labels;
-                    rc = visit(arg, &view);
-                }
-            }
+        if (v->job != NULL && rc == PHR_OK) {
+            rc = v->job(v, p);
         }
     }
 
     (void) pthread_mutex_unlock(&scrapes->mutex);
+
+    return rc;
+}
+
+
+/* any thread */
+
+int
+ngx_http_pharos_scrape_targets(void *data,
+    int (*visit)(void *arg, const phr_api_target_t *t), void *arg)
+{
+    ngx_http_pharos_visit_t  v;
+
+    ngx_memzero(&v, sizeof(ngx_http_pharos_visit_t));
+    v.target = ngx_http_pharos_scrape_view;
+    v.job = ngx_http_pharos_scrape_dropped;
+    v.on_target = visit;
+    v.arg = arg;
+
+    return ngx_http_pharos_scrape_walk(&v);
+}
+
+
+static int
+ngx_http_pharos_scrape_view(ngx_http_pharos_visit_t *v,
+    ngx_http_pharos_job_t *p, ngx_http_pharos_target_t *t)
+{
+    phr_target_t      *target;
+    phr_api_target_t   view;
+
+    ngx_memzero(&view, sizeof(phr_api_target_t));
+    target = t->target;
+
+    view.pool = p->conf->job_name;
+    view.discovered = target->discovered;
+    view.labels = target->labels;
+    view.url = target->url;
+    view.error = phr_str_from_c(target->error);
+    view.last_scrape_ms = target->scraped_ms;
+    view.last_duration_s = target->duration_s;
+    view.interval_ms = target->interval_ms;
+    view.timeout_ms = target->timeout_ms;
+    view.health = phr_target_health_text(target->health);
+
+    return v->on_target(v->arg, &view);
+}
+
+
+static int
+ngx_http_pharos_scrape_dropped(ngx_http_pharos_visit_t *v,
+    ngx_http_pharos_job_t *p)
+{
+    int               rc;
+    size_t            i;
+    phr_api_target_t  view;
+
+    ngx_memzero(&view, sizeof(phr_api_target_t));
+    view.pool = p->conf->job_name;
+    view.dropped = 1;
+    rc = PHR_OK;
+
+    for (i = 0; rc == PHR_OK && i < p->dropped.nelts; i++) {
+        view.discovered =
+            (*phr_array_get(&p->dropped, phr_target_t *, i))->discovered;
+        rc = v->on_target(v->arg, &view);
+    }
+
+    return rc;
+}
+
+
+/* any thread */
+
+int
+ngx_http_pharos_scrape_pools(void *data,
+    int (*visit)(void *arg, phr_str_t name), void *arg)
+{
+    ngx_http_pharos_visit_t  v;
+
+    ngx_memzero(&v, sizeof(ngx_http_pharos_visit_t));
+    v.job = ngx_http_pharos_scrape_pool;
+    v.on_pool = visit;
+    v.arg = arg;
+
+    return ngx_http_pharos_scrape_walk(&v);
+}
+
+
+static int
+ngx_http_pharos_scrape_pool(ngx_http_pharos_visit_t *v,
+    ngx_http_pharos_job_t *p)
+{
+    return v->on_pool(v->arg, p->conf->job_name);
+}
+
+
+/* in the writer thread: the metadata is its own, the lists are locked */
+
+int
+ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
+    int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg)
+{
+    ngx_http_pharos_visit_t  v;
+
+    ngx_memzero(&v, sizeof(ngx_http_pharos_visit_t));
+    v.target = ngx_http_pharos_scrape_said;
+    v.on_metadata = visit;
+    v.metric = metric;
+    v.arg = arg;
+
+    return ngx_http_pharos_scrape_walk(&v);
+}
+
+
+static int
+ngx_http_pharos_scrape_said(ngx_http_pharos_visit_t *v,
+    ngx_http_pharos_job_t *p, ngx_http_pharos_target_t *t)
+{
+    int                  rc;
+    size_t               pos;
+    phr_metadata_t       md;
+    phr_api_metadata_t   view;
+
+    pos = 0;
+    rc = PHR_OK;
+
+    while (t->scrape && rc == PHR_OK
+           && phr_scrape_metadata(t->scrape, &pos, &md))
+    {
+        if (v->metric.len == 0 || phr_str_eq(v->metric, md.metric)) {
+            ngx_http_pharos_metadata_view(&md, &view);
+            view.target = t->target->labels;
+            rc = v->on_metadata(v->arg, &view);
+        }
+    }
 
     return rc;
 }
