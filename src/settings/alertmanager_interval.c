@@ -23,12 +23,12 @@
 typedef struct {
     int64_t         at_s;
     int32_t         offset_s;
-} phr_zone_change_t;
+} phr_tzif_change_t;
 
-struct phr_zone_s {
+struct phr_tzif_s {
     phr_str_t           name;
     int32_t             first_s;    /* before the first change */
-    phr_zone_change_t  *changes;
+    phr_tzif_change_t  *changes;
     size_t              n;
 };
 
@@ -61,10 +61,10 @@ static int phr_interval_days_valid(const phr_interval_range_t *r);
 static int phr_interval_minute(phr_str_t s, int *minute);
 static int phr_interval_location_set(phr_schema_ctx_t *ctx,
     const phr_option_t *opt, void *member, const phr_yaml_node_t *node);
-static int phr_zone_read(phr_schema_ctx_t *ctx, const char *path,
-    phr_str_t name, phr_zone_t **zone);
-static int phr_zone_parse(phr_arena_t *a, phr_str_t data, phr_zone_t *zone);
-static int64_t phr_zone_local(const phr_zone_t *zone, int64_t t_ms);
+static int phr_tzif_read(phr_schema_ctx_t *ctx, const char *path,
+    phr_str_t name, phr_tzif_t **zone);
+static int phr_tzif_parse(phr_arena_t *a, phr_str_t data, phr_tzif_t *zone);
+static int64_t phr_tzif_local(const phr_tzif_t *zone, int64_t t_ms);
 static int phr_interval_contains(const phr_interval_t *iv, int64_t t_ms);
 static int phr_interval_has(const phr_interval_ranges_t *ranges, int v);
 static int phr_interval_has_day(const phr_interval_ranges_t *ranges,
@@ -354,7 +354,7 @@ phr_interval_location_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
     int           rc;
     size_t        i;
     phr_str_t     name;
-    phr_zone_t  **zone;
+    phr_tzif_t  **zone;
     const char   *path;
 
     zone = member;
@@ -391,7 +391,7 @@ phr_interval_location_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
         }
     }
 
-    rc = phr_zone_read(ctx, path, name, zone);
+    rc = phr_tzif_read(ctx, path, name, zone);
 
     if (rc != PHR_OK && rc != PHR_ENOMEM && rc != PHR_ELIMIT) {
         return phr_schema_error(ctx, node, "unknown time zone %.*s",
@@ -403,14 +403,14 @@ phr_interval_location_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
 
 
 static int
-phr_zone_read(phr_schema_ctx_t *ctx, const char *path, phr_str_t name,
-    phr_zone_t **zone)
+phr_tzif_read(phr_schema_ctx_t *ctx, const char *path, phr_str_t name,
+    phr_tzif_t **zone)
 {
     int          rc;
     phr_str_t    data;
-    phr_zone_t  *z;
+    phr_tzif_t  *z;
 
-    z = phr_arena_calloc(ctx->arena, 1, sizeof(phr_zone_t));
+    z = phr_arena_calloc(ctx->arena, 1, sizeof(phr_tzif_t));
     if (z == NULL) {
         return phr_schema_nomem(ctx);
     }
@@ -420,7 +420,7 @@ phr_zone_read(phr_schema_ctx_t *ctx, const char *path, phr_str_t name,
     rc = phr_loader_read(ctx->arena, path, &data, ctx->err);
 
     if (rc == PHR_OK) {
-        rc = phr_zone_parse(ctx->arena, data, z);
+        rc = phr_tzif_parse(ctx->arena, data, z);
     }
 
     if (rc == PHR_OK) {
@@ -436,7 +436,7 @@ phr_zone_read(phr_schema_ctx_t *ctx, const char *path, phr_str_t name,
  * the same with 64-bit times, which is the one that is read.
  */
 static int
-phr_zone_parse(phr_arena_t *a, phr_str_t data, phr_zone_t *zone)
+phr_tzif_parse(phr_arena_t *a, phr_str_t data, phr_tzif_t *zone)
 {
     size_t          i, skip, ntimes, ntypes;
     uint8_t         type;
@@ -478,7 +478,7 @@ phr_zone_parse(phr_arena_t *a, phr_str_t data, phr_zone_t *zone)
     zone->n = ntimes;
 
     zone->changes = phr_arena_calloc(a, ntimes + 1,
-                                     sizeof(phr_zone_change_t));
+                                     sizeof(phr_tzif_change_t));
     if (zone->changes == NULL) {
         return phr_arena_rc(a);
     }
@@ -499,7 +499,7 @@ phr_zone_parse(phr_arena_t *a, phr_str_t data, phr_zone_t *zone)
 
 
 static int64_t
-phr_zone_local(const phr_zone_t *zone, int64_t t_ms)
+phr_tzif_local(const phr_tzif_t *zone, int64_t t_ms)
 {
     size_t   lo, hi, mid;
     int32_t  offset_s;
@@ -535,7 +535,7 @@ phr_interval_contains(const phr_interval_t *iv, int64_t t_ms)
     size_t      i;
     phr_date_t  d;
 
-    phr_date(phr_zone_local(iv->zone, t_ms), &d);
+    phr_date(phr_tzif_local(iv->zone, t_ms), &d);
 
     minute = d.hour * 60 + d.minute;
 

@@ -68,7 +68,7 @@ typedef struct {
     size_t                 n;                   /* 0: any */
 } phr_interval_ranges_t;
 
-typedef struct phr_zone_s  phr_zone_t;
+typedef struct phr_tzif_s  phr_tzif_t;
 
 typedef struct {
     phr_interval_ranges_t  times;               /* minutes of the day */
@@ -76,7 +76,7 @@ typedef struct {
     phr_interval_ranges_t  days_of_month;       /* negative: from the end */
     phr_interval_ranges_t  months;
     phr_interval_ranges_t  years;
-    const phr_zone_t      *zone;                /* NULL: UTC */
+    const phr_tzif_t      *zone;                /* NULL: UTC */
 } phr_interval_t;
 
 typedef struct {
