@@ -358,6 +358,11 @@ phr_agg_share(phr_agg_t *a)
             v = &a->in->cols[a->group->cols[k]].v[i];
             *v = *v >= 0 ? *v / sum : phr_no_sample();
         }
+
+        rc = phr_eval_poll(a->ev);
+        if (rc < 0) {
+            return rc;
+        }
     }
 
     rc = PHR_OK;
@@ -394,6 +399,11 @@ phr_agg_zscore(phr_agg_t *a)
             if (!isnan(*v)) {
                 *v = (*v - avg) / sqrt(q / (double) a->n);
             }
+        }
+
+        rc = phr_eval_poll(a->ev);
+        if (rc < 0) {
+            return rc;
         }
     }
 
@@ -473,6 +483,7 @@ phr_agg_outliers(phr_agg_t *a)
 static int
 phr_agg_outliersk(phr_agg_t *a)
 {
+    int              rc;
     double           median, v;
     size_t           i, k;
     phr_agg_rank_t  *ranks;
@@ -502,6 +513,11 @@ phr_agg_outliersk(phr_agg_t *a)
             if (!isnan(v)) {
                 ranks[k].rank += (v - median) * (v - median);
             }
+        }
+
+        rc = phr_eval_poll(a->ev);
+        if (rc < 0) {
+            return rc;
         }
     }
 

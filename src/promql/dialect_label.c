@@ -482,6 +482,10 @@ phr_fn_union(PHR_FN_PARAMS)
             {
                 rc = phr_eval_nomem(ev);
             }
+
+            if (rc == PHR_OK) {
+                rc = phr_eval_poll(ev);
+            }
         }
     }
 

@@ -17,7 +17,7 @@
 
 
 /* names that are known at one place */
-#define PHR_WITH_MAX_NAMES  1000
+#define PHR_WITH_MAX_NAMES  250
 
 /* bytes that are read again, in one query */
 #define PHR_WITH_MAX_TEXT   (1024 * 1024)

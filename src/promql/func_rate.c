@@ -323,7 +323,7 @@ phr_rate_extended(phr_window_t *w, int counter, int rate)
         }
     }
 
-    return rate ? result / ((double) w->range_ms / 1000) : result;
+    return rate ? result / ((double) w->width_ms / 1000) : result;
 }
 
 
