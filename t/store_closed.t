@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 
+use Fcntl qw(:flock);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
@@ -103,6 +104,12 @@ sub closed {
         is($res->{status}, 503, "$name: @$_ is refused");
         like($res->{headers}{'retry-after'} || '', qr/^\d+$/,
              "$name: and told to come again");
+    }
+
+    if (-f $t->dir . '/s/lock') {
+        open my $lock, '+<', $t->dir . '/s/lock' or die "lock: $!";
+        ok(!flock($lock, LOCK_EX | LOCK_NB), "$name: the lock is kept");
+        close $lock;
     }
 
     my $page = $t->get('/', headers => { Accept => 'text/html,*/*' });

@@ -616,7 +616,7 @@ ngx_http_pharos_engine_idle(void *data)
 }
 
 
-/* the last act: everything is on disk, the next helper may write */
+/* the last act: everything is on disk, the next helper may write if we leave */
 
 static void
 ngx_http_pharos_engine_finish(void *data)
@@ -632,7 +632,11 @@ ngx_http_pharos_engine_finish(void *data)
                                               "syncing the store");
     }
 
-    ngx_http_pharos_helper_unlock();
+    /* a helper that only failed to open it goes on to answer, and to try */
+
+    if (ngx_http_pharos_helper_draining()) {
+        ngx_http_pharos_helper_unlock();
+    }
 }
 
 
