@@ -16,6 +16,7 @@
 #define PHR_EVAL_MAX_DEPTH  4000
 
 
+static int phr_eval_is_by_series(const phr_node_t *node);
 static int phr_eval_dispatch(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, phr_value_t *out);
 static void phr_eval_keep_names(phr_value_t *value);
@@ -160,7 +161,7 @@ phr_eval_query(phr_eval_t *ev, const phr_query_t *query,
     }
 
     rc = phr_value_drop_names(&value, ev->arena, g.n, 0, ev->err);
-    if (rc == PHR_OK) {
+    if (rc == PHR_OK && !phr_eval_is_by_series(root)) {
         rc = phr_value_merge(&value, ev->arena, g.n, ev->err);
     }
 
@@ -180,6 +181,43 @@ phr_eval_query(phr_eval_t *ev, const phr_query_t *query,
     }
 
     return phr_result_vector(ev, &value, query->start_ms, result);
+}
+
+
+/*
+ * Whether the node gives a column for each series of storage, no two of
+ * which have the same labels; what dropping their names does to that is
+ * known to who drops them.
+ */
+static int
+phr_eval_is_by_series(const phr_node_t *node)
+{
+    size_t             i;
+    const phr_node_t  *arg;
+
+    while (node->kind == PHR_NODE_PAREN) {
+        node = phr_ast_child(node, 0);
+    }
+
+    if (node->kind == PHR_NODE_SELECTOR) {
+        return node->u.selector.nothers == 0;
+    }
+
+    if (node->kind != PHR_NODE_CALL
+        || node->u.call.func->experimental == PHR_FUNC_METRICSQL)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < node->u.call.nargs; i++) {
+        arg = node->u.call.args[i];
+
+        if (arg->kind == PHR_NODE_MATRIX) {
+            return arg->u.matrix.selector->u.selector.nothers == 0;
+        }
+    }
+
+    return 0;
 }
 
 
