@@ -105,7 +105,7 @@ phr_expo_lines_meta(phr_expo_t *p, phr_err_t *err)
 
     eol = memchr(p->pos, '\n', (size_t) (p->end - p->pos));
 
-    if (eol == NULL || eol - p->pos < 4) {
+    if (eol == NULL || eol - p->pos < 3) {
         return phr_expo_error(p, err, "expected what is said of a metric");
     }
 

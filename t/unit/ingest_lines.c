@@ -187,6 +187,7 @@ classic(void)
             "g_bucket{le=\"1\"} stale|h stale|h_created stale|hat stale|"
             "up 1|", "counts that fall are left out");
 
+    body_is(phr_str_of("# HELP \"\"'\n"), TEXT, "up 1|", "a help of nothing");
     body_is(phr_str_of("# TYPE h histogram\nh_sum 3\nh_count 2\nh x\n"), TEXT,
             "up 0|", "a bad line");
     is_int(err.line, 4, "has its number");
