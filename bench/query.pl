@@ -16,8 +16,8 @@
 # at the priority of the others here.
 #
 # Each kind is first asked once of all.  Prometheus must give our answer;
-# victoria-metrics has other rules for rate() and its kin, and must give as
-# many series and points, and values whose sum is within a hundredth.
+# victoria-metrics has other rules for rate() and its kin: how many series and
+# points it gives, and the sum of their values, may differ by a fiftieth.
 
 use strict;
 use warnings;
@@ -367,10 +367,12 @@ sub same_answer {
         if $digest{prometheus};
 
     if (my $theirs = $digest{victoria}) {
-        my $near = abs($theirs->[2] - $ours->[2]) <= 0.01 * abs $ours->[2];
+        my $near = grep {
+            abs($theirs->[$_] - $ours->[$_]) <= 0.02 * abs $ours->[$_]
+        } 0 .. 2;
 
-        ok($near && "@$theirs[0, 1]" eq "@$ours[0, 1]",
-           "$name: nearly the same answer") or diag("@$ours, @$theirs");
+        ok($near == 3, "$name: nearly the same answer")
+            or diag("@$ours, @$theirs");
     }
 
     return;
@@ -543,7 +545,9 @@ sub digest {
 
     my $sum = 0;
     my $points = 0;
-    my $metrics = () = $body =~ /"(?:metric|__name__)":/g;
+    my $metrics = () = $body =~ /"metric":/g;
+
+    $metrics ||= () = $body =~ /"__name__":/g;
 
     while ($body =~ /\[[\d.]+,"([^"]+)"\]/g) {
         my $v = $1;
