@@ -30,14 +30,13 @@ static int phr_alive_room(phr_alive_t *a, phr_arena_t *arena,
 static int phr_alive_high(phr_alive_t *a, phr_err_t *err);
 static int phr_alive_level(phr_alive_t *a, phr_cursor_t *cursor, int level,
     phr_err_t *err);
-static int phr_alive_rows(phr_alive_t *a, phr_arena_t *arena,
-    phr_err_t *err);
+static int phr_alive_rows(phr_alive_t *a, phr_err_t *err);
 static int phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
-    phr_arena_t *arena, phr_err_t *err);
+    phr_err_t *err);
 static phr_alive_layout_t *phr_alive_find(const phr_array_t *layouts,
     uint32_t id);
 static int phr_alive_layout(phr_alive_t *a, const phr_alive_layout_t *l,
-    phr_arena_t *arena, phr_err_t *err);
+    phr_err_t *err);
 static int phr_alive_group(phr_alive_t *a, uint32_t group, phr_err_t *err);
 static int phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err);
 static int phr_alive_is(phr_alive_t *a, phr_sid_t sid, phr_err_t *err);
@@ -93,9 +92,8 @@ phr_alive_init(phr_alive_t *a, phr_txn_t *txn, const phr_keep_t *keep,
     if (rc == PHR_OK) {
         rc = phr_alive_high(a, err);
     }
-    if (rc == PHR_OK) {
-        rc = phr_alive_rows(a, arena, err);
-    }
+
+    a->rows = 1;
 
     return rc;
 }
@@ -211,7 +209,7 @@ phr_alive_level(phr_alive_t *a, phr_cursor_t *cursor, int level,
 
 /* the layouts of a source come one after another */
 static int
-phr_alive_rows(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
+phr_alive_rows(phr_alive_t *a, phr_err_t *err)
 {
     int                  rc;
     phr_str_t            k, v;
@@ -237,7 +235,7 @@ phr_alive_rows(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
         l = layouts.elts;
 
         if (layouts.nelts > 0 && l->head.source != h.source) {
-            rc = phr_alive_source(a, &layouts, arena, err);
+            rc = phr_alive_source(a, &layouts, err);
             if (rc != PHR_OK) {
                 break;
             }
@@ -260,7 +258,7 @@ phr_alive_rows(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
     phr_cursor_close(cursor);
 
     if (rc == PHR_NOTFOUND) {
-        rc = layouts.nelts > 0 ? phr_alive_source(a, &layouts, arena, err)
+        rc = layouts.nelts > 0 ? phr_alive_source(a, &layouts, err)
                                : PHR_OK;
     }
 
@@ -272,8 +270,7 @@ phr_alive_rows(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
 
 /* the series of those layouts that have a row in the range */
 static int
-phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
-    phr_arena_t *arena, phr_err_t *err)
+phr_alive_source(phr_alive_t *a, const phr_array_t *layouts, phr_err_t *err)
 {
     int                  rc;
     size_t               i, left;
@@ -330,7 +327,7 @@ phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
 
     for (i = 0; i < layouts->nelts; i++) {
         if (l[i].found) {
-            rc = phr_alive_layout(a, &l[i], arena, err);
+            rc = phr_alive_layout(a, &l[i], err);
             if (rc != PHR_OK) {
                 return rc;
             }
@@ -369,7 +366,7 @@ phr_alive_find(const phr_array_t *layouts, uint32_t id)
 
 static int
 phr_alive_layout(phr_alive_t *a, const phr_alive_layout_t *l,
-    phr_arena_t *arena, phr_err_t *err)
+    phr_err_t *err)
 {
     int                rc;
     size_t             i;
@@ -378,10 +375,10 @@ phr_alive_layout(phr_alive_t *a, const phr_alive_layout_t *l,
 
     h = &l->head;
 
-    sid = phr_arena_alloc(arena, h->n * sizeof(phr_sid_t));
+    sid = phr_arena_alloc(a->arena, h->n * sizeof(phr_sid_t));
     if (sid == NULL) {
-        return phr_err_set(err, phr_arena_rc(arena), "no memory for a layout "
-                           "of %u series", h->n);
+        return phr_err_set(err, phr_arena_rc(a->arena), "no memory for a "
+                           "layout of %u series", h->n);
     }
 
     rc = phr_layout_read(a->txn, h, sid, err);
@@ -474,6 +471,7 @@ phr_alive_narrow(phr_alive_t *a, const phr_sids_t *sids, phr_arena_t *arena,
 
     memset(a->known, 1, a->ngroups);
     a->all = 0;
+    a->rows = 0;
 
     for (i = 0; i < sids->n; i++) {
         if (phr_group_of(sids->v[i]) < a->ngroups) {
@@ -554,6 +552,16 @@ phr_alive_is(phr_alive_t *a, phr_sid_t sid, phr_err_t *err)
         if (rc != PHR_OK) {
             return rc;
         }
+    }
+
+    if (a->rows && !phr_alive_has(a, sid)) {
+        /* most series have samples that are sealed, and need no layouts */
+        rc = phr_alive_rows(a, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        a->rows = 0;
     }
 
     return phr_alive_has(a, sid) ? PHR_OK : PHR_NOTFOUND;

@@ -24,6 +24,7 @@ typedef struct {
     uint64_t    (*bits)[PHR_GROUP_SIZE / 64];
     phr_sids_t    ids;          /* of a record of a list */
     unsigned      all:1;        /* the range is no bound */
+    unsigned      rows:1;       /* layouts are yet to be looked at */
 } phr_alive_t;
 
 
