@@ -17,12 +17,28 @@
 #include "store/source.h"
 
 
+/* which bits of a group are there; most series need no look at rows */
+typedef enum {
+    PHR_ALIVE_UNKNOWN = 0,
+    PHR_ALIVE_SEALED,           /* those of sealed and of loose samples */
+    PHR_ALIVE_COMPLETE,
+} phr_alive_known_e;
+
+
 /* of a source, in the order of their ids */
-typedef struct {
+struct phr_alive_layout_s {
     phr_head_t  head;
     uint8_t     found;          /* a row of it is in the range, */
     int64_t     t_ms;           /* the newest at this time, or above high */
-} phr_alive_layout_t;
+};
+
+
+/* its layouts come one after another */
+struct phr_alive_source_s {
+    size_t     first, n;
+    phr_sid_t  min_sid, max_sid;
+    uint8_t    seen;
+};
 
 
 static int phr_alive_room(phr_alive_t *a, phr_arena_t *arena,
@@ -30,10 +46,12 @@ static int phr_alive_room(phr_alive_t *a, phr_arena_t *arena,
 static int phr_alive_high(phr_alive_t *a, phr_err_t *err);
 static int phr_alive_level(phr_alive_t *a, phr_cursor_t *cursor, int level,
     phr_err_t *err);
-static int phr_alive_rows(phr_alive_t *a, phr_err_t *err);
-static int phr_alive_source(phr_alive_t *a, const phr_array_t *layouts,
+static int phr_alive_rows(phr_alive_t *a, uint32_t group, phr_err_t *err);
+static int phr_alive_list(phr_alive_t *a, phr_err_t *err);
+static void phr_alive_listed(phr_alive_t *a, const phr_head_t *h);
+static int phr_alive_source(phr_alive_t *a, const phr_alive_source_t *src,
     phr_err_t *err);
-static phr_alive_layout_t *phr_alive_find(const phr_array_t *layouts,
+static phr_alive_layout_t *phr_alive_find(phr_alive_layout_t *l, size_t n,
     uint32_t id);
 static int phr_alive_layout(phr_alive_t *a, const phr_alive_layout_t *l,
     phr_err_t *err);
@@ -92,8 +110,6 @@ phr_alive_init(phr_alive_t *a, phr_txn_t *txn, const phr_keep_t *keep,
     if (rc == PHR_OK) {
         rc = phr_alive_high(a, err);
     }
-
-    a->rows = 1;
 
     return rc;
 }
@@ -207,24 +223,68 @@ phr_alive_level(phr_alive_t *a, phr_cursor_t *cursor, int level,
 }
 
 
-/* the layouts of a source come one after another */
+/* adds what the rows have of a group */
 static int
-phr_alive_rows(phr_alive_t *a, phr_err_t *err)
+phr_alive_rows(phr_alive_t *a, uint32_t group, phr_err_t *err)
 {
     int                  rc;
-    phr_str_t            k, v;
-    phr_head_t           h;
-    phr_array_t          layouts;
-    phr_cursor_t        *cursor;
-    phr_alive_layout_t  *l;
+    size_t               i;
+    phr_alive_source_t  *src;
+
+    rc = PHR_OK;
+
+    if (!a->listed) {
+        rc = phr_alive_list(a, err);
+        a->listed = 1;
+    }
+
+    for (i = 0; i < a->nsources && rc == PHR_OK; i++) {
+        src = &a->sources[i];
+
+        if (!src->seen && phr_group_of(src->min_sid) <= group
+            && phr_group_of(src->max_sid) >= group)
+        {
+            src->seen = 1;
+            rc = phr_alive_source(a, src, err);
+        }
+    }
+
+    return rc;
+}
+
+
+/* all layouts, by source */
+static int
+phr_alive_list(phr_alive_t *a, phr_err_t *err)
+{
+    int            rc;
+    size_t         n;
+    phr_str_t      k, v;
+    phr_head_t     h;
+    phr_cursor_t  *cursor;
 
     rc = phr_cursor_open(a->txn, PHR_DB_HEAD, &cursor, err);
     if (rc != PHR_OK) {
         return rc;
     }
 
-    phr_array_init(&layouts, sizeof(phr_alive_layout_t));
     rc = phr_cursor_first(cursor, &k, &v, err);
+
+    for (n = 0; rc == PHR_OK; n++) {
+        rc = phr_cursor_next(cursor, &k, &v, err);
+    }
+
+    a->layouts = phr_arena_calloc(a->arena, n + 1, sizeof(a->layouts[0]));
+    a->sources = phr_arena_calloc(a->arena, n + 1, sizeof(a->sources[0]));
+
+    if (rc >= 0 && (a->layouts == NULL || a->sources == NULL)) {
+        rc = phr_err_set(err, phr_arena_rc(a->arena), "too much memory "
+                         "needed for series");
+    }
+
+    if (rc >= 0) {
+        rc = phr_cursor_first(cursor, &k, &v, err);
+    }
 
     while (rc == PHR_OK) {
         rc = phr_head_read(k, v, &h, err);
@@ -232,45 +292,43 @@ phr_alive_rows(phr_alive_t *a, phr_err_t *err)
             break;
         }
 
-        l = layouts.elts;
-
-        if (layouts.nelts > 0 && l->head.source != h.source) {
-            rc = phr_alive_source(a, &layouts, err);
-            if (rc != PHR_OK) {
-                break;
-            }
-
-            layouts.nelts = 0;
-        }
-
-        l = phr_array_push(&layouts);
-        if (l == NULL) {
-            rc = phr_err_set(err, PHR_ENOMEM, "no memory");
-            break;
-        }
-
-        l->head = h;
-        l->found = 0;
-
+        phr_alive_listed(a, &h);
         rc = phr_cursor_next(cursor, &k, &v, err);
     }
 
     phr_cursor_close(cursor);
 
-    if (rc == PHR_NOTFOUND) {
-        rc = layouts.nelts > 0 ? phr_alive_source(a, &layouts, err)
-                               : PHR_OK;
+    return rc < 0 ? rc : PHR_OK;
+}
+
+
+static void
+phr_alive_listed(phr_alive_t *a, const phr_head_t *h)
+{
+    phr_alive_source_t  *src;
+
+    if (a->nlayouts == 0
+        || a->layouts[a->nlayouts - 1].head.source != h->source)
+    {
+        src = &a->sources[a->nsources++];
+        src->first = a->nlayouts;
+        src->min_sid = h->min_sid;
+        src->max_sid = h->max_sid;
     }
 
-    phr_array_free(&layouts);
+    src = &a->sources[a->nsources - 1];
+    src->n++;
+    src->min_sid = phr_min(src->min_sid, h->min_sid);
+    src->max_sid = phr_max(src->max_sid, h->max_sid);
 
-    return rc;
+    a->layouts[a->nlayouts++].head = *h;
 }
 
 
 /* the series of those layouts that have a row in the range */
 static int
-phr_alive_source(phr_alive_t *a, const phr_array_t *layouts, phr_err_t *err)
+phr_alive_source(phr_alive_t *a, const phr_alive_source_t *src,
+    phr_err_t *err)
 {
     int                  rc;
     size_t               i, left;
@@ -279,16 +337,17 @@ phr_alive_source(phr_alive_t *a, const phr_array_t *layouts, phr_err_t *err)
     phr_str_t            k, v;
     phr_cursor_t        *cursor;
     phr_row_key_t        key;
-    phr_alive_layout_t  *l;
+    phr_alive_layout_t  *l, *layouts;
 
     rc = phr_cursor_open(a->txn, PHR_DB_ROW, &cursor, err);
     if (rc != PHR_OK) {
         return rc;
     }
 
-    l = layouts->elts;
+    layouts = a->layouts + src->first;
+    l = layouts;
     source = l->head.source;
-    left = layouts->nelts;
+    left = src->n;
 
     memset(&key, 0, sizeof(key));
     key.source = source;
@@ -301,7 +360,7 @@ phr_alive_source(phr_alive_t *a, const phr_array_t *layouts, phr_err_t *err)
            && key.source == source && key.t_ms <= a->max_ms)
     {
         if (l->head.id != key.layout) {
-            l = phr_alive_find(layouts, key.layout);
+            l = phr_alive_find(layouts, src->n, key.layout);
         }
 
         if (l->head.id == key.layout
@@ -323,11 +382,9 @@ phr_alive_source(phr_alive_t *a, const phr_array_t *layouts, phr_err_t *err)
         return rc;
     }
 
-    l = layouts->elts;
-
-    for (i = 0; i < layouts->nelts; i++) {
-        if (l[i].found) {
-            rc = phr_alive_layout(a, &l[i], err);
+    for (i = 0; i < src->n; i++) {
+        if (layouts[i].found) {
+            rc = phr_alive_layout(a, &layouts[i], err);
             if (rc != PHR_OK) {
                 return rc;
             }
@@ -340,14 +397,12 @@ phr_alive_source(phr_alive_t *a, const phr_array_t *layouts, phr_err_t *err)
 
 /* the layout, or any if it is not there */
 static phr_alive_layout_t *
-phr_alive_find(const phr_array_t *layouts, uint32_t id)
+phr_alive_find(phr_alive_layout_t *l, size_t n, uint32_t id)
 {
-    size_t               low, high, mid;
-    phr_alive_layout_t  *l;
+    size_t  low, high, mid;
 
-    l = layouts->elts;
     low = 0;
-    high = layouts->nelts - 1;
+    high = n - 1;
 
     while (low < high) {
         mid = (low + high) / 2;
@@ -469,9 +524,8 @@ phr_alive_narrow(phr_alive_t *a, const phr_sids_t *sids, phr_arena_t *arena,
         return rc;
     }
 
-    memset(a->known, 1, a->ngroups);
+    memset(a->known, PHR_ALIVE_COMPLETE, a->ngroups);
     a->all = 0;
-    a->rows = 0;
 
     for (i = 0; i < sids->n; i++) {
         if (phr_group_of(sids->v[i]) < a->ngroups) {
@@ -547,21 +601,22 @@ phr_alive_is(phr_alive_t *a, phr_sid_t sid, phr_err_t *err)
         return PHR_NOTFOUND;
     }
 
-    if (!a->known[group]) {
+    if (a->known[group] == PHR_ALIVE_UNKNOWN) {
         rc = phr_alive_group(a, group, err);
         if (rc != PHR_OK) {
             return rc;
         }
+
+        a->known[group] = PHR_ALIVE_SEALED;
     }
 
-    if (a->rows && !phr_alive_has(a, sid)) {
-        /* most series have samples that are sealed, and need no layouts */
-        rc = phr_alive_rows(a, err);
+    if (a->known[group] == PHR_ALIVE_SEALED && !phr_alive_has(a, sid)) {
+        rc = phr_alive_rows(a, group, err);
         if (rc != PHR_OK) {
             return rc;
         }
 
-        a->rows = 0;
+        a->known[group] = PHR_ALIVE_COMPLETE;
     }
 
     return phr_alive_has(a, sid) ? PHR_OK : PHR_NOTFOUND;
@@ -604,10 +659,6 @@ phr_alive_group(phr_alive_t *a, uint32_t group, phr_err_t *err)
 
     if (rc >= 0) {
         rc = phr_alive_loose(a, group, err);
-    }
-
-    if (rc == PHR_OK) {
-        a->known[group] = 1;
     }
 
     return rc;

@@ -13,18 +13,27 @@
 #include "store/postings.h"
 
 
+typedef struct phr_alive_layout_s  phr_alive_layout_t;
+typedef struct phr_alive_source_s  phr_alive_source_t;
+
 typedef struct {
-    phr_txn_t    *txn;
-    phr_keep_t    keep;
-    phr_arena_t  *arena;
-    int64_t       min_ms, max_ms;
-    phr_sid_t     high;         /* of all in packs of the range */
-    size_t        ngroups;
-    uint8_t      *known;        /* by group: its bits are complete */
-    uint64_t    (*bits)[PHR_GROUP_SIZE / 64];
-    phr_sids_t    ids;          /* of a record of a list */
-    unsigned      all:1;        /* the range is no bound */
-    unsigned      rows:1;       /* layouts are yet to be looked at */
+    phr_txn_t           *txn;
+    phr_keep_t           keep;
+    phr_arena_t         *arena;
+    int64_t              min_ms, max_ms;
+    phr_sid_t            high;  /* of all in packs of the range */
+    size_t               ngroups;
+    uint8_t             *known; /* by group: phr_alive_known_e */
+    uint64_t           (*bits)[PHR_GROUP_SIZE / 64];
+    phr_sids_t           ids;   /* of a record of a list */
+
+    phr_alive_layout_t  *layouts;
+    size_t               nlayouts;
+    phr_alive_source_t  *sources;
+    size_t               nsources;
+
+    unsigned             all:1; /* the range is no bound */
+    unsigned             listed:1;  /* layouts and sources are there */
 } phr_alive_t;
 
 
