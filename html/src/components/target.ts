@@ -1,7 +1,7 @@
 // One target of the targets page.
 
 import type { Dropped, Target } from '../api/targets'
-import { h } from '../lib/dom'
+import { fill, h } from '../lib/dom'
 import { formatDuration } from '../lib/duration'
 import { formatSeconds } from '../lib/number'
 import { seriesName } from '../lib/series'
@@ -17,22 +17,26 @@ export function targetRow(t: Target): HTMLElement {
     'tr', {},
     h('th', { scope: 'row' },
       h('a', { class: 'mono', href: t.url, rel: 'noreferrer noopener', target: '_blank' }, t.url),
-      t.lastError !== '' && h('div', { class: 'target-error' }, t.lastError)),
-    h('td', {}, h('a', { href: formatView('explore', { expr }), title: 'Its history in Explore' }, badge(TONES[t.health], t.health))),
+      h('div', { class: 'target-error' }, t.lastError)),
+    h('td', {}, h('a', { class: 'target-health', href: formatView('explore', { expr }), title: 'Its history in Explore' }, badge(TONES[t.health], t.health))),
     h('td', {}, labelChips(t.labels), h('details', { class: 'discovered' },
       h('summary', { class: 'small muted' }, 'Discovered labels'), labelChips(t.discovered))),
-    h('td', { class: 'num', 'data-label': 'scraped' }, timeAgo(t.lastScrape)),
+    h('td', { class: 'num target-scraped', 'data-label': 'scraped' }, timeAgo(t.lastScrape)),
     h('td', { class: 'num target-took', 'data-label': 'took' }),
     h('td', { class: 'num', 'data-label': 'every' }, formatDuration(t.interval)),
   )
 }
 
-// what every scrape changes
+// what a scrape changes; what the reader has opened stays open
 export function updateTarget(el: HTMLElement, t: Target): void {
-  const took = el.querySelector('.target-took')
+  const part = (name: string): HTMLElement | null => el.querySelector<HTMLElement>(`.target-${name}`)
+  const [error, health, scraped, took] = ['error', 'health', 'scraped', 'took'].map(part)
+  if (error && error.textContent !== t.lastError) error.textContent = t.lastError
+  if (health && health.textContent !== t.health) fill(health, badge(TONES[t.health], t.health))
   if (took) took.textContent = t.lastScrape === undefined ? '' : formatSeconds(t.lastDuration)
   const time = el.querySelector<HTMLElement>('time')
   if (time && t.lastScrape !== undefined) time.dataset.at = String(t.lastScrape)
+  else if (scraped) fill(scraped, timeAgo(t.lastScrape))
 }
 
 export function droppedRow(d: Dropped): HTMLElement {

@@ -105,13 +105,15 @@ class TargetsView {
     else this.note.replaceChildren()
     syncList(this.list, pools, {
       key: (p) => `pool ${p.name}`,
-      shape: (p) => JSON.stringify([p.up, p.total, p.targets.length > MOST]),
+      shape: (p) => JSON.stringify([p.targets.length > MOST]),
       make: (p) => h('section', { class: 'card' },
-        h('div', { class: 'card-head' }, h('h2', {}, p.name), badge(p.up === p.total ? 'good' : p.up === 0 ? 'bad' : 'warn', `${String(p.up)} of ${String(p.total)} up`)),
+        h('div', { class: 'card-head' }, h('h2', {}, p.name), h('span', { class: 'pool-up' })),
         h('div', { class: 'scroll-x' }, h('table', { class: 'targets' },
           h('thead', {}, h('tr', {}, ...HEADS.map((t, i) => h('th', { scope: 'col', class: i > 2 ? 'num' : undefined }, t)))), h('tbody', {}))),
         p.targets.length > MOST && h('p', { class: 'muted small pad' }, `The first ${String(MOST)} are shown. Search to see others.`)),
       update: (el, p) => {
+        const up = el.querySelector('.pool-up')
+        if (up) fill(up, badge(p.up === p.total ? 'good' : p.up === 0 ? 'bad' : 'warn', `${String(p.up)} of ${String(p.total)} up`))
         const body = el.querySelector('tbody')
         if (body) this.showTargets(body, p.targets.slice(0, MOST))
       },
@@ -121,7 +123,7 @@ class TargetsView {
   private showTargets(body: Element, list: Target[]): void {
     syncList(body, list, {
       key: (t) => `${t.url} ${seriesName(t.labels)}`,
-      shape: (t) => JSON.stringify([t.health, t.lastError, t.lastScrape === undefined, t.interval]),
+      shape: (t) => JSON.stringify([t.interval]),
       make: targetRow,
       update: updateTarget,
     })
