@@ -14,7 +14,6 @@
 
 #include "core/zone.h"
 
-#include "core/alloc.h"
 #include "core/bytes.h"
 #include "core/time.h"
 
@@ -68,7 +67,7 @@ typedef struct {
 static int phr_zone_header(phr_str_t s, size_t pos, phr_zone_header_t *h,
     size_t width, size_t *end);
 static int phr_zone_block(phr_zone_t *z, const uint8_t *p,
-    const phr_zone_header_t *h, size_t width);
+    const phr_zone_header_t *h, size_t width, phr_arena_t *arena);
 static int phr_zone_offset_valid(int32_t offset_s);
 static int phr_zone_line(phr_zone_t *z, const char *p, const char *end);
 static int phr_zone_name(const char **p, const char *end);
@@ -81,7 +80,8 @@ static int64_t phr_zone_rule_s(const phr_zone_rule_t *r, int64_t year);
 
 
 int
-phr_zone_create(phr_str_t bytes, phr_zone_t **zone, phr_err_t *err)
+phr_zone_read(phr_str_t bytes, phr_arena_t *arena, const phr_zone_t **zone,
+    phr_err_t *err)
 {
     int                 rc;
     size_t              pos, end, width;
@@ -103,39 +103,26 @@ phr_zone_create(phr_str_t bytes, phr_zone_t **zone, phr_err_t *err)
         return phr_err_set(err, PHR_ECORRUPT, "time zone file is damaged");
     }
 
-    z = phr_calloc(1, sizeof(phr_zone_t));
+    z = phr_arena_calloc(arena, 1, sizeof(phr_zone_t));
     if (z == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "out of memory");
+        return phr_err_set(err, phr_arena_rc(arena), "out of memory");
     }
 
     rc = phr_zone_block(z, (const uint8_t *) bytes.data + pos
-                           + PHR_ZONE_HEADER, &h, width);
+                           + PHR_ZONE_HEADER, &h, width, arena);
 
     if (rc == PHR_OK && width == 8) {
         rc = phr_zone_line(z, bytes.data + end, bytes.data + bytes.len);
     }
 
     if (rc != PHR_OK) {
-        phr_zone_destroy(z);
-
-        return phr_err_set(err, rc, rc == PHR_ENOMEM
-                           ? "out of memory" : "time zone file is damaged");
+        return phr_err_set(err, rc, rc == PHR_ECORRUPT
+                           ? "time zone file is damaged" : "out of memory");
     }
 
     *zone = z;
 
     return PHR_OK;
-}
-
-
-void
-phr_zone_destroy(phr_zone_t *zone)
-{
-    if (zone != NULL) {
-        phr_free(zone->times_s);
-        phr_free(zone->offsets_s);
-        phr_free(zone);
-    }
 }
 
 
@@ -187,7 +174,7 @@ phr_zone_header(phr_str_t s, size_t pos, phr_zone_header_t *h, size_t width,
 
 static int
 phr_zone_block(phr_zone_t *z, const uint8_t *p, const phr_zone_header_t *h,
-    size_t width)
+    size_t width, phr_arena_t *arena)
 {
     size_t          i;
     const uint8_t  *index, *types;
@@ -206,11 +193,11 @@ phr_zone_block(phr_zone_t *z, const uint8_t *p, const phr_zone_header_t *h,
         }
     }
 
-    z->times_s = phr_malloc((h->time + 1) * sizeof(int64_t));
-    z->offsets_s = phr_malloc((h->time + 1) * sizeof(int32_t));
+    z->times_s = phr_arena_alloc(arena, (h->time + 1) * sizeof(int64_t));
+    z->offsets_s = phr_arena_alloc(arena, (h->time + 1) * sizeof(int32_t));
 
     if (z->times_s == NULL || z->offsets_s == NULL) {
-        return PHR_ENOMEM;
+        return phr_arena_rc(arena);
     }
 
     for (i = 0; i < h->time; i++) {

@@ -9,6 +9,7 @@
 #define PHR_ZONE_H_INCLUDED
 
 
+#include "core/arena.h"
 #include "core/err.h"
 
 
@@ -19,14 +20,17 @@ typedef struct phr_zone_s  phr_zone_t;
 
 
 /*
- * Reads the bytes of a file, which need not be kept.  PHR_ECORRUPT with the
- * reason, PHR_ENOMEM.
+ * Reads the bytes of a file, which need not be kept, into a zone in the
+ * arena.  PHR_ECORRUPT with the reason, PHR_ENOMEM, PHR_ELIMIT.
  */
-int phr_zone_create(phr_str_t bytes, phr_zone_t **zone, phr_err_t *err);
-void phr_zone_destroy(phr_zone_t *zone);        /* may be NULL */
+int phr_zone_read(phr_str_t bytes, phr_arena_t *arena,
+    const phr_zone_t **zone, phr_err_t *err);
 
 /* seconds east of UTC at a time, which is seconds since the epoch */
 int32_t phr_zone_offset(const phr_zone_t *zone, int64_t t_s);
+
+/* where files are found by the names of their zones */
+#define PHR_ZONE_FOLDER  "/usr/share/zoneinfo/"
 
 /* "Europe/Berlin": letters, digits, "_+-" and single "/" between them */
 int phr_zone_name_valid(phr_str_t name);

@@ -12,19 +12,18 @@
 #include <pthread.h>
 
 #include "core/alloc.h"
+#include "core/zone.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "promql/promql.h"
 
-
-#define NGX_HTTP_PHAROS_ZONEINFO   "/usr/share/zoneinfo/"
 
 /* there are about six hundred */
 #define NGX_HTTP_PHAROS_MAX_ZONES  1024
 
 
 typedef struct {
-    char              *name;
-    phr_zone_t        *zone;
+    phr_str_t          name;
+    const phr_zone_t  *zone;
 } ngx_http_pharos_timezone_t;
 
 
@@ -32,10 +31,13 @@ static int ngx_http_pharos_zones_find(phr_zones_t *zones, phr_str_t name,
     const phr_zone_t **zone, phr_err_t *err);
 static int ngx_http_pharos_zones_add(phr_str_t name,
     const phr_zone_t **zone, phr_err_t *err);
-static int ngx_http_pharos_zones_read(const char *path, phr_zone_t **zone,
-    phr_err_t *err);
+static int ngx_http_pharos_zones_read(const char *path,
+    const phr_zone_t **zone, phr_err_t *err);
 
 
+/* the arena and what is in it live until the process ends */
+
+static phr_arena_t                *zones_arena;
 static pthread_mutex_t             zones_mutex = PTHREAD_MUTEX_INITIALIZER;
 static ngx_http_pharos_timezone_t  zones_list[NGX_HTTP_PHAROS_MAX_ZONES];
 static size_t                      nzones;
@@ -119,7 +121,7 @@ ngx_http_pharos_zones_find(phr_zones_t *zones, phr_str_t name,
     (void) pthread_mutex_lock(&zones_mutex);
 
     for (i = 0; i < nzones; i++) {
-        if (phr_str_eq(name, phr_str_from_c(zones_list[i].name))) {
+        if (phr_str_eq(name, zones_list[i].name)) {
             break;
         }
     }
@@ -143,7 +145,9 @@ ngx_http_pharos_zones_add(phr_str_t name, const phr_zone_t **zone,
     phr_err_t *err)
 {
     int                          rc;
+    char                        *copy;
     phr_buf_t                    path;
+    phr_arena_mark_t             mark;
     ngx_http_pharos_timezone_t  *z;
 
     if (nzones == NGX_HTTP_PHAROS_MAX_ZONES) {
@@ -151,28 +155,34 @@ ngx_http_pharos_zones_add(phr_str_t name, const phr_zone_t **zone,
                            NGX_HTTP_PHAROS_MAX_ZONES);
     }
 
-    z = &zones_list[nzones];
+    if (zones_arena == NULL) {
+        zones_arena = phr_arena_create(0);
 
-    z->name = phr_strdup(name.data, name.len);
-    if (z->name == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "out of memory");
+        if (zones_arena == NULL) {
+            return phr_err_set(err, PHR_ENOMEM, "out of memory");
+        }
     }
 
+    z = &zones_list[nzones];
+    mark = phr_arena_mark(zones_arena);
+    copy = phr_arena_strdup(zones_arena, name.data, name.len);
+
     phr_buf_init(&path, 0);
-    phr_buf_puts(&path, NGX_HTTP_PHAROS_ZONEINFO);
+    phr_buf_puts(&path, PHR_ZONE_FOLDER);
     phr_buf_str(&path, name);
 
-    rc = path.failed == PHR_OK
+    rc = copy != NULL && path.failed == PHR_OK
          ? ngx_http_pharos_zones_read(phr_buf_cstr(&path), &z->zone, err)
          : phr_err_set(err, PHR_ENOMEM, "out of memory");
 
     phr_buf_free(&path);
 
     if (rc != PHR_OK) {
-        phr_free(z->name);
+        phr_arena_release(zones_arena, mark);
         return rc;
     }
 
+    z->name = phr_str_from(copy, name.len);
     *zone = z->zone;
     nzones++;
 
@@ -181,7 +191,7 @@ ngx_http_pharos_zones_add(phr_str_t name, const phr_zone_t **zone,
 
 
 static int
-ngx_http_pharos_zones_read(const char *path, phr_zone_t **zone,
+ngx_http_pharos_zones_read(const char *path, const phr_zone_t **zone,
     phr_err_t *err)
 {
     int           rc;
@@ -220,7 +230,8 @@ ngx_http_pharos_zones_read(const char *path, phr_zone_t **zone,
         goto done;
     }
 
-    rc = phr_zone_create(phr_str_from(bytes, (size_t) n), zone, err);
+    rc = phr_zone_read(phr_str_from(bytes, (size_t) n), zones_arena, zone,
+                       err);
 
 done:
 

@@ -10,27 +10,12 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "core/bytes.h"
 #include "core/number.h"
 #include "core/time.h"
+#include "core/zone.h"
 
 
-#define PHR_ZONE_FOLDER  "/usr/share/zoneinfo/"
-#define PHR_ZONE_LOCAL   "/etc/localtime"
-
-
-/* seconds east of UTC from a point in time on, sorted by it */
-typedef struct {
-    int64_t         at_s;
-    int32_t         offset_s;
-} phr_tzif_change_t;
-
-struct phr_tzif_s {
-    phr_str_t           name;
-    int32_t             first_s;    /* before the first change */
-    phr_tzif_change_t  *changes;
-    size_t              n;
-};
+#define PHR_INTERVAL_LOCAL  "/etc/localtime"
 
 
 typedef struct {
@@ -61,10 +46,6 @@ static int phr_interval_days_valid(const phr_interval_range_t *r);
 static int phr_interval_minute(phr_str_t s, int *minute);
 static int phr_interval_location_set(phr_schema_ctx_t *ctx,
     const phr_option_t *opt, void *member, const phr_yaml_node_t *node);
-static int phr_tzif_read(phr_schema_ctx_t *ctx, const char *path,
-    phr_str_t name, phr_tzif_t **zone);
-static int phr_tzif_parse(phr_arena_t *a, phr_str_t data, phr_tzif_t *zone);
-static int64_t phr_tzif_local(const phr_tzif_t *zone, int64_t t_ms);
 static int phr_interval_contains(const phr_interval_t *iv, int64_t t_ms);
 static int phr_interval_has(const phr_interval_ranges_t *ranges, int v);
 static int phr_interval_has_day(const phr_interval_ranges_t *ranges,
@@ -351,11 +332,11 @@ static int
 phr_interval_location_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
     void *member, const phr_yaml_node_t *node)
 {
-    int           rc;
-    size_t        i;
-    phr_str_t     name;
-    phr_tzif_t  **zone;
-    const char   *path;
+    int                 rc;
+    size_t              i;
+    phr_str_t           name, bytes;
+    const char         *path;
+    const phr_zone_t  **zone;
 
     zone = member;
 
@@ -369,7 +350,7 @@ phr_interval_location_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
         return PHR_OK;
     }
 
-    path = PHR_ZONE_LOCAL;
+    path = PHR_INTERVAL_LOCAL;
 
     if (!phr_str_eq(name, phr_str_of("Local"))) {
         for (i = 0; i + 1 < name.len; i++) {
@@ -391,7 +372,11 @@ phr_interval_location_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
         }
     }
 
-    rc = phr_tzif_read(ctx, path, name, zone);
+    rc = phr_loader_read(ctx->arena, path, &bytes, ctx->err);
+
+    if (rc == PHR_OK) {
+        rc = phr_zone_read(bytes, ctx->arena, zone, ctx->err);
+    }
 
     if (rc != PHR_OK && rc != PHR_ENOMEM && rc != PHR_ELIMIT) {
         return phr_schema_error(ctx, node, "unknown time zone %.*s",
@@ -403,139 +388,17 @@ phr_interval_location_set(phr_schema_ctx_t *ctx, const phr_option_t *opt,
 
 
 static int
-phr_tzif_read(phr_schema_ctx_t *ctx, const char *path, phr_str_t name,
-    phr_tzif_t **zone)
-{
-    int          rc;
-    phr_str_t    data;
-    phr_tzif_t  *z;
-
-    z = phr_arena_calloc(ctx->arena, 1, sizeof(phr_tzif_t));
-    if (z == NULL) {
-        return phr_schema_nomem(ctx);
-    }
-
-    z->name = name;
-
-    rc = phr_loader_read(ctx->arena, path, &data, ctx->err);
-
-    if (rc == PHR_OK) {
-        rc = phr_tzif_parse(ctx->arena, data, z);
-    }
-
-    if (rc == PHR_OK) {
-        *zone = z;
-    }
-
-    return rc;
-}
-
-
-/*
- * RFC 8536: a header and a body with 32-bit times, then, from version 2 on,
- * the same with 64-bit times, which is the one that is read.
- */
-static int
-phr_tzif_parse(phr_arena_t *a, phr_str_t data, phr_tzif_t *zone)
-{
-    size_t          i, skip, ntimes, ntypes;
-    uint8_t         type;
-    const uint8_t  *p, *end, *types, *local;
-
-    p = (const uint8_t *) data.data;
-    end = p + data.len;
-
-    if (data.len < 44 || memcmp(p, "TZif", 4) != 0 || p[4] < '2') {
-        return PHR_EPARSE;
-    }
-
-    /* isutcnt, isstdcnt, leapcnt, timecnt, typecnt, charcnt */
-
-    skip = 44 + (size_t) phr_get_be32(p + 20) + phr_get_be32(p + 24)
-           + (size_t) phr_get_be32(p + 28) * 8
-           + (size_t) phr_get_be32(p + 32) * 5
-           + (size_t) phr_get_be32(p + 36) * 6 + phr_get_be32(p + 40);
-
-    if (skip > data.len || data.len - skip < 44) {
-        return PHR_EPARSE;
-    }
-
-    p += skip;
-    ntimes = phr_get_be32(p + 32);
-    ntypes = phr_get_be32(p + 36);
-    p += 44;
-
-    if (ntypes == 0 || ntimes > 100000 || ntypes > 256
-        || (size_t) (end - p) < ntimes * 9 + ntypes * 6)
-    {
-        return PHR_EPARSE;
-    }
-
-    types = p + ntimes * 8;
-    local = types + ntimes;
-
-    zone->first_s = (int32_t) phr_get_be32(local);
-    zone->n = ntimes;
-
-    zone->changes = phr_arena_calloc(a, ntimes + 1,
-                                     sizeof(phr_tzif_change_t));
-    if (zone->changes == NULL) {
-        return phr_arena_rc(a);
-    }
-
-    for (i = 0; i < ntimes; i++) {
-        type = types[i];
-
-        if (type >= ntypes) {
-            return PHR_EPARSE;
-        }
-
-        zone->changes[i].at_s = (int64_t) phr_get_be64(p + i * 8);
-        zone->changes[i].offset_s = (int32_t) phr_get_be32(local + type * 6);
-    }
-
-    return PHR_OK;
-}
-
-
-static int64_t
-phr_tzif_local(const phr_tzif_t *zone, int64_t t_ms)
-{
-    size_t   lo, hi, mid;
-    int32_t  offset_s;
-
-    if (zone == NULL) {
-        return t_ms;
-    }
-
-    lo = 0;
-    hi = zone->n;
-
-    while (lo < hi) {
-        mid = lo + (hi - lo) / 2;
-
-        if (zone->changes[mid].at_s * 1000 <= t_ms) {
-            lo = mid + 1;
-
-        } else {
-            hi = mid;
-        }
-    }
-
-    offset_s = (lo == 0) ? zone->first_s : zone->changes[lo - 1].offset_s;
-
-    return t_ms + (int64_t) offset_s * 1000;
-}
-
-
-static int
 phr_interval_contains(const phr_interval_t *iv, int64_t t_ms)
 {
     int         minute;
     size_t      i;
     phr_date_t  d;
 
-    phr_date(phr_tzif_local(iv->zone, t_ms), &d);
+    if (iv->zone != NULL) {
+        t_ms += (int64_t) phr_zone_offset(iv->zone, t_ms / 1000) * 1000;
+    }
+
+    phr_date(t_ms, &d);
 
     minute = d.hour * 60 + d.minute;
 

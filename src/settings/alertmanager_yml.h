@@ -14,6 +14,7 @@
 
 
 #include "core/matcher.h"
+#include "core/zone.h"
 #include "settings/http_client.h"
 #include "settings/loader.h"
 #include "settings/yaml.h"
@@ -68,15 +69,13 @@ typedef struct {
     size_t                 n;                   /* 0: any */
 } phr_interval_ranges_t;
 
-typedef struct phr_tzif_s  phr_tzif_t;
-
 typedef struct {
     phr_interval_ranges_t  times;               /* minutes of the day */
     phr_interval_ranges_t  weekdays;            /* 0: Sunday */
     phr_interval_ranges_t  days_of_month;       /* negative: from the end */
     phr_interval_ranges_t  months;
     phr_interval_ranges_t  years;
-    const phr_tzif_t      *zone;                /* NULL: UTC */
+    const phr_zone_t      *zone;                /* NULL: UTC */
 } phr_interval_t;
 
 typedef struct {

@@ -20,6 +20,8 @@
 static char    bytes[PHR_ZONE_MAX_BYTES];
 static size_t  nbytes;
 
+static phr_arena_t  *arena;
+
 
 static int
 load(const char *name)
@@ -45,11 +47,11 @@ load(const char *name)
 static void
 same_as_libc(const char *name)
 {
-    int          ndiffer;
-    time_t       t;
-    struct tm    tm;
-    phr_err_t    err;
-    phr_zone_t  *z;
+    int                ndiffer;
+    time_t             t;
+    struct tm          tm;
+    phr_err_t          err;
+    const phr_zone_t  *z;
 
     phr_err_init(&err);
 
@@ -58,7 +60,9 @@ same_as_libc(const char *name)
         return;
     }
 
-    if (phr_zone_create(phr_str_from(bytes, nbytes), &z, &err) != PHR_OK) {
+    if (phr_zone_read(phr_str_from(bytes, nbytes), arena, &z, &err)
+        != PHR_OK)
+    {
         ok(0, "%s: %s", name, err.text);
         return;
     }
@@ -79,7 +83,7 @@ same_as_libc(const char *name)
 
     ok(ndiffer == 0, "as the C library: %s", name);
 
-    phr_zone_destroy(z);
+    phr_arena_reset(arena);
 }
 
 
@@ -87,9 +91,9 @@ same_as_libc(const char *name)
 static void
 edges(void)
 {
-    size_t       i;
-    phr_err_t    err;
-    phr_zone_t  *z;
+    size_t             i;
+    phr_err_t          err;
+    const phr_zone_t  *z;
 
     static const struct {
         int64_t  t_s;
@@ -108,7 +112,8 @@ edges(void)
     phr_err_init(&err);
 
     if (!load("Europe/Berlin")
-        || phr_zone_create(phr_str_from(bytes, nbytes), &z, &err) != PHR_OK)
+        || phr_zone_read(phr_str_from(bytes, nbytes), arena, &z, &err)
+           != PHR_OK)
     {
         ok(1, "edges # SKIP no Europe/Berlin on this system");
         return;
@@ -120,13 +125,13 @@ edges(void)
            (int) phr_zone_offset(z, cases[i].t_s));
     }
 
-    phr_zone_destroy(z);
+    phr_arena_reset(arena);
 }
 
 
 /* a file of version 2 that has but its line */
 static int
-line(const char *text, phr_zone_t **z)
+line(const char *text, const phr_zone_t **z)
 {
     int               rc;
     size_t            n;
@@ -142,7 +147,8 @@ line(const char *text, phr_zone_t **z)
     memcpy(bytes + n, block, n);
     strcpy(bytes + 2 * n, text);
 
-    rc = phr_zone_create(phr_str_from(bytes, 2 * n + strlen(text)), z, &err);
+    rc = phr_zone_read(phr_str_from(bytes, 2 * n + strlen(text)), arena, z,
+                       &err);
 
     return rc;
 }
@@ -151,8 +157,8 @@ line(const char *text, phr_zone_t **z)
 static void
 lines(void)
 {
-    size_t       i;
-    phr_zone_t  *z;
+    size_t             i;
+    const phr_zone_t  *z;
 
     static const struct {
         const char  *text;
@@ -197,7 +203,7 @@ lines(void)
            "line: %.*s", (int) strcspn(cases[i].text + 1, "\n"),
            cases[i].text + 1);
 
-        phr_zone_destroy(z);
+        phr_arena_reset(arena);
     }
 }
 
@@ -206,11 +212,11 @@ lines(void)
 static void
 damage(void)
 {
-    char         byte;
-    size_t       i, n;
-    int          bit;
-    phr_err_t    err;
-    phr_zone_t  *z;
+    char               byte;
+    size_t             i, n;
+    int                bit;
+    phr_err_t          err;
+    const phr_zone_t  *z;
 
     if (!load("Europe/Berlin")) {
         ok(1, "damage # SKIP no Europe/Berlin on this system");
@@ -222,8 +228,9 @@ damage(void)
     for (i = 0; i < nbytes - 1; i++) {
         phr_err_init(&err);
 
-        if (phr_zone_create(phr_str_from(bytes, i), &z, &err) == PHR_OK) {
-            phr_zone_destroy(z);
+        if (phr_zone_read(phr_str_from(bytes, i), arena, &z, &err)
+            == PHR_OK)
+        {
             n++;
         }
     }
@@ -235,14 +242,15 @@ damage(void)
             byte = bytes[i];
             bytes[i] ^= (char) (1 << bit);
 
-            if (phr_zone_create(phr_str_from(bytes, nbytes), &z, &err)
+            if (phr_zone_read(phr_str_from(bytes, nbytes), arena, &z, &err)
                 == PHR_OK)
             {
                 (void) phr_zone_offset(z, 1700000000);
                 (void) phr_zone_offset(z, INT64_MAX);
                 (void) phr_zone_offset(z, INT64_MIN);
-                phr_zone_destroy(z);
             }
+
+            phr_arena_reset(arena);
 
             bytes[i] = byte;
         }
@@ -291,6 +299,11 @@ main(void)
         "Antarctica/Troll", "America/Sao_Paulo", "Africa/Monrovia"
     };
 
+    arena = phr_arena_create(0);
+    if (arena == NULL) {
+        return 1;
+    }
+
     for (i = 0; i < phr_nelems(zones); i++) {
         same_as_libc(zones[i]);
     }
@@ -299,6 +312,8 @@ main(void)
     lines();
     damage();
     names();
+
+    phr_arena_destroy(arena);
 
     return done_testing();
 }

@@ -293,7 +293,8 @@ static int
 zone_find(phr_zones_t *zones, phr_str_t name, const phr_zone_t **zone,
     phr_err_t *err)
 {
-    static phr_zone_t  *berlin;
+    static phr_arena_t       *arena;
+    static const phr_zone_t  *berlin;
 
     /* a version 2 file without any times, as zic -b slim makes them */
     static const char  file[] =
@@ -309,11 +310,15 @@ zone_find(phr_zones_t *zones, phr_str_t name, const phr_zone_t **zone,
         return PHR_ENOTFOUND;
     }
 
-    if (berlin == NULL
-        && phr_zone_create(phr_str_from(file, sizeof(file) - 1), &berlin, err)
-           != PHR_OK)
-    {
-        return PHR_ECORRUPT;
+    if (arena == NULL) {
+        arena = phr_arena_create(0);
+
+        if (phr_zone_read(phr_str_from(file, sizeof(file) - 1), arena,
+                          &berlin, err)
+            != PHR_OK)
+        {
+            return PHR_ECORRUPT;
+        }
     }
 
     *zone = berlin;

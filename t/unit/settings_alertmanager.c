@@ -197,6 +197,9 @@ test_intervals(void)
     is_int(phr_named_interval_contains(ni, t_ms), 1, "summer time");
     (void) phr_rfc3339_parse("2024-01-01T10:30:00Z", 20, &t_ms);
     is_int(phr_named_interval_contains(ni, t_ms), 0, "winter time");
+    (void) phr_rfc3339_parse("2060-07-01T10:00:00Z", 20, &t_ms);
+    is_int(phr_named_interval_contains(ni, t_ms), 1,
+           "summer time after the last time of the file");
 
     phr_alertmanager_yml_destroy(c);
 }
