@@ -47,6 +47,7 @@ static int phr_agg_any(phr_agg_t *a);
 static int phr_agg_share(phr_agg_t *a);
 static int phr_agg_zscore(phr_agg_t *a);
 static int phr_agg_keep(phr_agg_t *a, size_t i);
+static int phr_agg_keep_all(phr_agg_t *a);
 static int phr_agg_outliers(phr_agg_t *a);
 static int phr_agg_outliersk(phr_agg_t *a);
 static int phr_agg_topk(phr_agg_t *a, phr_token_e by, int most);
@@ -338,6 +339,22 @@ phr_agg_keep(phr_agg_t *a, size_t i)
 }
 
 
+static int
+phr_agg_keep_all(phr_agg_t *a)
+{
+    int     rc;
+    size_t  i;
+
+    rc = PHR_OK;
+
+    for (i = 0; rc == PHR_OK && i < a->group->n; i++) {
+        rc = phr_agg_keep(a, i);
+    }
+
+    return rc;
+}
+
+
 /* of the sum of what is not negative */
 static int
 phr_agg_share(phr_agg_t *a)
@@ -365,13 +382,7 @@ phr_agg_share(phr_agg_t *a)
         }
     }
 
-    rc = PHR_OK;
-
-    for (k = 0; rc == PHR_OK && k < a->group->n; k++) {
-        rc = phr_agg_keep(a, k);
-    }
-
-    return rc;
+    return phr_agg_keep_all(a);
 }
 
 
@@ -407,13 +418,7 @@ phr_agg_zscore(phr_agg_t *a)
         }
     }
 
-    rc = PHR_OK;
-
-    for (k = 0; rc == PHR_OK && k < a->group->n; k++) {
-        rc = phr_agg_keep(a, k);
-    }
-
-    return rc;
+    return phr_agg_keep_all(a);
 }
 
 

@@ -5,141 +5,7 @@
  * versions, and of series that the store has expired; metadata.
  */
 
-#include "core/alloc.h"
-#include "core/bytes.h"
-#include "core/pack.h"
-#include "ingest/remote_write.h"
-
-#include "recapp.h"
-#include "tap.h"
-
-
-#define V1  "application/x-protobuf"
-#define V2  "application/x-protobuf;proto=io.prometheus.write.v2.Request"
-#define NOW  1000000
-
-
-static recapp_t                    *rec;
-static phr_remote_write_t          *rw;
-static phr_remote_write_options_t   opt;
-static phr_remote_write_answer_t    answer;
-static phr_err_t                    err;
-static phr_buf_t                    body;       /* of a request */
-static phr_buf_t                    part;       /* of a series */
-
-
-static void
-start(void)
-{
-    rec = recapp_create();
-    phr_buf_init(&body, 0);
-    phr_buf_init(&part, 0);
-
-    if (phr_remote_write_create(&opt, &rec->app, &rw, &err) != PHR_OK) {
-        printf("Bail out! %s\n", err.text);
-        exit(1);
-    }
-}
-
-
-static void
-end(void)
-{
-    phr_remote_write_destroy(rw);
-    recapp_destroy(rec);
-    phr_buf_free(&body);
-    phr_buf_free(&part);
-    memset(&opt, 0, sizeof(opt));
-}
-
-
-static void
-bytes(phr_buf_t *b, unsigned field, const void *data, size_t len)
-{
-    phr_buf_uvarint(b, field << 3 | 2);
-    phr_buf_uvarint(b, len);
-    phr_buf_append(b, data, len);
-}
-
-
-static void
-text(phr_buf_t *b, unsigned field, const char *s)
-{
-    bytes(b, field, s, strlen(s));
-}
-
-
-static void
-number(phr_buf_t *b, unsigned field, uint64_t v)
-{
-    phr_buf_uvarint(b, field << 3);
-    phr_buf_uvarint(b, v);
-}
-
-
-/* "a=b,c=d" into the part */
-static void
-labels(const char *s)
-{
-    const char  *eq, *comma;
-    phr_buf_t    l;
-
-    phr_buf_init(&l, 0);
-
-    while (*s != '\0') {
-        eq = strchr(s, '=');
-        comma = strchr(eq, ',');
-        comma = comma ? comma : eq + strlen(eq);
-
-        phr_buf_reset(&l);
-        bytes(&l, 1, s, (size_t) (eq - s));
-        bytes(&l, 2, eq + 1, (size_t) (comma - eq - 1));
-        bytes(&part, 1, l.data, l.len);
-        s = *comma ? comma + 1 : comma;
-    }
-
-    phr_buf_free(&l);
-}
-
-
-static void
-sample_bits(uint64_t bits, int64_t t_ms)
-{
-    int        i;
-    phr_buf_t  s;
-
-    phr_buf_init(&s, 0);
-
-    if (bits != 0) {
-        phr_buf_putc(&s, 1 << 3 | 1);
-        for (i = 0; i < 64; i += 8) {
-            phr_buf_putc(&s, (char) (bits >> i));
-        }
-    }
-
-    if (t_ms != 0) {
-        number(&s, 2, (uint64_t) t_ms);
-    }
-
-    bytes(&part, 2, s.data, s.len);
-    phr_buf_free(&s);
-}
-
-
-static void
-sample(double v, int64_t t_ms)
-{
-    sample_bits(phr_double_bits(v), t_ms);
-}
-
-
-/* the part is a series of version 1 or 2 */
-static void
-series(int version)
-{
-    bytes(&body, version == 1 ? 1 : 5, part.data ? part.data : "", part.len);
-    phr_buf_reset(&part);
-}
+#include "rw.h"
 
 
 static void
@@ -148,50 +14,6 @@ one(const char *name, double v, int64_t t_ms)
     labels(name);
     sample(v, t_ms);
     series(1);
-}
-
-
-static int
-send_as(const char *type, const char *encoding, phr_str_t packed)
-{
-    phr_remote_write_request_t  r;
-
-    r.content_type = phr_str_from_c(type);
-    r.content_encoding = phr_str_from_c(encoding);
-    r.body = packed;
-    r.now_ms = NOW;
-
-    return phr_remote_write_request(rw, &rec->app, &r, &answer, &err);
-}
-
-
-/* what was built, of which "want" must reach the appender at time t_ms */
-static void
-sent(const char *type, int status, const char *what)
-{
-    phr_buf_t  packed;
-
-    phr_buf_init(&packed, 0);
-    (void) phr_pack(PHR_PACK_SNAPPY, phr_buf_view(&body), &packed, NULL);
-
-    is_int(send_as(type, "snappy", phr_buf_view(&packed)), PHR_OK,
-           "%s: answered", what);
-
-    if (!ok(answer.status == status, "%s: with %d", what, status)) {
-        printf("# %d %s\n", answer.status, answer.text);
-    }
-
-    phr_buf_free(&packed);
-    phr_buf_reset(&body);
-}
-
-
-static void
-says(const char *s)
-{
-    if (!ok(strstr(answer.text, s) != NULL, "says \"%s\"", s)) {
-        printf("# %s\n", answer.text);
-    }
 }
 
 
@@ -346,11 +168,11 @@ histogram(unsigned field, uint64_t count, uint64_t bucket, int64_t t_ms)
     phr_buf_t  h;
 
     phr_buf_init(&h, 0);
-    number(&h, 1, count);
+    pb_int(&h, 1, count);
     phr_buf_append(&h, "\x19\0\0\0\0\0\0\x04\x40", 9);
     bytes(&h, 11, "\x08\x02\x10\x01", 4);
-    number(&h, 12, bucket * 2);
-    number(&h, 15, (uint64_t) t_ms);
+    pb_int(&h, 12, bucket * 2);
+    pb_int(&h, 15, (uint64_t) t_ms);
     bytes(&part, field, h.data, h.len);
     phr_buf_free(&h);
 }
@@ -516,22 +338,6 @@ malformed(void)
 }
 
 
-/* symbols: 0 "", 1 __name__, 2 a, 3 x, 4 1, 5 help, 6 unit, 7 \xff */
-static void
-symbols(void)
-{
-    size_t  i;
-
-    static const char *const  s[] = {
-        "", "__name__", "a", "x", "1", "help", "unit", "\xff", "h_bucket"
-    };
-
-    for (i = 0; i < phr_nelems(s); i++) {
-        text(&body, 4, s[i]);
-    }
-}
-
-
 static void
 version_2(void)
 {
@@ -559,18 +365,18 @@ version_2(void)
 
     /* other numbers, unpacked, symbols behind: the same series */
 
-    number(&part, 1, 0);
-    number(&part, 1, 2);
-    number(&part, 1, 3);
-    number(&part, 1, 1);
+    pb_int(&part, 1, 0);
+    pb_int(&part, 1, 2);
+    pb_int(&part, 1, 3);
+    pb_int(&part, 1, 1);
     sample(2, 2000);
     bytes(&part, 3, "", 0);
     bytes(&part, 4, "", 0);
     series(2);
-    text(&body, 4, "__name__");
-    text(&body, 4, "1");
-    text(&body, 4, "a");
-    text(&body, 4, "x");
+    pb_text(&body, 4, "__name__");
+    pb_text(&body, 4, "1");
+    pb_text(&body, 4, "a");
+    pb_text(&body, 4, "x");
     sent(V2, 400, "the same series, a histogram and an exemplar beside");
     is_int(rec->series_calls, 1, "the series is known");
     is_int(answer.nsamples, 1, "the sample is written");
@@ -735,10 +541,10 @@ metadata(void)
     start();
     phr_buf_init(&m, 0);
 
-    number(&m, 1, PHR_METRIC_GAUGE);
-    text(&m, 2, "metric");
-    text(&m, 4, "what it is");
-    text(&m, 5, "bytes");
+    pb_int(&m, 1, PHR_METRIC_GAUGE);
+    pb_text(&m, 2, "metric");
+    pb_text(&m, 4, "what it is");
+    pb_text(&m, 5, "bytes");
     bytes(&body, 3, m.data, m.len);
     sent(V1, 204, "metadata");
     is_int(rec->nkv, 1, "is stored");
@@ -751,7 +557,7 @@ metadata(void)
     rec->kv[0].value[1] ^= 1;
 
     phr_buf_reset(&m);
-    text(&m, 2, "other");
+    pb_text(&m, 2, "other");
     bytes(&body, 3, m.data, m.len);
     sent(V1, 204, "of one metric too many");
     is_int(rec->nkv, 1, "is not stored");
@@ -768,8 +574,8 @@ metadata(void)
     ok(!phr_remote_write_metadata(rw, &pos, &md), "and alone");
 
     phr_buf_reset(&m);
-    text(&m, 2, "metric");
-    text(&m, 4, "is another");
+    pb_text(&m, 2, "metric");
+    pb_text(&m, 4, "is another");
     bytes(&body, 3, m.data, m.len);
     sent(V1, 204, "of the same metric");
     pos = 0;
@@ -825,7 +631,7 @@ no_memory(void)
     start();
     phr_buf_init(&packed, 0);
     phr_buf_init(&m, 0);
-    text(&m, 2, "metric");
+    pb_text(&m, 2, "metric");
     symbols();
     bytes(&part, 1, "\1\2\3\4", 4);
     sample(1, 1000);
@@ -862,158 +668,10 @@ no_memory(void)
 }
 
 
-/* into the part: "a=b" or "", of version 1 */
-static void
-exemplar(const char *label, double v, int64_t t_ms)
-{
-    int          i;
-    phr_buf_t    e, l;
-    const char  *eq;
-
-    phr_buf_init(&e, 0);
-    phr_buf_init(&l, 0);
-
-    eq = strchr(label, '=');
-
-    if (eq != NULL) {
-        bytes(&l, 1, label, (size_t) (eq - label));
-        bytes(&l, 2, eq + 1, strlen(eq + 1));
-        bytes(&e, 1, l.data, l.len);
-    }
-
-    phr_buf_putc(&e, 2 << 3 | 1);
-    for (i = 0; i < 64; i += 8) {
-        phr_buf_putc(&e, (char) (phr_double_bits(v) >> i));
-    }
-
-    number(&e, 3, (uint64_t) t_ms);
-    bytes(&part, 3, e.data, e.len);
-
-    phr_buf_free(&e);
-    phr_buf_free(&l);
-}
-
-
-static void
-offered(const char *want, uint64_t n, const char *name)
-{
-    is_str(phr_buf_cstr(&rec->exemplars), want, "%s", name);
-    is_int(answer.nexemplars, n, "as many are written");
-    phr_buf_reset(&rec->exemplars);
-}
-
-
-/* of version 2, with the symbols "t", "u" and "v" behind those of symbols() */
-static void
-exemplar_2(const char *refs, unsigned t_ms)
-{
-    phr_buf_t  e;
-
-    phr_buf_init(&e, 0);
-    bytes(&e, 1, refs, strlen(refs));
-    phr_buf_append(&e, "\21\0\0\0\0\0\0\10\100", 9);
-    number(&e, 3, t_ms);
-    bytes(&part, 4, e.data, e.len);
-    phr_buf_free(&e);
-}
-
-
-static void
-exemplars(void)
-{
-    int                       i;
-    phr_remote_write_stats_t  st;
-
-    start();
-    rec->app.exemplars = 1;
-
-    labels("__name__=a");
-    sample(1, 1000);
-    exemplar("t=x", 2, 900);
-    exemplar("t=y", 3, 950);
-    series(1);
-    labels("__name__=b");
-    exemplar("t=z", 4, 960);
-    series(1);
-    sent(V1, 204, "beside a sample, and of a series not known");
-    offered("a {t=\"x\"} 2@own900|a {t=\"y\"} 3@own950|", 2,
-            "those of the former");
-
-    labels("__name__=b");
-    sample(1, 1000);
-    series(1);
-    labels("__name__=b");
-    exemplar("t=z", 4, 960);
-    series(1);
-    labels("__name__=a");
-    exemplar("", 4, 0);
-    exemplar("t=late", 4, 1);
-    series(1);
-    sent(V1, 204, "of series that are known, one of them late");
-    offered("b {t=\"z\"} 4@own960|a {} 4@0|", 2, "but for that");
-
-    phr_remote_write_stats(rw, &st);
-    is_int(st.nexemplars, 4, "written");
-    is_int(st.ndropped, 2, "and not");
-
-    labels("__name__=a");
-    sample(1, 2000);
-    for (i = 0; i < 200; i++) {
-        exemplar("t=m", i, 900 + i);
-    }
-    series(1);
-    sent(V1, 204, "many");
-    is_int(answer.nexemplars, 200, "all are written");
-    phr_buf_reset(&rec->exemplars);
-
-    /* another process: the id is not at hand, but the store has it */
-
-    phr_remote_write_destroy(rw);
-    phr_remote_write_create(&opt, &rec->app, &rw, &err);
-    labels("__name__=b");
-    exemplar("t=z", 4, 960);
-    series(1);
-    sent(V1, 204, "after a start");
-    offered("b {t=\"z\"} 4@own960|", 1, "of a series of the store");
-
-    symbols();
-    text(&body, 4, "t");
-    text(&body, 4, "u");
-    bytes(&part, 1, "\1\2\3\4", 4);
-    sample(1, 1000);
-    exemplar_2("\11\12", 900);
-    exemplar_2("\11\12", 1);
-    exemplar_2("\11\77", 900);
-    exemplar_2("\11", 900);
-    series(2);
-    sent(V2, 400, "in version 2");
-    is_int(answer.nexemplars, 1, "the good one is written");
-    says("3 out of order exemplar");
-    phr_buf_reset(&rec->exemplars);
-
-    symbols();
-    bytes(&part, 1, "\1\2", 2);
-    exemplar_2("\1\2", 900);
-    series(2);
-    sent(V2, 204, "of a series alone");
-    is_int(answer.nexemplars, 1, "is taken, if it is known");
-
-    symbols();
-    bytes(&part, 1, "\1\4", 2);
-    exemplar_2("\1\2", 900);
-    series(2);
-    sent(V2, 400, "else it is refused");
-    says("a series without a sample");
-
-    end();
-}
-
-
 int
 main(void)
 {
     version_1();
-    exemplars();
     refused();
     histograms();
     malformed();
