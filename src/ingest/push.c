@@ -10,28 +10,22 @@
 
 #include "ingest/push_impl.h"
 
-#include <stdlib.h>
-
 #include "core/alloc.h"
 #include "core/bytes.h"
 
 
 #define PHR_PUSH_PATH_BYTES  (1024 * 1024)
-#define PHR_PUSH_MAX_ID      128
 
 
 /* what loading collects */
 typedef struct {
     phr_push_t  *p;
-    phr_array_t  ids;           /* phr_push_id_t * */
     phr_err_t   *err;
 } phr_push_load_t;
 
 
 static int phr_push_load(phr_push_t *p, phr_appender_t *app, phr_err_t *err);
 static int phr_push_load_group(void *data, phr_str_t key, phr_str_t value);
-static int phr_push_load_id(void *data, phr_str_t key, phr_str_t value);
-static int phr_push_id_cmp(const void *a, const void *b);
 static void phr_push_clear(phr_push_t *p);
 static int phr_push_do(phr_push_t *p, phr_appender_t *app,
     const phr_push_request_t *r, phr_arena_t *arena,
@@ -51,15 +45,6 @@ static int phr_push_end(phr_push_t *p, phr_appender_t *app, size_t i,
     int64_t now_ms, phr_err_t *err);
 static int phr_push_refuse(phr_push_answer_t *answer, int status,
     const phr_err_t *err);
-static phr_push_id_t *phr_push_known(phr_push_t *p,
-    const phr_push_request_t *r);
-static int phr_push_remember(phr_push_t *p, phr_appender_t *app,
-    const phr_push_request_t *r, const phr_push_answer_t *answer,
-    phr_err_t *err);
-static int phr_push_remember_in(phr_push_t *p, phr_appender_t *app,
-    phr_push_id_t *id, phr_err_t *err);
-static int phr_push_id_key(char *key, phr_str_t id);
-static void phr_push_id_destroy(phr_push_id_t *id);
 
 
 int
@@ -124,11 +109,11 @@ int
 phr_push_request(phr_push_t *p, phr_appender_t *app,
     const phr_push_request_t *r, phr_push_answer_t *answer, phr_err_t *err)
 {
-    int             rc;
-    phr_arena_t    *arena;
-    phr_push_id_t  *known;
+    int                   rc;
+    phr_arena_t          *arena;
+    const phr_push_id_t  *known;
 
-    known = phr_push_known(p, r);
+    known = phr_push_id_find(p, r);
 
     if (known != NULL) {
         *answer = known->answer;
@@ -145,7 +130,7 @@ phr_push_request(phr_push_t *p, phr_appender_t *app,
     rc = phr_push_do(p, app, r, arena, answer, err);
 
     if (rc == PHR_OK) {
-        rc = phr_push_remember(p, app, r, answer, err);
+        rc = phr_push_id_keep(p, app, r, answer, err);
     }
 
     phr_arena_destroy(arena);
@@ -272,11 +257,9 @@ phr_push_group_destroy(phr_push_group_t *g)
 static int
 phr_push_load(phr_push_t *p, phr_appender_t *app, phr_err_t *err)
 {
-    int               rc;
-    char              group, id;
-    size_t            i;
-    phr_push_load_t   load;
-    phr_push_id_t   **ids;
+    int              rc;
+    char             group;
+    phr_push_load_t  load;
 
     p->groups = phr_map_create();
     p->types = phr_map_create();
@@ -290,38 +273,13 @@ phr_push_load(phr_push_t *p, phr_appender_t *app, phr_err_t *err)
     }
 
     group = PHR_PUSH_KEY_GROUP;
-    id = PHR_PUSH_KEY_ID;
-
     load.p = p;
     load.err = err;
-    phr_array_init(&load.ids, sizeof(phr_push_id_t *));
 
     rc = app->ops->each(app, PHR_KV_PUSH, phr_str_from(&group, 1),
                         phr_push_load_group, &load, err);
 
-    if (rc == PHR_OK) {
-        rc = app->ops->each(app, PHR_KV_PUSH, phr_str_from(&id, 1),
-                            phr_push_load_id, &load, err);
-    }
-
-    ids = load.ids.elts;
-
-    if (load.ids.nelts != 0) {
-        qsort(ids, load.ids.nelts, sizeof(phr_push_id_t *), phr_push_id_cmp);
-    }
-
-    for (i = 0; i < load.ids.nelts; i++) {
-
-        if (rc == PHR_OK) {
-            rc = phr_push_remember_in(p, app, ids[i], err);
-        } else {
-            phr_push_id_destroy(ids[i]);
-        }
-    }
-
-    phr_array_free(&load.ids);
-
-    return rc;
+    return rc == PHR_OK ? phr_push_id_load(p, app, err) : rc;
 }
 
 
@@ -354,55 +312,12 @@ phr_push_load_group(void *data, phr_str_t key, phr_str_t value)
 }
 
 
-static int
-phr_push_load_id(void *data, phr_str_t key, phr_str_t value)
-{
-    int               rc;
-    phr_push_id_t    *id, **slot;
-    phr_push_load_t  *load;
-
-    load = data;
-
-    key.data++;
-    key.len--;
-
-    rc = phr_push_id_decode(key, value, &id, load->err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    slot = phr_array_push(&load->ids);
-    if (slot == NULL) {
-        phr_push_id_destroy(id);
-        return phr_err_set(load->err, PHR_ENOMEM, "no memory for request "
-                           "ids");
-    }
-
-    *slot = id;
-
-    return PHR_OK;
-}
-
-
-static int
-phr_push_id_cmp(const void *a, const void *b)
-{
-    const phr_push_id_t  *x, *y;
-
-    x = *(phr_push_id_t *const *) a;
-    y = *(phr_push_id_t *const *) b;
-
-    return (x->t_ms > y->t_ms) - (x->t_ms < y->t_ms);
-}
-
-
 static void
 phr_push_clear(phr_push_t *p)
 {
     size_t              i, pos;
     void               *value;
     phr_str_t           key;
-    phr_push_id_t     **ids;
     phr_push_type_t    *t;
     phr_push_group_t  **list;
 
@@ -410,12 +325,6 @@ phr_push_clear(phr_push_t *p)
 
     for (i = 0; i < p->list.nelts; i++) {
         phr_push_group_destroy(list[i]);
-    }
-
-    ids = p->ring.elts;
-
-    for (i = 0; i < p->ring.nelts; i++) {
-        phr_push_id_destroy(ids[i]);
     }
 
     pos = 0;
@@ -429,18 +338,15 @@ phr_push_clear(phr_push_t *p)
     phr_map_destroy(p->groups);
     phr_map_destroy(p->types);
     phr_map_destroy(p->owners);
-    phr_map_destroy(p->ids);
 
     phr_array_free(&p->list);
-    phr_array_free(&p->ring);
     phr_array_init(&p->list, sizeof(phr_push_group_t *));
-    phr_array_init(&p->ring, sizeof(phr_push_id_t *));
 
-    p->ring_next = 0;
     p->groups = NULL;
     p->types = NULL;
     p->owners = NULL;
-    p->ids = NULL;
+
+    phr_push_id_clear(p);
 }
 
 
@@ -795,146 +701,4 @@ phr_push_refuse(phr_push_answer_t *answer, int status, const phr_err_t *err)
     phr_err_format(err, answer->text, sizeof(answer->text));
 
     return PHR_OK;
-}
-
-
-static phr_push_id_t *
-phr_push_known(phr_push_t *p, const phr_push_request_t *r)
-{
-    return r->id.len ? phr_map_get(p->ids, r->id) : NULL;
-}
-
-
-/* only what changed something need be known after a restart */
-
-static int
-phr_push_remember(phr_push_t *p, phr_appender_t *app,
-    const phr_push_request_t *r, const phr_push_answer_t *answer,
-    phr_err_t *err)
-{
-    int             rc;
-    char            key[PHR_PUSH_MAX_ID + 1];
-    phr_buf_t       b;
-    phr_push_id_t  *id;
-
-    if (r->id.len == 0 || r->id.len > PHR_PUSH_MAX_ID || p->o.max_ids == 0) {
-        return PHR_OK;
-    }
-
-    id = phr_calloc(1, sizeof(phr_push_id_t));
-    if (id == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory for request ids");
-    }
-
-    id->answer = *answer;
-    id->t_ms = r->now_ms;
-    id->kept = answer->status < 300;
-    id->len = r->id.len;
-    id->id = phr_strdup(r->id.data, r->id.len);
-
-    if (id->id == NULL) {
-        phr_push_id_destroy(id);
-        return phr_err_set(err, PHR_ENOMEM, "no memory for request ids");
-    }
-
-    if (id->kept) {
-        phr_buf_init(&b, 0);
-        phr_push_id_encode(&b, id);
-
-        rc = b.failed;
-
-        if (rc == PHR_OK) {
-            rc = app->ops->put(app, PHR_KV_PUSH,
-                               phr_str_from(key, (size_t)
-                                            phr_push_id_key(key, r->id)),
-                               phr_buf_view(&b), err);
-        } else {
-            phr_err_set(err, rc, "no memory for request ids");
-        }
-
-        phr_buf_free(&b);
-
-        if (rc != PHR_OK) {
-            phr_push_id_destroy(id);
-            return rc;
-        }
-    }
-
-    return phr_push_remember_in(p, app, id, err);
-}
-
-
-/* takes over the id; the oldest gives way */
-
-static int
-phr_push_remember_in(phr_push_t *p, phr_appender_t *app, phr_push_id_t *id,
-    phr_err_t *err)
-{
-    int              rc;
-    char             key[PHR_PUSH_MAX_ID + 1];
-    phr_str_t        name;
-    phr_push_id_t  **slot, *old;
-
-    rc = PHR_OK;
-    name = phr_str_from(id->id, id->len);
-
-    if (p->o.max_ids == 0 || id->len > PHR_PUSH_MAX_ID) {
-        phr_push_id_destroy(id);
-        return PHR_OK;
-    }
-
-    if (phr_map_set(p->ids, name, id) != PHR_OK) {
-        phr_push_id_destroy(id);
-        return phr_err_set(err, PHR_ENOMEM, "no memory for request ids");
-    }
-
-    if (p->ring.nelts < p->o.max_ids) {
-        slot = phr_array_push(&p->ring);
-
-        if (slot == NULL) {
-            phr_map_delete(p->ids, name);
-            phr_push_id_destroy(id);
-            return phr_err_set(err, PHR_ENOMEM, "no memory for request ids");
-        }
-
-    } else {
-        p->ring_next %= p->ring.nelts;
-        slot = phr_array_get(&p->ring, phr_push_id_t *, p->ring_next);
-        p->ring_next++;
-
-        old = *slot;
-        phr_map_delete(p->ids, phr_str_from(old->id, old->len));
-
-        if (old->kept) {
-            name = phr_str_from(old->id, old->len);
-            rc = app->ops->del(app, PHR_KV_PUSH,
-                               phr_str_from(key, (size_t)
-                                            phr_push_id_key(key, name)),
-                               err);
-        }
-
-        phr_push_id_destroy(old);
-    }
-
-    *slot = id;
-
-    return rc;
-}
-
-
-static int
-phr_push_id_key(char *key, phr_str_t id)
-{
-    key[0] = PHR_PUSH_KEY_ID;
-    memcpy(key + 1, id.data, id.len);
-
-    return (int) id.len + 1;
-}
-
-
-static void
-phr_push_id_destroy(phr_push_id_t *id)
-{
-    phr_free(id->id);
-    phr_free(id);
 }

@@ -21,6 +21,9 @@
 #define PHR_PUSH_KEY_GROUP  'g'
 #define PHR_PUSH_KEY_ID     'i'
 
+/* bytes of an id */
+#define PHR_PUSH_MAX_ID     128
+
 /* so far may rows of a group be ahead of the clock */
 #define PHR_PUSH_AHEAD_MS   1000
 
@@ -184,6 +187,19 @@ int phr_push_record_decode(phr_str_t record, phr_push_group_t **g,
 /* an id with the time and the answer, as kept in the store */
 void phr_push_id_encode(phr_buf_t *b, const phr_push_id_t *id);
 int phr_push_id_decode(phr_str_t key, phr_str_t record, phr_push_id_t **id,
+    phr_err_t *err);
+
+/* push_id.c */
+
+/* fills the map and the ring from the store; p->ids is an empty map */
+int phr_push_id_load(phr_push_t *p, phr_appender_t *app, phr_err_t *err);
+void phr_push_id_clear(phr_push_t *p);
+
+/* the request that had the id of this one, or NULL; keeps this one's */
+const phr_push_id_t *phr_push_id_find(const phr_push_t *p,
+    const phr_push_request_t *r);
+int phr_push_id_keep(phr_push_t *p, phr_appender_t *app,
+    const phr_push_request_t *r, const phr_push_answer_t *answer,
     phr_err_t *err);
 
 /* push_row.c */
