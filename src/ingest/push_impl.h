@@ -169,6 +169,19 @@ const phr_push_family_t *phr_push_state_find(const phr_push_state_t *st,
 int phr_push_check(phr_push_t *p, phr_push_state_t *st,
     const phr_push_group_t *g, phr_err_t *err);
 
+/* push_text.c */
+
+/* as phr_push_state_parse() */
+int phr_push_text_parse(phr_push_state_t *st, const phr_push_request_t *r,
+    const phr_push_options_t *o, phr_labels_t grouping, phr_err_t *err);
+
+/* of the series that a histogram and, but for the last, a summary are */
+#define PHR_PUSH_NSUFFIXES  3
+extern const char *const  phr_push_suffixes[PHR_PUSH_NSUFFIXES];
+
+/* 1 if the name ends so, and has more than that; it is cut off then */
+int phr_push_cut(phr_str_t *name, const char *suffix);
+
 /* push_protobuf.c */
 
 int phr_push_is_protobuf(phr_str_t content_type);

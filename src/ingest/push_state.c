@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * States of push groups: from a body, merged with the state before, and
- * checked against the other groups.
+ * States of push groups: how they are made, merged with the state before,
+ * and checked against the other groups.
  */
 
 #include "ingest/push_impl.h"
@@ -14,15 +14,6 @@
 #define PHR_PUSH_STATE_BYTES  (256 * 1024 * 1024)
 
 
-static int phr_push_state_sample(phr_push_state_t *st, phr_expo_t *p,
-    phr_arena_t *tmp, phr_labels_t grouping, const phr_push_request_t *r,
-    phr_err_t *err);
-static int phr_push_state_meta(phr_push_state_t *st, phr_expo_t *p,
-    phr_err_t *err);
-static phr_push_family_t *phr_push_family_of(phr_push_state_t *st,
-    phr_str_t name);
-static int phr_push_cut(phr_str_t *name, const char *suffix);
-static phr_str_t phr_push_family_name(phr_push_state_t *st, phr_expo_t *p);
 static int phr_push_adds(const phr_push_family_t *f,
     const phr_push_series_t *s, phr_push_mode_e mode);
 static int phr_push_state_keep(phr_push_state_t *st,
@@ -35,9 +26,6 @@ static int phr_push_check_suffixes(phr_push_t *p, phr_push_state_t *st,
     const phr_push_group_t *g, const phr_push_family_t *f, phr_err_t *err);
 static int phr_push_type_elsewhere(phr_push_t *p, const phr_push_group_t *g,
     phr_str_t name, phr_metric_type_e *type);
-
-
-static const char  *phr_push_suffixes[] = { "_count", "_sum", "_bucket" };
 
 
 int
@@ -233,52 +221,17 @@ int
 phr_push_state_parse(phr_push_state_t *st, const phr_push_request_t *r,
     const phr_push_options_t *o, phr_labels_t grouping, phr_err_t *err)
 {
-    int           rc;
-    phr_expo_t    p;
-    phr_arena_t  *tmp;
+    int  rc;
 
     if (phr_push_is_protobuf(r->content_type)) {
         return phr_push_protobuf_parse(st, r, o, grouping, err);
     }
 
-    tmp = phr_arena_create(PHR_PUSH_STATE_BYTES);
-    if (tmp == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory for a push");
-    }
+    rc = phr_push_text_parse(st, r, o, grouping, err);
 
-    phr_expo_init(&p, r->body.len ? phr_expo_content_type(r->content_type)
-                                  : PHR_EXPO_TEXT, r->body);
-    p.normalize = o->normalize;
-
-    while ((rc = phr_expo_next(&p, err)) == PHR_OK) {
-
-        if (p.event == PHR_EXPO_SAMPLE) {
-            phr_arena_reset(tmp);
-            rc = phr_push_state_sample(st, &p, tmp, grouping, r, err);
-
-        } else if (p.event != PHR_EXPO_COMMENT) {
-            rc = phr_push_state_meta(st, &p, err);
-        }
-
-        if (rc == PHR_OK && o->max_series != 0
-            && st->nseries > o->max_series)
-        {
-            rc = phr_err_set(err, PHR_ELIMIT, "more than %zu series in a "
-                             "group", o->max_series);
-        }
-
-        if (rc != PHR_OK) {
-            break;
-        }
-    }
-
-    if (rc == PHR_DONE) {
+    if (rc == PHR_OK) {
         phr_push_state_prune(st);
-        rc = PHR_OK;
     }
-
-    phr_expo_free(&p);
-    phr_arena_destroy(tmp);
 
     return rc;
 }
@@ -413,251 +366,6 @@ phr_push_check(phr_push_t *p, phr_push_state_t *st, const phr_push_group_t *g,
     }
 
     return PHR_OK;
-}
-
-
-static int
-phr_push_state_sample(phr_push_state_t *st, phr_expo_t *p, phr_arena_t *tmp,
-    phr_labels_t grouping, const phr_push_request_t *r, phr_err_t *err)
-{
-    int                 rc;
-    phr_str_t           name;
-    phr_labels_t        ls;
-    phr_push_family_t  *f;
-    phr_push_series_t  *s;
-
-    if (p->has_t) {
-        return phr_err_set(err, PHR_EINVAL, "pushed metrics must not have "
-                           "timestamps");
-    }
-
-    rc = phr_expo_labels(p, tmp, &ls, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    name = phr_labels_get(ls, phr_str_of(PHR_METRIC_NAME));
-
-    if (name.len == 0) {
-        return phr_err_set(err, PHR_EPARSE, "metric without a name");
-    }
-
-    /* they are ours to set */
-
-    if (phr_str_eq(name, phr_str_of(PHR_PUSH_TIME))
-        || phr_str_eq(name, phr_str_of(PHR_PUSH_FAILURE)))
-    {
-        return PHR_OK;
-    }
-
-    f = phr_push_family_of(st, name);
-    if (f == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory for a push");
-    }
-
-    f->has_type = 1;
-    f->t_ms = r->now_ms;
-
-    rc = phr_push_series_add(st, f, ls, grouping, p->value, &s);
-
-    if (rc == PHR_EDUPLICATE) {
-        return phr_err_set(err, PHR_EINVAL, "collected metric %.*s was "
-                           "collected before with the same name and label "
-                           "values", (int) name.len, name.data);
-    }
-
-    if (rc != PHR_OK) {
-        return phr_err_set(err, rc, "no memory for a push");
-    }
-
-    return PHR_OK;
-}
-
-
-static int
-phr_push_state_meta(phr_push_state_t *st, phr_expo_t *p, phr_err_t *err)
-{
-    phr_str_t           name, help;
-    phr_push_family_t  *f;
-
-    name = phr_push_family_name(st, p);
-    if (name.data == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory for a push");
-    }
-
-    if (p->event == PHR_EXPO_UNIT
-        || phr_str_eq(name, phr_str_of(PHR_PUSH_TIME))
-        || phr_str_eq(name, phr_str_of(PHR_PUSH_FAILURE)))
-    {
-        return PHR_OK;
-    }
-
-    f = phr_push_family(st, name);
-    if (f == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory for a push");
-    }
-
-    if (p->event == PHR_EXPO_TYPE) {
-
-        if (f->has_type) {
-            return phr_err_set(err, PHR_EPARSE, "second TYPE line for metric "
-                               "name \"%.*s\", or TYPE reported after samples",
-                               (int) name.len, name.data);
-        }
-
-        f->has_type = 1;
-        f->type = p->type;
-
-        return PHR_OK;
-    }
-
-    if (f->has_help) {
-        return phr_err_set(err, PHR_EPARSE, "second HELP line for metric "
-                           "name \"%.*s\"", (int) name.len, name.data);
-    }
-
-    help = phr_expo_unescape(p, st->arena, p->text);
-
-    if (help.data != NULL) {
-        help = phr_arena_str(st->arena, help);
-    }
-
-    if (help.data == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory for a push");
-    }
-
-    f->has_help = 1;
-    f->help = help;
-
-    return PHR_OK;
-}
-
-
-/* the family of a sample: of its name, or of what it is a part of */
-
-static phr_push_family_t *
-phr_push_family_of(phr_push_state_t *st, phr_str_t name)
-{
-    size_t              i;
-    phr_str_t           base;
-    phr_push_family_t  *f;
-
-    f = phr_map_get(st->families, name);
-    if (f != NULL) {
-        return f;
-    }
-
-    for (i = 0; i < phr_nelems(phr_push_suffixes); i++) {
-        base = name;
-
-        if (!phr_push_cut(&base, phr_push_suffixes[i])) {
-            continue;
-        }
-
-        f = phr_map_get(st->families, base);
-
-        if (f != NULL
-            && (f->type == PHR_METRIC_HISTOGRAM
-                || (f->type == PHR_METRIC_SUMMARY && i != 2)))
-        {
-            return f;
-        }
-    }
-
-    return phr_push_family(st, name);
-}
-
-
-static int
-phr_push_cut(phr_str_t *name, const char *suffix)
-{
-    size_t  len;
-
-    len = strlen(suffix);
-
-    if (name->len <= len
-        || memcmp(name->data + name->len - len, suffix, len) != 0)
-    {
-        return 0;
-    }
-
-    name->len -= len;
-
-    return 1;
-}
-
-
-/*
- * OpenMetrics names the family without the suffix that its samples have;
- * families are kept under the name that the text format gives them.
- */
-
-static phr_str_t
-phr_push_family_name(phr_push_state_t *st, phr_expo_t *p)
-{
-    phr_str_t           name, longer;
-    const char         *text;
-    phr_push_family_t  *f;
-
-    name = phr_expo_unescape(p, st->arena, p->name);
-
-    if (name.data == NULL || p->format != PHR_EXPO_OPENMETRICS) {
-        return name;
-    }
-
-    text = NULL;
-
-    if (p->event == PHR_EXPO_TYPE) {
-        text = p->type == PHR_METRIC_COUNTER ? "_total"
-               : p->type == PHR_METRIC_INFO ? "_info" : NULL;
-    }
-
-    longer = name;
-
-    if (text == NULL || phr_push_cut(&longer, text)) {
-
-        /* HELP may come before or after TYPE */
-
-        if (p->event == PHR_EXPO_HELP) {
-            longer.data = phr_arena_printf(st->arena, "%.*s_total",
-                                           (int) name.len, name.data);
-            if (longer.data == NULL) {
-                return phr_str_from(NULL, 0);
-            }
-
-            longer.len = name.len + 6;
-            f = phr_map_get(st->families, longer);
-
-            if (f != NULL && f->type == PHR_METRIC_COUNTER) {
-                return longer;
-            }
-        }
-
-        return name;
-    }
-
-    longer.data = phr_arena_printf(st->arena, "%.*s%s", (int) name.len,
-                                   name.data, text);
-    if (longer.data == NULL) {
-        return phr_str_from(NULL, 0);
-    }
-
-    longer.len = strlen(longer.data);
-
-    /* a HELP that came first moves along */
-
-    f = phr_map_get(st->families, name);
-
-    if (f != NULL && f->nseries == 0 && !f->has_type) {
-        phr_map_delete(st->families, name);
-        f->name = longer;
-
-        if (phr_map_set(st->families, longer, f) != PHR_OK) {
-            return phr_str_from(NULL, 0);
-        }
-    }
-
-    return longer;
 }
 
 
@@ -808,7 +516,7 @@ phr_push_check_suffixes(phr_push_t *p, phr_push_state_t *st,
     phr_metric_type_e   type;
     phr_push_family_t  *own;
 
-    for (i = 0; i < phr_nelems(phr_push_suffixes); i++) {
+    for (i = 0; i < PHR_PUSH_NSUFFIXES; i++) {
 
         name = f->name;
 
