@@ -18,7 +18,10 @@
 
 
 /* the whole record, checksum and padding included: 16 bytes short of a page */
-#define PHR_PACK_MAX  4076
+#define PHR_PACK_MAX     4076
+
+/* the bytes before the words of its chunks */
+#define PHR_PACK_HEADER  8
 
 
 /* the first byte of a pack: what its chunks hold */
