@@ -427,6 +427,10 @@ phr_query_rest(phr_call_t *c, phr_err_t *err)
 {
     int  rc;
 
+    if (phr_csv_wanted(c)) {
+        return phr_csv_result(c, c->rest_data, err);
+    }
+
     phr_call_begin(c);
 
     rc = phr_query_result(c, c->rest_data, err);

@@ -168,6 +168,15 @@ int phr_call_stream_end(phr_call_t *c, int rc, phr_err_t *err);
 void phr_call_compress(phr_call_t *c);
 
 
+/* csv.c */
+
+/* whether the client would rather have CSV than JSON, by "Accept" */
+int phr_csv_wanted(const phr_call_t *c);
+
+/* the whole answer to a query, notes in a header; streams where it is long */
+int phr_csv_result(phr_call_t *c, const phr_result_t *r, phr_err_t *err);
+
+
 /* 0 where there is no clock */
 int64_t phr_call_clock_us(const phr_call_t *c);
 
