@@ -492,7 +492,7 @@ $(eval $(call variant,fuzz,$(SAN) -fsanitize=fuzzer-no-link))
 $(BUILD)/fuzz/%: CC = $(FUZZ_CC)
 
 $(BUILD)/fuzz/run/%: $(BUILD)/fuzz/t/fuzz/%.o \
-        $(FOLDERS:%=$(BUILD)/fuzz/lib%.a)
+        $(BUILD)/fuzz/t/unit/memstore.o $(FOLDERS:%=$(BUILD)/fuzz/lib%.a)
 	@mkdir -p $(@D)
 	$(CC) $(SAN) -fsanitize=fuzzer -rdynamic -o $@ $^ $(LIBS)
 

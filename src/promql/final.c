@@ -3,7 +3,7 @@
  *
  * Final: see final.h.  What is not known here is not final: functions,
  * operators and modifiers are listed by what they do to the order and to
- * the labels of series.
+ * the labels of series.  Nothing that is of MetricsQL alone is.
  */
 
 #include "promql/final.h"
@@ -95,6 +95,10 @@ phr_final_node(phr_final_t *f, const phr_node_t *node, phr_shape_t *shape)
     shape->ordered = 1;
     shape->unique = 1;
 
+    if (node->keep_names) {
+        return 0;
+    }
+
     switch (node->kind) {
 
     case PHR_NODE_NUMBER:
@@ -105,7 +109,7 @@ phr_final_node(phr_final_t *f, const phr_node_t *node, phr_shape_t *shape)
         return phr_final_selector(f, node, f->query->lookback_ms, shape);
 
     case PHR_NODE_MATRIX:
-        return node->u.matrix.range == NULL
+        return node->u.matrix.range == NULL && !node->u.matrix.windowless
                && phr_final_selector(f, node->u.matrix.selector,
                                      node->u.matrix.range_ms, shape);
 
@@ -152,6 +156,7 @@ phr_final_selector(phr_final_t *f, const phr_node_t *node, int64_t range_ms,
     s = &node->u.selector;
 
     if (s->when.at != PHR_AT_NONE || s->when.offset != NULL
+        || s->nothers != 0
         || s->when.offset_ms < -PHR_FINAL_FAR
         || s->when.offset_ms > PHR_FINAL_FAR
         || range_ms > PHR_FINAL_FAR
@@ -292,7 +297,7 @@ phr_final_aggregate(phr_final_t *f, const phr_node_t *node,
 
     a = &node->u.aggregate;
 
-    if (!phr_final_node(f, a->expr, &in)) {
+    if (a->limit != 0 || !phr_final_node(f, a->expr, &in)) {
         return 0;
     }
 
@@ -514,7 +519,7 @@ phr_final_subquery(phr_final_t *f, const phr_node_t *node,
     s = &node->u.subquery;
 
     if (s->when.at != PHR_AT_NONE || s->when.offset != NULL
-        || s->range != NULL || s->step != NULL
+        || s->range != NULL || s->step != NULL || s->windowless
         || s->when.offset_ms < -PHR_FINAL_FAR
         || s->when.offset_ms > PHR_FINAL_FAR || s->range_ms > PHR_FINAL_FAR)
     {

@@ -8,10 +8,8 @@
  * time.  The store is a real one, and small.
  */
 
-#include "fuzz.h"
+#include "timer.h"
 
-#include <signal.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -25,7 +23,6 @@
 static char               folder[] = "/tmp/phr-fuzz-XXXXXX";
 static phr_store_t       *store;
 static phr_rule_groups_t *groups;
-static volatile int       stop;
 
 
 static void
@@ -107,13 +104,6 @@ finish(void)
 
 
 static void
-late(int sig)
-{
-    stop = PHR_ETIMEOUT;
-}
-
-
-static void
 start(void)
 {
     phr_err_t                err;
@@ -145,7 +135,6 @@ start(void)
     check_ok(phr_rule_groups_create(&file, 1, &rules, NULL, &groups, &err),
              &err);
 
-    signal(SIGVTALRM, late);
     atexit(finish);
 }
 
@@ -352,7 +341,6 @@ static void
 handle(const phr_api_request_t *req)
 {
     phr_api_t           api;
-    struct itimerval    timer;
     phr_api_response_t  res;
 
     memset(&api, 0, sizeof(api));
@@ -370,17 +358,11 @@ handle(const phr_api_request_t *req)
     api.limits.max_body_bytes = 65536;
     api.limits.promql_flags = PHR_PROMQL_EXPERIMENTAL;
 
-    /* libFuzzer has SIGALRM */
-    memset(&timer, 0, sizeof(timer));
-    timer.it_value.tv_sec = 1;
-    stop = 0;
-    setitimer(ITIMER_VIRTUAL, &timer, NULL);
-
+    fuzz_timer(1);
     fuzz_check(phr_api_timeout_ms(req, 1000, 2000) <= 2000);
     phr_api_handle(&api, req, &res);
 
-    timer.it_value.tv_sec = 0;
-    setitimer(ITIMER_VIRTUAL, &timer, NULL);
+    fuzz_timer(0);
 
     verify(&res, req->accept_encoding.len != 0);
     phr_api_response_free(&res);
@@ -426,7 +408,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                        : phr_str_of("application/x-www-form-urlencoded");
     req.accept_encoding = data[1] & 4 ? phr_str_of("gzip") : phr_str_of("");
     req.now_ms = FUZZ_NOW;
-    req.stop = &stop;
+    req.stop = &fuzz_stop;
 
     if (phr_api_thread(req.method, req.path) != PHR_API_WRITER
         || phr_str_eq(req.path, phr_str_of("/api/v1/metadata")))

@@ -6,43 +6,7 @@
  * as text that is parsed to the same.
  */
 
-#include "fuzz.h"
-
-#include "promql/promql.h"
-
-
-static void
-same(phr_str_t text, unsigned flags, phr_type_e type, phr_str_t want)
-{
-    phr_err_t     err;
-    phr_buf_t     b;
-    phr_node_t   *node;
-    phr_arena_t  *arena;
-
-    arena = phr_arena_create(0);
-    phr_buf_init(&b, 0);
-    phr_err_init(&err);
-
-    if (phr_promql_parse(arena, text, flags, &node, &err) != PHR_OK) {
-        fprintf(stderr, "printed \"%.*s\": %s\n", (int) text.len, text.data,
-                err.text);
-        abort();
-    }
-
-    phr_promql_print(&b, node);
-
-    if (phr_promql_type(node) != type
-        || !phr_str_eq(phr_buf_view(&b), want))
-    {
-        fprintf(stderr, "printed \"%.*s\"\nagain   \"%.*s\"\n",
-                (int) want.len, want.data, (int) b.len, b.data);
-        abort();
-    }
-
-    phr_promql_destroy(node);
-    phr_buf_free(&b);
-    phr_arena_destroy(arena);
-}
+#include "print.h"
 
 
 static void
@@ -67,10 +31,10 @@ parse(const uint8_t *data, size_t size, unsigned flags)
         phr_promql_print(&line, node);
         phr_promql_pretty(&pretty, node);
 
-        same(phr_buf_view(&line), flags, phr_promql_type(node),
-             phr_buf_view(&line));
-        same(phr_buf_view(&pretty), flags, phr_promql_type(node),
-             phr_buf_view(&line));
+        fuzz_check_print(phr_buf_view(&line), flags, phr_promql_type(node),
+                         phr_buf_view(&line));
+        fuzz_check_print(phr_buf_view(&pretty), flags, phr_promql_type(node),
+                         phr_buf_view(&line));
 
         phr_promql_destroy(node);
         phr_buf_free(&line);

@@ -68,6 +68,33 @@ seed('promql_selector', $_) for 'up', '{__name__=~"a|b",c=""}',
     '{"quoted.name", `x`!~\'y\'}';
 
 
+# queries: bytes that choose, and expressions as they are, of what samples.h
+# has; the bytes before them make ten steps of a minute
+
+srand 1;
+seed('promql_eval', join '', map { chr int rand 256 } 1 .. 8 + $_ * 6)
+    for 1 .. 60;
+
+for ('sum by (x) (rate(c[5m]))', 'histogram_quantile(0.9, sum(rate(h[2m])))',
+     'g + on (x) group_left (version) target_info', 'topk(2, f) or odd',
+     'min_over_time((m == m)[5m:30s] offset 1m)', 'info(g, {version=~".+"})',
+     'histogram_quantile(0.5, b_bucket)', 'rate(c[1m] anchored)',
+     'count_values("v", k) unless on (x) {"u.x"}', 'increase(h[5m]) * 2',
+     'label_replace(g, "y", "$1", "x", "(.*)") / 0', 'g @ end() - g @ start()',
+     'avg without (x) (k) </ 1.5',
+     'predict_linear(f[10m:], 60) + on (x) fill (0) g')
+{
+    seed('promql_eval', "\1\x40\x50\0\0\0\0\0$_");
+    seed('promql_eval', "\3\x40\x30\x18\0\0\x45\0$_");
+}
+
+for ('(g, c) default 0', 'WITH (f(x) = sum(x)) f(g) / f(c)', 'rate(c)',
+     'topk_max(1, {x="1" or x="2"})', 'range_median(g) keep_metric_names')
+{
+    seed('promql_eval', "\3\x40\x50\0\0\0\0\0$_");
+}
+
+
 # matchers, patterns, names
 
 my @matchers = ('a="b"', '{a="b",c=~"d.*"}', '{a!="b", c!~d}', 'a=b',

@@ -21,7 +21,7 @@ is_final(phr_arena_t *a, const char *text, phr_reach_t *reach)
     phr_node_t  *node;
     phr_query_t  q;
 
-    rc = phr_promql_parse(a, phr_str_from_c(text), PHR_PROMQL_EXPERIMENTAL,
+    rc = phr_promql_parse(a, phr_str_from_c(text), PHR_PROMQL_METRICSQL,
                           &node, &err);
     if (rc != PHR_OK) {
         return -1;
@@ -64,6 +64,16 @@ test_shapes(phr_arena_t *a)
         { "up offset 5m", 1 },
         { "up offset -5m", 1 },
         { "time() - timestamp(up)", 1 },
+
+        /* of MetricsQL */
+
+        { "rate(a)", 0 },
+        { "max_over_time(rate(a[5m]))", 0 },
+        { "a{x=\"1\" or x=\"2\"}", 0 },
+        { "abs(a) keep_metric_names", 0 },
+        { "(a + 1) keep_metric_names", 0 },
+        { "count by (x) (a) limit 2", 0 },
+        { "a default 0", 0 },
 
         /* nothing is read */
 
