@@ -19,51 +19,6 @@ static uint32_t phr_crc32c_sse42(uint32_t crc, const uint8_t *p, size_t len);
 #endif
 
 
-void
-phr_put_be16(uint8_t *p, uint16_t v)
-{
-    p[0] = (uint8_t) (v >> 8);
-    p[1] = (uint8_t) v;
-}
-
-
-void
-phr_put_be32(uint8_t *p, uint32_t v)
-{
-    phr_put_be16(p, (uint16_t) (v >> 16));
-    phr_put_be16(p + 2, (uint16_t) v);
-}
-
-
-void
-phr_put_be64(uint8_t *p, uint64_t v)
-{
-    phr_put_be32(p, (uint32_t) (v >> 32));
-    phr_put_be32(p + 4, (uint32_t) v);
-}
-
-
-uint16_t
-phr_get_be16(const uint8_t *p)
-{
-    return (uint16_t) (p[0] << 8 | p[1]);
-}
-
-
-uint32_t
-phr_get_be32(const uint8_t *p)
-{
-    return (uint32_t) phr_get_be16(p) << 16 | phr_get_be16(p + 2);
-}
-
-
-uint64_t
-phr_get_be64(const uint8_t *p)
-{
-    return (uint64_t) phr_get_be32(p) << 32 | phr_get_be32(p + 4);
-}
-
-
 size_t
 phr_put_uvarint(uint8_t *p, uint64_t v)
 {

@@ -13,13 +13,51 @@
 #include "core/buf.h"
 
 
-/* big-endian: keys sort as their numbers do */
-void phr_put_be16(uint8_t *p, uint16_t v);
-void phr_put_be32(uint8_t *p, uint32_t v);
-void phr_put_be64(uint8_t *p, uint64_t v);
-uint16_t phr_get_be16(const uint8_t *p);
-uint32_t phr_get_be32(const uint8_t *p);
-uint64_t phr_get_be64(const uint8_t *p);
+/*
+ * Big-endian: keys sort as their numbers do.  Compilers make one load or
+ * store of each.
+ */
+static inline void
+phr_put_be16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t) (v >> 8);
+    p[1] = (uint8_t) v;
+}
+
+static inline void
+phr_put_be32(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t) (v >> 24);
+    p[1] = (uint8_t) (v >> 16);
+    p[2] = (uint8_t) (v >> 8);
+    p[3] = (uint8_t) v;
+}
+
+static inline void
+phr_put_be64(uint8_t *p, uint64_t v)
+{
+    phr_put_be32(p, (uint32_t) (v >> 32));
+    phr_put_be32(p + 4, (uint32_t) v);
+}
+
+static inline uint16_t
+phr_get_be16(const uint8_t *p)
+{
+    return (uint16_t) (p[0] << 8 | p[1]);
+}
+
+static inline uint32_t
+phr_get_be32(const uint8_t *p)
+{
+    return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
+           | (uint32_t) p[2] << 8 | p[3];
+}
+
+static inline uint64_t
+phr_get_be64(const uint8_t *p)
+{
+    return (uint64_t) phr_get_be32(p) << 32 | phr_get_be32(p + 4);
+}
 
 /* LEB128; at most 10 bytes.  Returns the number of bytes written. */
 size_t phr_put_uvarint(uint8_t *p, uint64_t v);
