@@ -400,15 +400,19 @@ phr_names_merge(phr_call_t *c, phr_name_list_t *into, const phr_str_t *s,
     size_t      i, k;
     phr_str_t  *all;
 
+    if (into->n == 0) {
+        into->s = (phr_str_t *) s;
+        into->n = n;
+        return PHR_OK;
+    }
+
     all = phr_arena_alloc(c->arena, (into->n + n + 1) * sizeof(phr_str_t));
     if (all == NULL) {
         return phr_err_set(err, phr_arena_rc(c->arena),
                            "too many labels");
     }
 
-    if (into->n) {
-        memcpy(all, into->s, into->n * sizeof(phr_str_t));
-    }
+    memcpy(all, into->s, into->n * sizeof(phr_str_t));
 
     if (n) {
         memcpy(all + into->n, s, n * sizeof(phr_str_t));

@@ -17,11 +17,15 @@
 #include "store/source.h"
 
 
-/* which bits of a group are there; most series need no look at rows */
+/*
+ * What was looked at of a group.  The record of what is sealed is read series
+ * by series, as they are asked for, and most of them need no look at rows.
+ */
 typedef enum {
     PHR_ALIVE_UNKNOWN = 0,
-    PHR_ALIVE_SEALED,           /* those of sealed and of loose samples */
-    PHR_ALIVE_COMPLETE,
+    PHR_ALIVE_LOOSE,            /* loose samples; the record is there */
+    PHR_ALIVE_ROWS,             /* rows too */
+    PHR_ALIVE_NARROW,           /* nothing, the bits are all there is */
 } phr_alive_known_e;
 
 
@@ -57,6 +61,7 @@ static int phr_alive_layout(phr_alive_t *a, const phr_alive_layout_t *l,
     phr_err_t *err);
 static int phr_alive_group(phr_alive_t *a, uint32_t group, phr_err_t *err);
 static int phr_alive_loose(phr_alive_t *a, uint32_t group, phr_err_t *err);
+static int phr_alive_sealed(phr_alive_t *a, phr_sid_t sid, phr_err_t *err);
 static int phr_alive_is(phr_alive_t *a, phr_sid_t sid, phr_err_t *err);
 static int phr_alive_add(phr_alive_t *a, phr_sid_t sid, int64_t t_ms,
     phr_err_t *err);
@@ -131,7 +136,8 @@ phr_alive_room(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
     rc = phr_cursor_last(cursor, &k, &v, err);
 
     if (rc == PHR_OK && k.len == PHR_KEY_SERIES) {
-        a->ngroups = phr_group_of(phr_get_be32((const uint8_t *) k.data)) + 1;
+        a->newest = phr_get_be32((const uint8_t *) k.data);
+        a->ngroups = phr_group_of(a->newest) + 1;
     }
 
     phr_cursor_close(cursor);
@@ -142,8 +148,9 @@ phr_alive_room(phr_alive_t *a, phr_arena_t *arena, phr_err_t *err)
 
     a->known = phr_arena_calloc(arena, a->ngroups + 1, 1);
     a->bits = phr_arena_calloc(arena, a->ngroups + 1, sizeof(a->bits[0]));
+    a->sealed = phr_arena_calloc(arena, a->ngroups + 1, sizeof(phr_str_t));
 
-    if (a->known == NULL || a->bits == NULL) {
+    if (a->known == NULL || a->bits == NULL || a->sealed == NULL) {
         return phr_err_set(err, phr_arena_rc(arena), "too much memory needed "
                            "for series");
     }
@@ -163,7 +170,9 @@ phr_alive_high(phr_alive_t *a, phr_err_t *err)
         return rc;
     }
 
-    for (level = 0; level < PHR_NLEVELS && rc == PHR_OK; level++) {
+    for (level = 0; level < PHR_NLEVELS && rc == PHR_OK
+                    && a->high < a->newest; level++)
+    {
         rc = phr_alive_level(a, cursor, level, err);
     }
 
@@ -191,7 +200,7 @@ phr_alive_level(phr_alive_t *a, phr_cursor_t *cursor, int level,
     first = phr_window_of(level, a->min_ms) - 1;
     window = phr_window_of(level, a->max_ms) + 1;
 
-    for ( ;; ) {
+    while (a->high < a->newest) {
         phr_key_window(key, level, window);
         rc = phr_cursor_before(cursor, key, sizeof(key), &k, &v, err);
 
@@ -203,7 +212,8 @@ phr_alive_level(phr_alive_t *a, phr_cursor_t *cursor, int level,
 
         window = p.window;
 
-        while (rc == PHR_OK && phr_key_pack_get(k, &p) && p.level == level
+        while (rc == PHR_OK && a->high < a->newest
+               && phr_key_pack_get(k, &p) && p.level == level
                && p.window == window
                && phr_group_of(p.first) >= phr_group_of(a->high))
         {
@@ -220,6 +230,8 @@ phr_alive_level(phr_alive_t *a, phr_cursor_t *cursor, int level,
             return rc;
         }
     }
+
+    return PHR_OK;
 }
 
 
@@ -524,7 +536,7 @@ phr_alive_narrow(phr_alive_t *a, const phr_sids_t *sids, phr_arena_t *arena,
         return rc;
     }
 
-    memset(a->known, PHR_ALIVE_COMPLETE, a->ngroups);
+    memset(a->known, PHR_ALIVE_NARROW, a->ngroups);
     a->all = 0;
 
     for (i = 0; i < sids->n; i++) {
@@ -569,14 +581,21 @@ phr_alive_any(phr_alive_t *a, uint32_t list, phr_err_t *err)
             break;
         }
 
-        a->ids.n = 0;
+        /* the key has the first id, and mostly that is enough */
 
-        rc = phr_post_take(list, k, body, &a->ids, err);
-        if (rc != PHR_OK) {
+        found = phr_alive_is(a, phr_get_be32((const uint8_t *) k.data + 4),
+                             err);
+
+        if (found == PHR_NOTFOUND) {
+            a->ids.n = 0;
+            rc = phr_post_take(list, k, body, &a->ids, err);
+        }
+
+        if (rc != PHR_OK || found != PHR_NOTFOUND) {
             break;
         }
 
-        for (i = 0; i < a->ids.n && found == PHR_NOTFOUND; i++) {
+        for (i = 1; i < a->ids.n && found == PHR_NOTFOUND; i++) {
             found = phr_alive_is(a, a->ids.v[i], err);
         }
 
@@ -607,61 +626,74 @@ phr_alive_is(phr_alive_t *a, phr_sid_t sid, phr_err_t *err)
             return rc;
         }
 
-        a->known[group] = PHR_ALIVE_SEALED;
+        a->known[group] = PHR_ALIVE_LOOSE;
     }
 
-    if (a->known[group] == PHR_ALIVE_SEALED && !phr_alive_has(a, sid)) {
+    if (!phr_alive_has(a, sid) && a->known[group] != PHR_ALIVE_NARROW) {
+        rc = phr_alive_sealed(a, sid, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    if (!phr_alive_has(a, sid) && a->known[group] == PHR_ALIVE_LOOSE) {
         rc = phr_alive_rows(a, group, err);
         if (rc != PHR_OK) {
             return rc;
         }
 
-        a->known[group] = PHR_ALIVE_COMPLETE;
+        a->known[group] = PHR_ALIVE_ROWS;
     }
 
     return phr_alive_has(a, sid) ? PHR_OK : PHR_NOTFOUND;
 }
 
 
-/* adds what is sealed, and loose samples */
+/* adds loose samples, and has the record of what is sealed */
 static int
 phr_alive_group(phr_alive_t *a, uint32_t group, phr_err_t *err)
 {
-    int        rc;
-    size_t     i;
-    int64_t    last[PHR_GROUP_SIZE];
-    uint8_t    key[4];
-    phr_sid_t  sid;
-    phr_str_t  body;
+    int         rc;
+    uint8_t     key[4];
+    phr_str_t  *body;
 
+    body = &a->sealed[group];
     phr_put_be32(key, group);
 
-    rc = phr_record_get(a->txn, PHR_DB_LAST, key, sizeof(key), &body, err);
+    rc = phr_record_get(a->txn, PHR_DB_LAST, key, sizeof(key), body, err);
 
     if (rc == PHR_OK) {
-        if (phr_group_decode(body, last) != PHR_OK) {
+        if (body->len != PHR_GROUP_BYTES) {
             return phr_err_set(err, PHR_ECORRUPT, "damaged group %u", group);
         }
 
-        for (i = 0; i < PHR_GROUP_SIZE; i++) {
-            sid = (group << PHR_GROUP_SHIFT) + (phr_sid_t) i;
+        rc = phr_txn_keep(a->txn, a->arena, body, err);
 
-            if (last[i] > PHR_LAST_EMPTY && last[i] >= a->min_ms
-                && sid <= a->high)
-            {
-                rc = phr_alive_add(a, sid, last[i], err);
-                if (rc != PHR_OK) {
-                    return rc;
-                }
-            }
-        }
+    } else {
+        body->len = 0;
     }
 
-    if (rc >= 0) {
-        rc = phr_alive_loose(a, group, err);
+    return rc < 0 ? rc : phr_alive_loose(a, group, err);
+}
+
+
+/* adds the series if what is sealed of it is enough */
+static int
+phr_alive_sealed(phr_alive_t *a, phr_sid_t sid, phr_err_t *err)
+{
+    int64_t    last;
+    phr_str_t  body;
+
+    body = a->sealed[phr_group_of(sid)];
+
+    if (body.len == 0 || sid > a->high) {
+        return PHR_OK;
     }
 
-    return rc;
+    last = phr_group_last(body, sid & (PHR_GROUP_SIZE - 1));
+
+    return last > PHR_LAST_EMPTY && last >= a->min_ms
+           ? phr_alive_add(a, sid, last, err) : PHR_OK;
 }
 
 

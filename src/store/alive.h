@@ -22,9 +22,11 @@ typedef struct {
     phr_arena_t         *arena;
     int64_t              min_ms, max_ms;
     phr_sid_t            high;  /* of all in packs of the range */
+    phr_sid_t            newest;    /* of all there are */
     size_t               ngroups;
     uint8_t             *known; /* by group: phr_alive_known_e */
     uint64_t           (*bits)[PHR_GROUP_SIZE / 64];
+    phr_str_t           *sealed;    /* the record, or empty */
     phr_sids_t           ids;   /* of a record of a list */
 
     phr_alive_layout_t  *layouts;

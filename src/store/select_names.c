@@ -26,6 +26,7 @@ typedef struct {
     size_t        n;
     size_t        nalloc;
     size_t        limit;        /* 0: none */
+    int           sorted;       /* and unique: they mostly come that way */
     phr_alive_t   alive;
     phr_err_t    *err;
     const phr_querier_t  *querier;
@@ -40,7 +41,7 @@ static int phr_strings_begin(phr_store_querier_t *q, phr_strings_t *s,
     int64_t max_ms, phr_arena_t *arena, phr_sids_t *sids, phr_err_t *err);
 static int phr_select_strings(phr_store_querier_t *q, const phr_str_t *name,
     const phr_sids_t *sids, phr_strings_t *s, phr_err_t *err);
-static int phr_strings_add(phr_strings_t *s, phr_str_t str, int copy);
+static int phr_strings_add(phr_strings_t *s, phr_str_t str);
 static void phr_strings_sort(phr_strings_t *s);
 static int phr_strings_cmp(const void *a, const void *b);
 static void phr_strings_result(phr_strings_t *s, size_t limit,
@@ -105,7 +106,7 @@ phr_names_visit(void *data, phr_str_t name, const phr_name_t *n)
         }
     }
 
-    return phr_strings_add(s, name, 1);
+    return phr_strings_add(s, name);
 }
 
 
@@ -170,7 +171,7 @@ phr_values_visit(void *data, phr_str_t value, const phr_pair_t *pair)
         return rc < 0 ? rc : PHR_OK;
     }
 
-    return phr_strings_add(s, value, 1);
+    return phr_strings_add(s, value);
 }
 
 
@@ -190,6 +191,7 @@ phr_strings_begin(phr_store_querier_t *q, phr_strings_t *s,
 
     memset(s, 0, sizeof(phr_strings_t));
     s->arena = arena;
+    s->sorted = 1;
     s->err = err;
     s->querier = &q->base;
 
@@ -261,14 +263,14 @@ phr_select_strings(phr_store_querier_t *q, const phr_str_t *name,
             value = phr_labels_get(ls, *name);
 
             if (value.len > 0) {
-                rc = phr_strings_add(s, value, 1);
+                rc = phr_strings_add(s, value);
             }
 
             continue;
         }
 
         for (k = 0; k < ls.n && rc == PHR_OK; k++) {
-            rc = phr_strings_add(s, ls.l[k].name, 1);
+            rc = phr_strings_add(s, ls.l[k].name);
         }
     }
 
@@ -278,15 +280,18 @@ phr_select_strings(phr_store_querier_t *q, const phr_str_t *name,
 }
 
 
-/* PHR_OK or the arena's failure */
+/* a copy; PHR_OK or the arena's failure */
 static int
-phr_strings_add(phr_strings_t *s, phr_str_t str, int copy)
+phr_strings_add(phr_strings_t *s, phr_str_t str)
 {
+    int         later;
     size_t      i, nalloc;
     phr_str_t  *v;
 
+    later = s->n == 0 || phr_str_cmp(s->v[s->n - 1], str) < 0;
+
     /* the ones added last are the likeliest to come again */
-    for (i = s->n; i > 0 && s->n - i < 16; i--) {
+    for (i = s->n; i > 0 && s->n - i < 16 && !(s->sorted && later); i--) {
         if (phr_str_eq(s->v[i - 1], str)) {
             return PHR_OK;
         }
@@ -307,15 +312,16 @@ phr_strings_add(phr_strings_t *s, phr_str_t str, int copy)
             s->v = v;
             s->nalloc = nalloc;
         }
+
+        later = s->n == 0 || phr_str_cmp(s->v[s->n - 1], str) < 0;
     }
 
-    if (copy) {
-        str = phr_arena_str(s->arena, str);
-        if (str.data == NULL) {
-            return phr_arena_rc(s->arena);
-        }
+    str = phr_arena_str(s->arena, str);
+    if (str.data == NULL) {
+        return phr_arena_rc(s->arena);
     }
 
+    s->sorted = s->sorted && later;
     s->v[s->n++] = str;
 
     return PHR_OK;
@@ -327,9 +333,11 @@ phr_strings_sort(phr_strings_t *s)
 {
     size_t  i, n;
 
-    if (s->n < 2) {
+    if (s->sorted) {
         return;
     }
+
+    s->sorted = 1;
 
     qsort(s->v, s->n, sizeof(phr_str_t), phr_strings_cmp);
 

@@ -20,10 +20,6 @@
 
 #define PHR_SERIES_PIECE   (PHR_RECORD_MAX - PHR_CRC_SIZE)
 
-/* times in the record of a group: 48 bits, biased; the lowest are special */
-#define PHR_LAST_BYTES     6
-#define PHR_LAST_BIAS      (INT64_C(1) << 47)
-
 
 static int phr_series_look(phr_store_t *st, phr_labels_t ls, uint64_t *hash,
     phr_str_t *enc, phr_sid_t *sid, phr_err_t *err);
@@ -516,22 +512,14 @@ phr_group_load(phr_store_t *st, uint32_t number, phr_group_t *g,
 int
 phr_group_decode(phr_str_t body, int64_t *last)
 {
-    size_t          i;
-    uint64_t        v;
-    const uint8_t  *p;
+    size_t  i;
 
-    if (body.len != PHR_GROUP_SIZE * PHR_LAST_BYTES) {
+    if (body.len != PHR_GROUP_BYTES) {
         return PHR_ECORRUPT;
     }
 
-    p = (const uint8_t *) body.data;
-
-    for (i = 0; i < PHR_GROUP_SIZE; i++, p += PHR_LAST_BYTES) {
-        v = (uint64_t) phr_get_be16(p) << 32 | phr_get_be32(p + 2);
-
-        last[i] = v == 0 ? PHR_LAST_NONE
-                  : v == 1 ? PHR_LAST_EMPTY
-                  : (int64_t) v - PHR_LAST_BIAS;
+    for (i = 0; i < PHR_GROUP_SIZE; i++) {
+        last[i] = phr_group_last(body, i);
     }
 
     return PHR_OK;
@@ -595,7 +583,7 @@ phr_group_write(phr_txn_t *txn, uint32_t number, const int64_t *last,
     int       rc, any;
     size_t    i;
     uint8_t   key[4], *p;
-    uint8_t   value[PHR_CRC_SIZE + PHR_GROUP_SIZE * PHR_LAST_BYTES];
+    uint8_t   value[PHR_CRC_SIZE + PHR_GROUP_BYTES];
     uint64_t  v;
 
     phr_put_be32(key, number);

@@ -9,6 +9,7 @@
 #define PHR_SERIES_H_INCLUDED
 
 
+#include "core/bytes.h"
 #include "store/internal.h"
 
 
@@ -69,8 +70,31 @@ int phr_groups_flush(phr_store_t *st, phr_err_t *err);
 int phr_group_write(phr_txn_t *txn, uint32_t number, const int64_t *last,
     phr_err_t *err);
 
+/*
+ * The record of a group has 48 bits for each series: the time, biased; the
+ * lowest are special.
+ */
+#define PHR_LAST_BYTES   6
+#define PHR_LAST_BIAS    (INT64_C(1) << 47)
+#define PHR_GROUP_BYTES  (PHR_GROUP_SIZE * PHR_LAST_BYTES)
+
 /* last times as the store has them, without what is not sealed */
 int phr_group_decode(phr_str_t body, int64_t *last);
+
+/* the same of one series of a record of that size */
+static inline int64_t
+phr_group_last(phr_str_t body, size_t i)
+{
+    uint64_t        v;
+    const uint8_t  *p;
+
+    p = (const uint8_t *) body.data + i * PHR_LAST_BYTES;
+    v = (uint64_t) phr_get_be16(p) << 32 | phr_get_be32(p + 2);
+
+    return v == 0 ? PHR_LAST_NONE
+           : v == 1 ? PHR_LAST_EMPTY
+           : (int64_t) v - PHR_LAST_BIAS;
+}
 
 
 #endif /* PHR_SERIES_H_INCLUDED */

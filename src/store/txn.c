@@ -28,6 +28,7 @@ typedef struct {
 struct phr_txn_s {
     MDB_txn             *mdb;
     phr_env_t           *env;
+    int                  write;
     phr_cursor_t        *closed;        /* cursors, to be opened again */
 
     /* of an encrypted environment */
@@ -42,10 +43,12 @@ struct phr_cursor_s {
     phr_txn_t     *txn;
     phr_db_e       db;
     phr_plain_t   *plain;
+    int            placed;      /* it was moved since it was opened */
 };
 
 
 static void phr_txn_free(phr_txn_t *txn);
+static phr_cursor_t *phr_cursor_again(phr_txn_t *txn, phr_db_e db);
 static int phr_txn_open(phr_txn_t *txn, phr_db_e db, phr_str_t key,
     phr_str_t *value, phr_plain_t **plain, phr_err_t *err);
 static int phr_txn_seal(phr_txn_t *txn, phr_db_e db, phr_str_t key,
@@ -73,6 +76,7 @@ phr_txn_begin(phr_env_t *env, int write, phr_txn_t **txn, phr_err_t *err)
     }
 
     t->env = env;
+    t->write = write;
 
     if (env->vault != NULL) {
         rc = phr_vault_worker_create(env->vault, &t->worker, err);
@@ -108,6 +112,11 @@ phr_txn_free(phr_txn_t *txn)
     while (txn->closed != NULL) {
         c = txn->closed;
         txn->closed = c->next;
+
+        if (c->mdb != NULL) {
+            mdb_cursor_close(c->mdb);
+        }
+
         phr_free(c->plain);
         phr_free(c);
     }
@@ -152,9 +161,12 @@ phr_txn_commit(phr_env_t *env, phr_txn_t *txn, int durable, phr_err_t *err)
 void
 phr_txn_abort(phr_txn_t *txn)
 {
+    MDB_txn  *mdb;
+
     if (txn != NULL) {
-        mdb_txn_abort(txn->mdb);
+        mdb = txn->mdb;
         phr_txn_free(txn);
+        mdb_txn_abort(mdb);
     }
 }
 
@@ -433,7 +445,7 @@ phr_cursor_open(phr_txn_t *txn, phr_db_e db, phr_cursor_t **cursor,
     int            rc;
     phr_cursor_t  *c;
 
-    c = txn->closed;
+    c = phr_cursor_again(txn, db);
 
     if (c == NULL) {
         c = phr_calloc(1, sizeof(phr_cursor_t));
@@ -441,23 +453,57 @@ phr_cursor_open(phr_txn_t *txn, phr_db_e db, phr_cursor_t **cursor,
             return phr_err_set(err, PHR_ENOMEM, "no memory");
         }
 
+        c->next = txn->closed;
         txn->closed = c;
     }
 
-    c->mdb = NULL;
+    if (c->mdb == NULL && phr_txn_has(txn, db)) {
 
-    rc = phr_txn_has(txn, db)
-         ? mdb_cursor_open(txn->mdb, phr_dbi(db), &c->mdb) : 0;
-    if (rc != 0) {
-        return phr_env_error(err, rc, "mdb_cursor_open()");
+        rc = mdb_cursor_open(txn->mdb, phr_dbi(db), &c->mdb);
+        if (rc != 0) {
+            return phr_env_error(err, rc, "mdb_cursor_open()");
+        }
     }
 
     txn->closed = c->next;
     c->txn = txn;
     c->db = db;
+    c->placed = 0;
     *cursor = c;
 
     return PHR_OK;
+}
+
+
+/* one that was closed, the first of the list then: best of the same tree */
+static phr_cursor_t *
+phr_cursor_again(phr_txn_t *txn, phr_db_e db)
+{
+    phr_cursor_t  *c, **p, **last;
+
+    last = NULL;
+
+    for (p = &txn->closed; *p != NULL; p = &(*p)->next) {
+
+        if ((*p)->mdb == NULL) {
+            last = p;
+
+        } else if ((*p)->db == db) {
+            last = p;
+            break;
+        }
+    }
+
+    if (last == NULL) {
+        return NULL;
+    }
+
+    c = *last;
+    *last = c->next;
+    c->next = txn->closed;
+    txn->closed = c;
+
+    return c;
 }
 
 
@@ -468,10 +514,15 @@ phr_cursor_close(phr_cursor_t *cursor)
         return;
     }
 
-    /* the value that it gave last stays until it is opened again */
+    /*
+     * The value that it gave last stays until it is opened again.  Where
+     * nothing is written so does its place, near which the next search may
+     * well end.
+     */
 
-    if (cursor->mdb != NULL) {
+    if (cursor->mdb != NULL && cursor->txn->write) {
         mdb_cursor_close(cursor->mdb);
+        cursor->mdb = NULL;
     }
 
     cursor->next = cursor->txn->closed;
@@ -490,6 +541,11 @@ phr_cursor_move(phr_cursor_t *cursor, phr_str_t *k, phr_str_t *v,
 
     if (cursor->mdb == NULL) {
         return PHR_NOTFOUND;
+    }
+
+    if (!cursor->placed) {
+        op = op == MDB_NEXT ? MDB_FIRST : op == MDB_PREV ? MDB_LAST : op;
+        cursor->placed = 1;
     }
 
     key.mv_data = (void *) k->data;
