@@ -261,5 +261,11 @@ phr_dialect_duration(phr_parser_t *p)
                                         t.start, t.end);
     }
 
+    /* one term, whatever stands beside it */
+
+    if (node != NULL && node->u.duration.op != PHR_TOK_STEP) {
+        node->u.duration.wrapped = 1;
+    }
+
     return node;
 }

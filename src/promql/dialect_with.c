@@ -15,6 +15,8 @@
 
 #include "promql/dialect.h"
 
+#include <math.h>
+
 
 /* names that are known at one place */
 #define PHR_WITH_MAX_NAMES  250
@@ -480,6 +482,12 @@ phr_dialect_span(phr_parser_t *p, const phr_token_t *name)
 
     node = phr_parser_duration(p);
 
+    if (node != NULL && node->kind == PHR_NODE_DURATION
+        && phr_token_class(node->u.duration.op) == PHR_TOKC_ARITH)
+    {
+        node->u.duration.wrapped = 1;
+    }
+
     return phr_with_leave(p, &saved) == PHR_OK ? node : NULL;
 }
 
@@ -597,7 +605,12 @@ phr_with_enclose(phr_parser_t *p, phr_node_t *node, int32_t start,
 {
     phr_node_t  *paren;
 
-    if (node->kind != PHR_NODE_BINARY && node->kind != PHR_NODE_UNARY) {
+    /* a sign is an operator, which holds less than "^" */
+
+    if (node->kind != PHR_NODE_BINARY && node->kind != PHR_NODE_UNARY
+        && (node->kind != PHR_NODE_NUMBER
+            || !signbit(node->u.number.value)))
+    {
         return node;
     }
 

@@ -33,6 +33,7 @@ static void phr_print_extended(phr_buf_t *b, const phr_node_selector_t *s);
 static void phr_print_at(phr_buf_t *b, const phr_when_t *when);
 static void phr_print_offset(phr_buf_t *b, const phr_when_t *when);
 static void phr_print_span(phr_buf_t *b, int64_t ms, const phr_node_t *expr);
+static int phr_print_has_number(const phr_node_t *duration);
 static void phr_print_matrix(phr_buf_t *b, const phr_node_matrix_t *m);
 static void phr_print_suffix(phr_buf_t *b, const phr_node_subquery_t *s);
 static void phr_print_operator(phr_buf_t *b, const phr_node_binary_t *n);
@@ -356,6 +357,18 @@ phr_print_span(phr_buf_t *b, int64_t ms, const phr_node_t *expr)
 }
 
 
+static int
+phr_print_has_number(const phr_node_t *duration)
+{
+    if (duration == NULL || duration->kind == PHR_NODE_NUMBER) {
+        return duration != NULL;
+    }
+
+    return phr_print_has_number(duration->u.duration.lhs)
+           || phr_print_has_number(duration->u.duration.rhs);
+}
+
+
 static void
 phr_print_matrix(phr_buf_t *b, const phr_node_matrix_t *m)
 {
@@ -388,6 +401,13 @@ phr_print_suffix(phr_buf_t *b, const phr_node_subquery_t *s)
     }
 
     phr_buf_putc(b, '[');
+
+    /* before a colon there has to be a number; WITH and 1i need none */
+
+    if (s->range != NULL && !phr_print_has_number(s->range)) {
+        phr_buf_puts(b, "1 * ");
+    }
+
     phr_print_span(b, s->range_ms, s->range);
     phr_buf_putc(b, ':');
 
