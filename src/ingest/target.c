@@ -241,7 +241,7 @@ phr_target_next(uint64_t key, int64_t interval_ms, int64_t now_ms)
 {
     int64_t  grid, offset, phase;
 
-    grid = phr_max(1, phr_min(interval_ms / 10, PHR_TARGET_GRID_MS));
+    grid = phr_max(1, phr_min(interval_ms / 2, PHR_TARGET_GRID_MS));
 
     offset = (int64_t) (key % (uint64_t) interval_ms);
     offset -= offset % grid;

@@ -22,11 +22,11 @@
 #define PHR_TARGET_TOLERANCE_MS  2
 
 /*
- * Targets are spread over the ticks of a tenth of their interval, of so long
+ * Targets are spread over the ticks of half of their interval, of so long
  * at most: those of one tick share what it takes to wake threads up, which
  * would be more than half of the cost of a small scrape.
  */
-#define PHR_TARGET_GRID_MS       500
+#define PHR_TARGET_GRID_MS       1000
 
 
 typedef enum {

@@ -42,7 +42,7 @@
 #define NGX_HTTP_PHAROS_HANG_S        20
 
 /* workers answer 503 by themselves when the beat is older */
-#define NGX_HTTP_PHAROS_BEAT_MS       500
+#define NGX_HTTP_PHAROS_BEAT_MS       1000
 #define NGX_HTTP_PHAROS_STALE_MS      5000
 
 /* what a zone can hold; more servers than that are counted as "other" */

@@ -151,6 +151,13 @@ ngx_http_pharos_check_poll(const phr_err_t **err)
 }
 
 
+ngx_uint_t
+ngx_http_pharos_check_pending(void)
+{
+    return check.started && !check.told;
+}
+
+
 void
 ngx_http_pharos_check_stop(void)
 {

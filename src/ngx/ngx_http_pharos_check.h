@@ -40,6 +40,9 @@ int ngx_http_pharos_check_poll(const phr_err_t **err);
 /* before the store is closed; soon */
 void ngx_http_pharos_check_stop(void);
 
+/* writer thread: whether poll() has something to tell, or will have */
+ngx_uint_t ngx_http_pharos_check_pending(void);
+
 /* any thread */
 void ngx_http_pharos_check_state(ngx_http_pharos_check_state_t *state);
 

@@ -17,6 +17,12 @@
 
 #define NGX_HTTP_PHAROS_CLOCK_KEY  phr_str_of("clock")
 
+/* of two clocks that are read one after the other */
+#define NGX_HTTP_PHAROS_CLOCK_JITTER   2
+
+/* of the kernel, at 250 Hz */
+#define NGX_HTTP_PHAROS_CLOCK_TICK_MS  4
+
 
 static void ngx_http_pharos_clock_resume(phr_store_t *store,
     int64_t now_ms);
@@ -27,6 +33,9 @@ static void ngx_http_pharos_clock_tell(int64_t step_ms, ngx_log_t *log);
 /* the writer thread's */
 static phr_clock_t        clock_state;
 static int64_t            clock_kept_ms;     /* leap_ms as it is stored */
+
+/* the loop's: of the wall clock from the monotonic one */
+static int64_t            clock_timers_ms;
 
 /* read by any */
 static uint64_t           clock_nsteps;
@@ -49,6 +58,30 @@ ngx_http_pharos_clock_offset_ms(void)
             return wall_ms - after_ms;
         }
     }
+}
+
+
+/*
+ * How long a timer takes to wall_ms, or some milliseconds less: timers that
+ * are for one moment shall fire in one turn of the loop, whenever each was
+ * set.  nginx's own clock may be a tick of the kernel late.
+ */
+
+ngx_msec_t
+ngx_http_pharos_clock_until(int64_t wall_ms)
+{
+    int64_t  offset_ms, wait_ms;
+
+    offset_ms = ngx_http_pharos_now_ms() - ngx_http_pharos_zone_clock_ms();
+
+    if (ngx_abs(offset_ms - clock_timers_ms) > NGX_HTTP_PHAROS_CLOCK_JITTER) {
+        clock_timers_ms = offset_ms;
+    }
+
+    wait_ms = wall_ms - clock_timers_ms - NGX_HTTP_PHAROS_CLOCK_TICK_MS
+              - (int64_t) ngx_current_msec;
+
+    return (ngx_msec_t) ngx_max(wait_ms, 1);
 }
 
 

@@ -34,9 +34,10 @@
 
 /*
  * A commit is at most so far behind the disk, if nothing else is said: with
- * the 200 ms that a scrape may wait for its commit, that is a second.
+ * what a scrape may wait, 100 ms for others to be answered and 200 ms for
+ * its commit, that is less than a second.
  */
-#define NGX_HTTP_PHAROS_BEHIND_MS      800
+#define NGX_HTTP_PHAROS_BEHIND_MS      600
 
 /* rows are looked through for what is due to be packed or dropped */
 #define NGX_HTTP_PHAROS_SEAL_MS        5000
@@ -45,6 +46,9 @@
 /* free pages between blocks that live go back to the system */
 #define NGX_HTTP_PHAROS_TRIM_MS        30000
 #define NGX_HTTP_PHAROS_FULL_MS        1000
+
+/* the check in the background is asked so often whether it has ended */
+#define NGX_HTTP_PHAROS_CHECK_MS       200
 
 
 /* what the writer thread does beside tasks, each said once if it fails */
@@ -70,8 +74,8 @@ typedef struct {
     /* of the writer thread */
     ngx_uint_t                    condemned;
     ngx_msec_t                    behind_ms;
-    ngx_msec_t                    idle_ms;
-    int64_t                       sync_ms;
+    int64_t                       commit_ms; /* of the last */
+    int64_t                       sync_ms;   /* 0: all is on the disk */
     int64_t                       seal_ms;
     int64_t                       retain_ms;
     int64_t                       trim_ms;
@@ -90,7 +94,9 @@ static void ngx_http_pharos_engine_failed(void);
 static void ngx_http_pharos_engine_begin(void *data);
 static int ngx_http_pharos_engine_commit(void *data, int durable);
 static int ngx_http_pharos_engine_heavy(void *data);
+static void ngx_http_pharos_engine_unsynced(void);
 static int ngx_http_pharos_engine_idle(void *data);
+static ngx_msec_t ngx_http_pharos_engine_due(void *data);
 static void ngx_http_pharos_engine_finish(void *data);
 static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
     const phr_err_t *err, char *action);
@@ -144,12 +150,13 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     engine.sh = pmcf->zone->data;
     engine.log = cycle->log;
 
-    /* looked at often enough to be done when it is due */
+    /* begun early enough to be done when it is due */
 
-    engine.behind_ms = pmcf->durability ? pmcf->durability
-                                        : NGX_HTTP_PHAROS_BEHIND_MS;
-    engine.idle_ms = ngx_max(ngx_min(engine.behind_ms / 4,
-                                     NGX_HTTP_PHAROS_BEHIND_MS / 4), 1);
+    engine.behind_ms = pmcf->durability
+                       ? ngx_max(pmcf->durability
+                                 - ngx_min(pmcf->durability / 4,
+                                           NGX_HTTP_PHAROS_BEHIND_MS / 4), 1)
+                       : NGX_HTTP_PHAROS_BEHIND_MS;
 
     api = &engine.api;
 
@@ -180,7 +187,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     writer.commit = ngx_http_pharos_engine_commit;
     writer.heavy = ngx_http_pharos_engine_heavy;
     writer.idle = ngx_http_pharos_engine_idle;
-    writer.idle_ms = engine.idle_ms;
+    writer.due = ngx_http_pharos_engine_due;
     writer.finish = ngx_http_pharos_engine_finish;
 
     if (ngx_http_pharos_task_start(pmcf, &writer, cycle) != NGX_OK
@@ -485,9 +492,10 @@ ngx_http_pharos_engine_heavy(void *data)
 static int
 ngx_http_pharos_engine_commit(void *data, int durable)
 {
-    int        rc;
-    int64_t    now_ms, begin_ms;
-    phr_err_t  err;
+    int         rc;
+    int64_t     now_ms, begin_ms, end_ms;
+    phr_err_t   err;
+    ngx_uint_t  writing;
 
     if (engine.store == NULL) {
         return PHR_OK;
@@ -501,11 +509,24 @@ ngx_http_pharos_engine_commit(void *data, int durable)
     /* "pharos_durability sync": what is acknowledged is on the disk */
     durable = durable && engine.pmcf->durability == 0;
 
+    /* no other is likely to come in time to flush this one with its data */
+    durable |= begin_ms - engine.commit_ms > (int64_t) engine.behind_ms;
+
+    writing = phr_store_writing(engine.store);
     rc = phr_store_commit(engine.store, now_ms, durable, &err);
+    end_ms = ngx_http_pharos_zone_clock_ms();
 
     phr_shared_set(&engine.ncommits, engine.ncommits + 1);
     phr_shared_set(&engine.commit_us, engine.commit_us
-                   + (ngx_http_pharos_zone_clock_ms() - begin_ms) * 1000);
+                   + (end_ms - begin_ms) * 1000);
+
+    if (writing && rc >= 0) {
+        /* with its data all commits before it were flushed */
+        engine.sync_ms = durable ? 0 : end_ms + engine.behind_ms;
+        engine.commit_ms = end_ms;
+    }
+
+    ngx_http_pharos_refused_look(&engine.api, end_ms, engine.log);
 
     if (rc < 0) {
         phr_shared_set(&engine.nfailed, engine.nfailed + 1);
@@ -535,6 +556,45 @@ ngx_http_pharos_engine_commit(void *data, int durable)
 }
 
 
+/* after what commits by itself: nothing that is awaited, but it is flushed */
+
+static void
+ngx_http_pharos_engine_unsynced(void)
+{
+    if (engine.sync_ms == 0 && phr_store_unsynced(engine.store)) {
+        engine.sync_ms = ngx_http_pharos_zone_clock_ms() + engine.behind_ms;
+    }
+}
+
+
+/* in the writer thread: how long until there is something to do when idle */
+
+static ngx_msec_t
+ngx_http_pharos_engine_due(void *data)
+{
+    int64_t  due_ms;
+
+    if (engine.store == NULL) {
+        return NGX_HTTP_PHAROS_SEAL_MS;
+    }
+
+    due_ms = ngx_min(engine.seal_ms, engine.retain_ms);
+    due_ms = ngx_min(due_ms, engine.trim_ms);
+
+    if (engine.sync_ms) {
+        due_ms = ngx_min(due_ms, engine.sync_ms);
+    }
+
+    due_ms -= ngx_http_pharos_zone_clock_ms();
+
+    if (ngx_http_pharos_check_pending()) {
+        due_ms = ngx_min(due_ms, NGX_HTTP_PHAROS_CHECK_MS);
+    }
+
+    return (ngx_msec_t) ngx_max(due_ms, 1);
+}
+
+
 static int
 ngx_http_pharos_engine_idle(void *data)
 {
@@ -552,17 +612,18 @@ ngx_http_pharos_engine_idle(void *data)
     clock_ms = ngx_http_pharos_zone_clock_ms();
     now_ms = ngx_http_pharos_clock_look(engine.store, engine.log);
 
-    if (clock_ms >= engine.sync_ms) {
-        engine.sync_ms = clock_ms + engine.behind_ms - engine.idle_ms;
-
+    if (engine.sync_ms && clock_ms >= engine.sync_ms) {
         rc = phr_store_sync(engine.store, &err);
         (void) ngx_http_pharos_engine_outcome(NGX_HTTP_PHAROS_SYNC, rc, &err,
                                               "syncing the store");
-        ngx_http_pharos_refused_look(&engine.api, clock_ms, engine.log);
+        engine.sync_ms = rc == PHR_OK ? 0 : clock_ms + engine.behind_ms;
     }
 
     if (clock_ms >= engine.seal_ms) {
+        ngx_http_pharos_refused_look(&engine.api, clock_ms, engine.log);
+
         rc = phr_store_seal(engine.store, now_ms, &err);
+        ngx_http_pharos_engine_unsynced();
 
         if (rc == PHR_AGAIN) {
             return PHR_AGAIN;
@@ -579,6 +640,7 @@ ngx_http_pharos_engine_idle(void *data)
                                                             now_ms),
                               &err);
         phr_store_now(engine.store, now_ms);
+        ngx_http_pharos_engine_unsynced();
 
         if (rc == PHR_AGAIN) {
             return PHR_AGAIN;
@@ -592,6 +654,7 @@ ngx_http_pharos_engine_idle(void *data)
                                                              now_ms),
                                &err);
         phr_store_now(engine.store, now_ms);
+        ngx_http_pharos_engine_unsynced();
 
         if (rc == PHR_AGAIN) {
             return PHR_AGAIN;

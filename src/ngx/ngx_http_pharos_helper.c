@@ -31,7 +31,7 @@
 
 #define NGX_HTTP_PHAROS_LOCK_MS    10
 #define NGX_HTTP_PHAROS_RETRY_MS   5000
-#define NGX_HTTP_PHAROS_OPEN_BEATS 4
+#define NGX_HTTP_PHAROS_OPEN_BEATS 2
 #define NGX_HTTP_PHAROS_ACCEPT_MS  2
 #define NGX_HTTP_PHAROS_DRAIN_MS   5
 
@@ -336,6 +336,8 @@ ngx_http_pharos_helper_failed(void)
 static void
 ngx_http_pharos_helper_beat(ngx_event_t *ev)
 {
+    int64_t  now_ms;
+
     ngx_http_pharos_watch_turn();
 
     /* a damaged store takes time: who asks is not left to wait for it */
@@ -356,7 +358,12 @@ ngx_http_pharos_helper_beat(ngx_event_t *ev)
         ngx_http_pharos_zone_beat(helper.sh);
     }
 
-    ngx_add_timer(ev, NGX_HTTP_PHAROS_BEAT_MS);
+    /* with the timers of targets, which are on whole seconds mostly */
+
+    now_ms = ngx_http_pharos_now_ms() + NGX_HTTP_PHAROS_BEAT_MS / 10;
+    now_ms += NGX_HTTP_PHAROS_BEAT_MS - now_ms % NGX_HTTP_PHAROS_BEAT_MS;
+
+    ngx_add_timer(ev, ngx_http_pharos_clock_until(now_ms));
 }
 
 

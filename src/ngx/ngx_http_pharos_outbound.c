@@ -24,8 +24,11 @@
 #define NGX_HTTP_PHAROS_OUTBOUND_POLL_MS     1000
 #define NGX_HTTP_PHAROS_OUTBOUND_TIMEOUT_MS  30000
 
-/* for so long a lazy answer waits for the loop to come by */
-#define NGX_HTTP_PHAROS_OUTBOUND_LAZY_US     20000
+/* while nothing is carried, nothing but a request is waited for */
+#define NGX_HTTP_PHAROS_OUTBOUND_IDLE_MS     60000
+
+/* for so long a lazy answer waits for those that are under way */
+#define NGX_HTTP_PHAROS_OUTBOUND_LAZY_US     100000
 
 
 static void *ngx_http_pharos_outbound_thread(void *data);
@@ -61,9 +64,8 @@ static ngx_event_t                   outbound_event;
 static int                           outbound_fd = -1;  /* wakes the thread */
 
 /*
- * under the mutex: posted, done; whether the thread has to be woken,
- * whether the loop comes by often, and when last; whether the loop was
- * woken for what is done, and since when it is owed that
+ * under the mutex: posted, done; whether the thread has to be woken, whether
+ * the loop was woken for what is done, and since when it is owed that
  */
 static pthread_mutex_t               outbound_mutex =
                                                   PTHREAD_MUTEX_INITIALIZER;
@@ -74,8 +76,6 @@ static ngx_http_pharos_outbound_t  **outbound_out_last = &outbound_out;
 static ngx_http_pharos_outbound_stats_t  outbound_stats;
 static ngx_uint_t                    outbound_cancels;
 static ngx_uint_t                    outbound_asleep;
-static ngx_uint_t                    outbound_often;
-static int64_t                       outbound_posted_us;
 static ngx_uint_t                    outbound_told;
 static int64_t                       outbound_owed_us;
 
@@ -225,9 +225,6 @@ ngx_http_pharos_outbound_post(ngx_http_pharos_outbound_t *o)
     asleep = outbound_asleep;
     outbound_asleep = 0;
 
-    outbound_often = (o->begin_us - outbound_posted_us
-                      < NGX_HTTP_PHAROS_OUTBOUND_LAZY_US);
-    outbound_posted_us = o->begin_us;
     owed = (outbound_out != NULL);
 
     (void) pthread_mutex_unlock(&outbound_mutex);
@@ -406,7 +403,7 @@ ngx_http_pharos_outbound_waiting(void)
     ngx_int_t                     rc;
     ngx_http_pharos_outbound_t   *o, **p;
 
-    ms = NGX_HTTP_PHAROS_OUTBOUND_POLL_MS;
+    ms = NGX_HTTP_PHAROS_OUTBOUND_IDLE_MS;
     now_us = ngx_http_pharos_outbound_clock_us();
 
     for (p = &outbound_wait; *p; /* void */) {
@@ -445,6 +442,10 @@ ngx_http_pharos_outbound_waiting(void)
     }
 
     outbound_wait_last = p;
+
+    if (outbound_wait || outbound_nactive) {
+        ms = ngx_min(ms, NGX_HTTP_PHAROS_OUTBOUND_POLL_MS);
+    }
 
     return ms;
 }
@@ -706,9 +707,10 @@ ngx_http_pharos_outbound_end(ngx_http_pharos_outbound_t *o)
     *outbound_out_last = o;
     outbound_out_last = &o->next;
 
-    /* the loop takes all that it finds: once woken is enough */
+    /* the loop takes all that it finds: woken once, by the last, is enough */
 
-    wake = !outbound_told && !(o->lazy && outbound_often);
+    wake = !outbound_told
+           && !(o->lazy && (outbound_nactive || outbound_wait));
 
     if (wake) {
         outbound_told = 1;

@@ -60,8 +60,8 @@ struct ngx_http_pharos_outbound_s {
     unsigned                         compressed:1;  /* take gzip */
     unsigned                         follow:1;      /* redirects, up to 10 */
     unsigned                         http2:1;
-    unsigned                         lazy:1;    /* done() may be some
-                                                   milliseconds late */
+    unsigned                         lazy:1;    /* done() may wait 100 ms
+                                                   for other answers */
 
     void                           (*done)(ngx_http_pharos_outbound_t *o);
     void                            *data;

@@ -115,6 +115,7 @@ void ngx_http_pharos_metrics(phr_buf_t *out, ngx_http_pharos_shared_t *sh,
 
 /* wall clock less monotonic, which changes when the clock is set; any thread */
 int64_t ngx_http_pharos_clock_offset_ms(void);
+ngx_msec_t ngx_http_pharos_clock_until(int64_t wall_ms);    /* loop */
 
 /* writer thread: when the store is open; at each turn, the time is returned */
 void ngx_http_pharos_clock_open(phr_store_t *store, ngx_log_t *log);

@@ -13,6 +13,7 @@
 #include "ingest/append.h"
 #include "ingest/push.h"
 #include "ingest/remote_write.h"
+#include "ingest/target.h"
 #include "ngx/ngx_http_pharos_parts.h"
 
 
@@ -70,6 +71,7 @@ ngx_http_pharos_self_start(phr_api_t *api, ngx_log_t *log)
     self_task.run = ngx_http_pharos_self_run;
     self_task.done = ngx_http_pharos_self_done;
     self_task.lazy = 1;
+    self_task.patient = 1;
 
     ngx_add_timer(&self_timer, 1);
 
@@ -141,7 +143,15 @@ ngx_http_pharos_self_remote_write(phr_api_t *api, phr_err_t *err)
 static void
 ngx_http_pharos_self_timer(ngx_event_t *ev)
 {
-    ngx_add_timer(&self_timer, NGX_HTTP_PHAROS_SELF_MS);
+    int64_t  next_ms;
+
+    /* on a tick of targets, so that there is one commit for all */
+
+    next_ms = phr_target_next(0, NGX_HTTP_PHAROS_SELF_MS,
+                              ngx_http_pharos_now_ms()
+                              + NGX_HTTP_PHAROS_SELF_MS / 10);
+
+    ngx_add_timer(&self_timer, ngx_http_pharos_clock_until(next_ms));
 
     if (!self_busy
         && ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_WRITE, &self_task)

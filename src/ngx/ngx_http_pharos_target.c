@@ -187,7 +187,7 @@ ngx_http_pharos_target_arm(ngx_http_pharos_target_t *t)
     next_ms = phr_target_next(t->target->key, t->target->interval_ms,
                               now_ms + NGX_HTTP_PHAROS_TARGET_EARLY_MS);
 
-    ngx_add_timer(&t->timer, (ngx_msec_t) (next_ms - now_ms));
+    ngx_add_timer(&t->timer, ngx_http_pharos_clock_until(next_ms));
 }
 
 

@@ -30,8 +30,11 @@
 /* tasks of one commit: bounds what a failed one takes with it */
 #define NGX_HTTP_PHAROS_BATCH       256
 
-/* scrapes that nobody waits for share a commit, and its fsync */
+/* commits of scrapes that nobody waits for are so far apart */
 #define NGX_HTTP_PHAROS_LAZY_MS     200
+
+/* and what can wait for the next of them waits for so long */
+#define NGX_HTTP_PHAROS_PATIENT_MS  100
 
 
 typedef struct {
@@ -45,6 +48,7 @@ typedef struct {
     ngx_http_pharos_task_t        *running[NGX_HTTP_PHAROS_MAX_THREADS];
     ngx_http_pharos_task_stats_t   stats;
     ngx_uint_t                     nurgent;  /* queued, and not lazy */
+    int64_t                        lazy_us;  /* begin of the last lazy */
     ngx_uint_t                     nended;   /* threads */
     unsigned                       closed:1; /* takes no more */
     unsigned                       stop:1;   /* drops what is queued */
@@ -73,11 +77,13 @@ static void ngx_http_pharos_task_finish(ngx_http_pharos_pool_t *p,
     ngx_http_pharos_task_t *t);
 static void ngx_http_pharos_task_done(void *data);
 static void ngx_http_pharos_wake_handler(ngx_event_t *ev);
+static void ngx_http_pharos_task_lazy(ngx_event_t *ev);
 static int64_t ngx_http_pharos_task_clock_us(void);
 
 
 static ngx_http_pharos_pool_t     pools[NGX_HTTP_PHAROS_POOLS];
 static ngx_http_pharos_writer_t   writer;
+static ngx_event_t                lazy_event;
 
 /* tasks on their way back */
 static pthread_mutex_t            done_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -93,6 +99,11 @@ ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
     ngx_uint_t  n;
 
     writer = *w;
+
+    ngx_memzero(&lazy_event, sizeof(ngx_event_t));
+    lazy_event.handler = ngx_http_pharos_task_lazy;
+    lazy_event.log = cycle->log;
+    lazy_event.cancelable = 1;
 
     done_wake.handler = ngx_http_pharos_task_done;
     done_wake.data = NULL;
@@ -218,9 +229,7 @@ ngx_http_pharos_task_post(ngx_http_pharos_pool_e pool,
         p->stats.nposted++;
         p->nurgent += !t->lazy;
 
-        /* the writer waits for the oldest lazy one, not for each */
-
-        if (!t->lazy || p->first == t) {
+        if (!t->lazy) {
             (void) pthread_cond_signal(&p->cond);
         }
 
@@ -229,7 +238,32 @@ ngx_http_pharos_task_post(ngx_http_pharos_pool_e pool,
 
     (void) pthread_mutex_unlock(&p->mutex);
 
+    /* what the loop posts in one turn is one commit */
+
+    if (rc == NGX_OK && t->patient) {
+
+        if (!lazy_event.timer_set) {
+            ngx_add_timer(&lazy_event, NGX_HTTP_PHAROS_PATIENT_MS);
+        }
+
+    } else if (rc == NGX_OK && t->lazy) {
+        ngx_post_event(&lazy_event, &ngx_posted_events);
+    }
+
     return rc;
+}
+
+
+static void
+ngx_http_pharos_task_lazy(ngx_event_t *ev)
+{
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    /* without the mutex, or the writer would wake up only to wait for it */
+
+    (void) pthread_cond_signal(&pools[NGX_HTTP_PHAROS_POOL_WRITE].cond);
 }
 
 
@@ -283,6 +317,14 @@ ngx_http_pharos_task_stop(ngx_msec_t ms)
         {
             rc = NGX_ERROR;
         }
+    }
+
+    if (lazy_event.posted) {
+        ngx_delete_posted_event(&lazy_event);
+    }
+
+    if (lazy_event.timer_set) {
+        ngx_del_timer(&lazy_event);
     }
 
     if (rc == NGX_OK) {
@@ -438,7 +480,7 @@ ngx_http_pharos_task_writer_thread(void *data)
     ngx_http_pharos_pool_t  *p = data;
 
     int                      rc;
-    int64_t                  idle_us;
+    int64_t                  now_us, idle_us;
     ngx_uint_t               closed;
     ngx_http_pharos_task_t  *batch;
 
@@ -458,14 +500,18 @@ ngx_http_pharos_task_writer_thread(void *data)
             batch = ngx_http_pharos_task_commit(p, batch);
         }
 
-        if (ngx_http_pharos_task_clock_us() >= idle_us) {
+        rc = PHR_OK;
+        now_us = ngx_http_pharos_task_clock_us();
+
+        if (now_us >= idle_us) {
             rc = writer.idle(writer.data);
+            now_us = ngx_http_pharos_task_clock_us();
+        }
 
-            idle_us = ngx_http_pharos_task_clock_us();
+        idle_us = now_us;
 
-            if (rc != PHR_AGAIN) {
-                idle_us += (int64_t) writer.idle_ms * 1000;
-            }
+        if (rc != PHR_AGAIN) {
+            idle_us += (int64_t) writer.due(writer.data) * 1000;
         }
     }
 
@@ -514,7 +560,7 @@ ngx_http_pharos_task_batch(ngx_http_pharos_pool_t *p, int64_t until_us,
     ngx_uint_t *closed)
 {
     int64_t                  wait_us;
-    ngx_uint_t               n;
+    ngx_uint_t               n, lazy;
     struct timespec          until;
     ngx_http_pharos_task_t  *batch, **last;
 
@@ -525,8 +571,12 @@ ngx_http_pharos_task_batch(ngx_http_pharos_pool_t *p, int64_t until_us,
         wait_us = until_us;
 
         if (p->first) {
-            wait_us = ngx_min(wait_us, p->first->posted_us
+            wait_us = ngx_min(wait_us, p->lazy_us
                                        + NGX_HTTP_PHAROS_LAZY_MS * 1000);
+
+            if (wait_us <= ngx_http_pharos_task_clock_us()) {
+                break;
+            }
         }
 
         until.tv_sec = wait_us / 1000000;
@@ -537,11 +587,13 @@ ngx_http_pharos_task_batch(ngx_http_pharos_pool_t *p, int64_t until_us,
         }
     }
 
+    lazy = 0;
     batch = p->first;
     last = &batch;
 
     for (n = 0; *last && n < NGX_HTTP_PHAROS_BATCH; n++) {
         p->nurgent -= !(*last)->lazy;
+        lazy |= (*last)->lazy;
         last = &(*last)->next;
     }
 
@@ -554,6 +606,10 @@ ngx_http_pharos_task_batch(ngx_http_pharos_pool_t *p, int64_t until_us,
 
     p->stats.nqueued -= n;
     p->stats.nrunning = n;
+
+    if (lazy) {
+        p->lazy_us = ngx_http_pharos_task_clock_us();
+    }
 
     *closed = p->closed;
 

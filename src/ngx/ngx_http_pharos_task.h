@@ -51,8 +51,12 @@ struct ngx_http_pharos_task_s {
     int                        rc;
     unsigned                   durable:1;    /* run() sets it: fsync before
                                                 done() */
-    unsigned                   lazy:1;       /* the writer may begin it some
-                                                200 ms later, with others */
+    unsigned                   lazy:1;       /* posted by the loop; begins
+                                                when the loop has posted all,
+                                                200 ms after others of its
+                                                kind at the earliest */
+    unsigned                   patient:1;    /* and lazy: begins with others
+                                                that are, or 100 ms later */
 
     ngx_http_pharos_pool_e     pool;
     int64_t                    posted_us;
@@ -72,9 +76,9 @@ typedef struct {
     /* between these: true if they should not be more */
     int                      (*heavy)(void *data);
 
-    /* between tasks, once in idle_ms at least; PHR_AGAIN: soon again */
+    /* between tasks; PHR_AGAIN: soon again, else in due() milliseconds */
     int                      (*idle)(void *data);
-    ngx_msec_t                 idle_ms;
+    ngx_msec_t               (*due)(void *data);
     void                     (*finish)(void *data);  /* its last act */
 } ngx_http_pharos_writer_t;
 

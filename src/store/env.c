@@ -259,6 +259,13 @@ phr_env_vault(const phr_env_t *env)
 
 
 int
+phr_env_unsynced(const phr_env_t *env)
+{
+    return env->unsynced;
+}
+
+
+int
 phr_env_sync(phr_env_t *env, phr_err_t *err)
 {
     int  rc;

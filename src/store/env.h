@@ -97,6 +97,7 @@ const char *phr_env_path(const phr_env_t *env);
  * it does already.
  */
 int phr_env_sync(phr_env_t *env, phr_err_t *err);
+int phr_env_unsynced(const phr_env_t *env);     /* whether it would do any */
 
 /*
  * Gives back the pages of the file that were read, as far as they count as

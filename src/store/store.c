@@ -613,6 +613,20 @@ phr_store_heavy(const phr_store_t *st)
 
 
 int
+phr_store_writing(const phr_store_t *st)
+{
+    return st->txn != NULL;
+}
+
+
+int
+phr_store_unsynced(const phr_store_t *st)
+{
+    return phr_env_unsynced(st->env);
+}
+
+
+int
 phr_store_end(phr_store_t *st, int rc, phr_err_t *err)
 {
     if (rc >= 0) {

@@ -143,6 +143,12 @@ int phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
  */
 int phr_store_heavy(const phr_store_t *st);
 
+/* whether something was written since the last commit */
+int phr_store_writing(const phr_store_t *st);
+
+/* whether the newest commit may not survive a power failure */
+int phr_store_unsynced(const phr_store_t *st);
+
 /*
  * Makes everything committed durable; called as often as samples may be
  * behind the disk.
