@@ -382,8 +382,10 @@ sub same_answer {
 sub head {
     my @others = @systems[1 .. $#systems];
 
-    diag(sprintf '%-25s %2s' . ' %9s' x @systems . '  %-19s' x @others,
+    diag(sprintf '%-25s %2s' . ' %9s' x @systems . ' %8s %6s'
+                 . '  %-19s' x @others,
          'p50 in ms; ours / theirs', 'c', map({ $short{$_} || $_ } @systems),
+         'CPU ms', 'MB',
          map { "$short{$_}: p50 p99 cpu mem" } @others);
     return;
 }
@@ -396,6 +398,9 @@ sub show {
                        $row->{connections},
                        map { 1e3 * $row->{$_}{p50} } @systems;
     my $ours = $row->{ $systems[0] };
+
+    $line .= sprintf ' %8.2f %6.1f ', 1e3 * $ours->{cpu},
+                     $ours->{peak} / 1e6;
 
     for my $who (@systems[1 .. $#systems]) {
         for my $what (qw(p50 p99 cpu peak)) {
@@ -416,7 +421,7 @@ sub show {
 
 sub total {
     for my $connections (sort keys %n) {
-        my $line = sprintf '%-25s %2d' . ' ' x 10 x @systems,
+        my $line = sprintf '%-25s %2d' . ' ' x 10 x @systems . ' ' x 17,
                            'geometric mean', $connections;
 
         for my $who (@systems[1 .. $#systems]) {

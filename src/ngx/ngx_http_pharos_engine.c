@@ -47,6 +47,10 @@
 #define NGX_HTTP_PHAROS_TRIM_MS        30000
 #define NGX_HTTP_PHAROS_FULL_MS        1000
 
+/* till then a thread keeps so much of what its last query took */
+#define NGX_HTTP_PHAROS_KEEP_BYTES     (16 * 1024 * 1024)
+#define NGX_HTTP_PHAROS_MMAP_BYTES     (4 * 1024 * 1024)
+
 /* the check in the background is asked so often whether it has ended */
 #define NGX_HTTP_PHAROS_CHECK_MS       200
 
@@ -149,6 +153,12 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     engine.pmcf = pmcf;
     engine.sh = pmcf->zone->data;
     engine.log = cycle->log;
+
+#if defined(__GLIBC__)
+    /* the next query of a thread does not fault all of it in again */
+    (void) mallopt(M_TRIM_THRESHOLD, NGX_HTTP_PHAROS_KEEP_BYTES);
+    (void) mallopt(M_MMAP_THRESHOLD, NGX_HTTP_PHAROS_MMAP_BYTES);
+#endif
 
     /* begun early enough to be done when it is due */
 
