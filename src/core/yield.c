@@ -32,6 +32,7 @@ typedef struct {
 
 static __thread int     phr_yield_on;
 static __thread size_t  phr_yield_done;
+static __thread size_t  phr_yield_due;
 
 
 void
@@ -58,6 +59,7 @@ phr_yield_set(int on)
 {
     phr_yield_on = on;
     phr_yield_done = 0;
+    phr_yield_due = PHR_YIELD_FIRST;
 }
 
 
@@ -70,8 +72,9 @@ phr_yield(size_t units)
 
     phr_yield_done += units;
 
-    if (phr_yield_done >= PHR_YIELD_UNITS) {
+    if (phr_yield_done >= phr_yield_due) {
         phr_yield_done = 0;
+        phr_yield_due = PHR_YIELD_UNITS;
         (void) sched_yield();
     }
 }

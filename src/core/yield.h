@@ -20,6 +20,13 @@
 #define PHR_YIELD_UNITS  8192
 
 /*
+ * What it does before the first turn, a quarter of a millisecond: short work
+ * ends before.  Its turn would go to somebody who keeps it for longer than
+ * all of that takes.
+ */
+#define PHR_YIELD_FIRST  (16 * PHR_YIELD_UNITS)
+
+/*
  * Makes this thread the last that the kernel thinks of: the highest nice, and
  * the longest slice that there is.  Since Linux 6.12 a thread that wakes up
  * takes the CPU at once from one whose slice is longer than its own; before,
@@ -27,7 +34,7 @@
  */
 void phr_yield_background(void);
 
-/* this thread steps aside from now on, or no longer */
+/* this thread begins something and steps aside from now on, or no longer */
 void phr_yield_set(int on);
 
 /* so much was done, in samples decoded; gives the turn away when it is due */

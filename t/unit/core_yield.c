@@ -84,7 +84,8 @@ main(void)
     ok(turns(100, PHR_YIELD_UNITS) < 50, "off: no turn is given away");
 
     phr_yield_set(1);
-    ok(turns(100, PHR_YIELD_UNITS) >= 50, "on: one after each piece");
+    ok(turns(15, PHR_YIELD_UNITS) < 8, "on: short work keeps its turn");
+    ok(turns(100, PHR_YIELD_UNITS) >= 50, "then one after each piece");
     ok(turns(10000, 1) < 50, "small pieces are added up");
     ok(turns(100 * 128, PHR_YIELD_UNITS / 128) >= 50, "and count");
 
