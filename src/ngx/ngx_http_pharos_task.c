@@ -85,6 +85,9 @@ static ngx_http_pharos_pool_t     pools[NGX_HTTP_PHAROS_POOLS];
 static ngx_http_pharos_writer_t   writer;
 static ngx_event_t                lazy_event;
 
+/* what is long comes last: not if the helper is to be as the workers are */
+static ngx_uint_t                 niced;
+
 /* tasks on their way back */
 static pthread_mutex_t            done_mutex = PTHREAD_MUTEX_INITIALIZER;
 static ngx_http_pharos_task_t    *done_first;
@@ -99,6 +102,7 @@ ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
     ngx_uint_t  n;
 
     writer = *w;
+    niced = (pmcf->nice > 0);
 
     ngx_memzero(&lazy_event, sizeof(ngx_event_t));
     lazy_event.handler = ngx_http_pharos_task_lazy;
@@ -200,9 +204,11 @@ ngx_http_pharos_task_post(ngx_http_pharos_pool_e pool,
     ngx_http_pharos_task_t *t)
 {
     ngx_int_t                rc;
+    ngx_uint_t               wake;
     ngx_http_pharos_pool_t  *p;
 
     p = &pools[pool];
+    wake = 0;
 
     if (p->nthreads == 0) {
         return NGX_DECLINED;
@@ -229,14 +235,18 @@ ngx_http_pharos_task_post(ngx_http_pharos_pool_e pool,
         p->stats.nposted++;
         p->nurgent += !t->lazy;
 
-        if (!t->lazy) {
-            (void) pthread_cond_signal(&p->cond);
-        }
-
+        wake = !t->lazy;
         rc = NGX_OK;
     }
 
     (void) pthread_mutex_unlock(&p->mutex);
+
+    /* not before, or the thread would wake up to wait for the mutex */
+
+    if (wake) {
+        (void) pthread_cond_signal(&p->cond);
+        return rc;
+    }
 
     /* what the loop posts in one turn is one commit */
 
@@ -410,14 +420,13 @@ ngx_http_pharos_task_thread(void *data)
 
     ngx_http_pharos_watch_thread();
 
-    if (p->pool == NGX_HTTP_PHAROS_POOL_QUERY
-        || p->pool == NGX_HTTP_PHAROS_POOL_IMPORT
-        || p->pool == NGX_HTTP_PHAROS_POOL_STREAM)
+    if (niced
+        && (p->pool == NGX_HTTP_PHAROS_POOL_QUERY
+            || p->pool == NGX_HTTP_PHAROS_POOL_IMPORT
+            || p->pool == NGX_HTTP_PHAROS_POOL_STREAM))
     {
         phr_yield_background();
     }
-
-    phr_yield_set(1);
 
     (void) pthread_mutex_lock(&p->mutex);
 
@@ -455,6 +464,7 @@ ngx_http_pharos_task_thread(void *data)
             t->started_us = t->ended_us = ngx_http_pharos_task_clock_us();
 
         } else {
+            phr_yield_set(1);
             ngx_http_pharos_task_run(p, t);
         }
 
