@@ -269,11 +269,26 @@ phr_alive_rows(phr_alive_t *a, uint32_t group, phr_err_t *err)
 static int
 phr_alive_list(phr_alive_t *a, phr_err_t *err)
 {
-    int            rc;
-    size_t         n;
-    phr_str_t      k, v;
-    phr_head_t     h;
-    phr_cursor_t  *cursor;
+    int             rc;
+    phr_str_t       k, v;
+    phr_head_t      h;
+    phr_cursor_t   *cursor;
+    phr_db_stat_t   stat;
+
+    rc = phr_txn_stat(a->txn, PHR_DB_HEAD, &stat, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    a->layouts = phr_arena_alloc(a->arena,
+                                 (stat.nentries + 1) * sizeof(a->layouts[0]));
+    a->sources = phr_arena_alloc(a->arena,
+                                 (stat.nentries + 1) * sizeof(a->sources[0]));
+
+    if (a->layouts == NULL || a->sources == NULL) {
+        return phr_err_set(err, phr_arena_rc(a->arena), "too much memory "
+                           "needed for series");
+    }
 
     rc = phr_cursor_open(a->txn, PHR_DB_HEAD, &cursor, err);
     if (rc != PHR_OK) {
@@ -282,23 +297,7 @@ phr_alive_list(phr_alive_t *a, phr_err_t *err)
 
     rc = phr_cursor_first(cursor, &k, &v, err);
 
-    for (n = 0; rc == PHR_OK; n++) {
-        rc = phr_cursor_next(cursor, &k, &v, err);
-    }
-
-    a->layouts = phr_arena_calloc(a->arena, n + 1, sizeof(a->layouts[0]));
-    a->sources = phr_arena_calloc(a->arena, n + 1, sizeof(a->sources[0]));
-
-    if (rc >= 0 && (a->layouts == NULL || a->sources == NULL)) {
-        rc = phr_err_set(err, phr_arena_rc(a->arena), "too much memory "
-                         "needed for series");
-    }
-
-    if (rc >= 0) {
-        rc = phr_cursor_first(cursor, &k, &v, err);
-    }
-
-    while (rc == PHR_OK) {
+    while (rc == PHR_OK && a->nlayouts < stat.nentries) {
         rc = phr_head_read(k, v, &h, err);
         if (rc != PHR_OK) {
             break;
@@ -317,6 +316,7 @@ phr_alive_list(phr_alive_t *a, phr_err_t *err)
 static void
 phr_alive_listed(phr_alive_t *a, const phr_head_t *h)
 {
+    phr_alive_layout_t  *l;
     phr_alive_source_t  *src;
 
     if (a->nlayouts == 0
@@ -324,6 +324,8 @@ phr_alive_listed(phr_alive_t *a, const phr_head_t *h)
     {
         src = &a->sources[a->nsources++];
         src->first = a->nlayouts;
+        src->n = 0;
+        src->seen = 0;
         src->min_sid = h->min_sid;
         src->max_sid = h->max_sid;
     }
@@ -333,7 +335,10 @@ phr_alive_listed(phr_alive_t *a, const phr_head_t *h)
     src->min_sid = phr_min(src->min_sid, h->min_sid);
     src->max_sid = phr_max(src->max_sid, h->max_sid);
 
-    a->layouts[a->nlayouts++].head = *h;
+    l = &a->layouts[a->nlayouts++];
+    l->head = *h;
+    l->found = 0;
+    l->t_ms = 0;
 }
 
 
