@@ -33,6 +33,9 @@ main(void)
 {
     int             i, good;
     char            text[300];
+    size_t          n;
+    uint8_t         large[4100];
+    uint32_t        w;
     uint8_t         p[16];
     uint64_t        v;
     phr_buf_t       b;
@@ -84,6 +87,19 @@ main(void)
                                                  (size_t) i);
     }
     ok(good, "both ways agree for all lengths");
+
+    for (i = 0, w = 1; i < (int) sizeof(large); i++) {
+        w = w * 1103515245 + 12345;
+        large[i] = (uint8_t) (w >> 16);
+    }
+
+    for (i = 0, good = 1; i < (int) sizeof(large); i++) {
+        n = sizeof(large) - (size_t) i;
+        good = good && phr_crc32c((uint32_t) i, large + i, n)
+                       == (uint32_t) ~phr_crc32c_soft(~(uint32_t) i,
+                                                      large + i, n);
+    }
+    ok(good, "and for what is as long as a record, in lanes");
 
     ok(phr_xxh64("", 0) == 0xef46db3751d8e999ULL, "xxh64 of nothing");
     ok(phr_xxh64("a", 1) == 0xd24ec4f1a98c6e5bULL, "xxh64 of a");
