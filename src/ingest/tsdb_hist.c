@@ -184,7 +184,7 @@ phr_tsdb_hist_threshold(phr_tsdb_bits_t *b)
 static int
 phr_tsdb_hist_spans(phr_tsdb_hist_t *r, phr_hist_side_t *side)
 {
-    int64_t           offset;
+    int64_t           offset, index;
     uint64_t          i, n, length, total;
     phr_hist_span_t  *spans;
 
@@ -204,6 +204,7 @@ phr_tsdb_hist_spans(phr_tsdb_hist_t *r, phr_hist_side_t *side)
     }
 
     total = 0;
+    index = 0;
 
     for (i = 0; i < n; i++) {
         length = phr_tsdb_bits_uint(&r->b);
@@ -218,6 +219,13 @@ phr_tsdb_hist_spans(phr_tsdb_hist_t *r, phr_hist_side_t *side)
         spans[i].offset = (int32_t) offset;
         spans[i].length = (uint32_t) length;
         total += length;
+        index += offset + (int64_t) length;
+
+        /* not validated yet, but numbers of buckets may be reckoned with */
+
+        if (index > PHR_HIST_MAX_INDEX || index < -PHR_HIST_MAX_INDEX) {
+            return PHR_ECORRUPT;
+        }
     }
 
     if (total > PHR_HIST_MAX_BUCKETS) {

@@ -314,6 +314,45 @@ test_damage(void)
 }
 
 
+/* a bucket as far from 1 as its number can say, in a schema to be reduced */
+static void
+test_far(void)
+{
+    size_t  i, n;
+
+    static const struct {
+        int64_t  offset;
+        int      rc;
+    } cases[] = {
+        { 1000, PHR_OK },
+        { -1000, PHR_OK },
+        { PHR_HIST_MAX_INDEX - 1, PHR_OK },
+        { PHR_HIST_MAX_INDEX, PHR_ECORRUPT },
+        { -PHR_HIST_MAX_INDEX - 1, PHR_OK },
+        { -PHR_HIST_MAX_INDEX - 2, PHR_ECORRUPT },
+        { INT32_MAX, PHR_ECORRUPT },
+        { INT32_MIN, PHR_ECORRUPT },
+    };
+
+    for (i = 0; i < phr_nelems(cases); i++) {
+        begin(1, 0);
+        bits(0, 8);
+        integer(20);
+        natural(1);
+        natural(1);
+        integer(cases[i].offset);
+        natural(0);
+        integer(1700000000000);
+        natural(3);
+        natural(0);
+        number(2.5);
+        integer(3);
+        is_int(decode(0, &n), cases[i].rc, "a bucket at %lld",
+               (long long) cases[i].offset);
+    }
+}
+
+
 /* chunks out of a block that Prometheus 2.42 has made */
 
 static const struct {
@@ -516,6 +555,7 @@ main(void)
     test_integers();
     test_floats();
     test_damage();
+    test_far();
     test_genuine();
     test_written();
 
