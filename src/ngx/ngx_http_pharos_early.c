@@ -15,10 +15,11 @@
 
 
 /*
- * Enough for the idle keepalive connections of many workers and a burst;
- * what is more waits in the listening socket's backlog.
+ * At most, and beside those that workers may bring; what is more waits in
+ * the listening socket's backlog.
  */
 #define NGX_PHAROS_CONNECTIONS  2048
+#define NGX_PHAROS_OTHERS       64
 
 
 /*
@@ -35,6 +36,7 @@ extern ngx_atomic_t  *ngx_stat_waiting   __attribute__((weak));
 
 
 static ngx_int_t ngx_pharos_early_init_process(ngx_cycle_t *cycle);
+static ngx_uint_t ngx_pharos_early_connections(ngx_cycle_t *cycle);
 static ngx_uint_t ngx_pharos_early_present(ngx_cycle_t *cycle);
 
 
@@ -129,9 +131,34 @@ ngx_pharos_early_init_process(ngx_cycle_t *cycle)
         }
     }
 
-    cycle->connection_n = ngx_min(NGX_PHAROS_CONNECTIONS, rlmt.rlim_cur / 2);
+    cycle->connection_n = ngx_min(ngx_pharos_early_connections(cycle),
+                                  rlmt.rlim_cur / 2);
 
     return NGX_OK;
+}
+
+
+/*
+ * A request that is relayed takes two connections of its worker and one of
+ * the helper, which takes no more when a quarter is left.  Each is half a
+ * kilobyte, used or not.
+ */
+
+static ngx_uint_t
+ngx_pharos_early_connections(ngx_cycle_t *cycle)
+{
+    ngx_uint_t         n;
+    ngx_core_conf_t   *ccf;
+    ngx_event_conf_t  *ecf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    ecf = ngx_event_get_conf(cycle->conf_ctx, ngx_event_core_module);
+
+    n = ngx_min(ecf->connections, NGX_PHAROS_CONNECTIONS) / 2
+        + NGX_HTTP_PHAROS_KEEPALIVE;
+    n *= (ngx_uint_t) ngx_max(ccf->worker_processes, 1);
+
+    return ngx_min(n + n / 3 + NGX_PHAROS_OTHERS, NGX_PHAROS_CONNECTIONS);
 }
 
 
