@@ -14,11 +14,10 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include <malloc.h>
-
 #include "api/query_cache.h"
 #include "api/query_log.h"
 #include "ngx/ngx_http_pharos_check.h"
+#include "ngx/ngx_http_pharos_heap.h"
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "ngx/ngx_http_pharos_stream.h"
@@ -43,13 +42,7 @@
 #define NGX_HTTP_PHAROS_SEAL_MS        5000
 #define NGX_HTTP_PHAROS_RETAIN_MS      5000
 
-/* free pages between blocks that live go back to the system */
-#define NGX_HTTP_PHAROS_TRIM_MS        30000
 #define NGX_HTTP_PHAROS_FULL_MS        1000
-
-/* till then a thread keeps so much of what its last query took */
-#define NGX_HTTP_PHAROS_KEEP_BYTES     (16 * 1024 * 1024)
-#define NGX_HTTP_PHAROS_MMAP_BYTES     (4 * 1024 * 1024)
 
 /* the check in the background is asked so often whether it has ended */
 #define NGX_HTTP_PHAROS_CHECK_MS       200
@@ -154,11 +147,7 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     engine.sh = pmcf->zone->data;
     engine.log = cycle->log;
 
-#if defined(__GLIBC__)
-    /* the next query of a thread does not fault all of it in again */
-    (void) mallopt(M_TRIM_THRESHOLD, NGX_HTTP_PHAROS_KEEP_BYTES);
-    (void) mallopt(M_MMAP_THRESHOLD, NGX_HTTP_PHAROS_MMAP_BYTES);
-#endif
+    ngx_http_pharos_heap_keep();
 
     /* begun early enough to be done when it is due */
 
@@ -678,11 +667,10 @@ ngx_http_pharos_engine_idle(void *data)
     }
 
     if (clock_ms >= engine.trim_ms) {
-        engine.trim_ms = clock_ms + NGX_HTTP_PHAROS_TRIM_MS;
+        engine.trim_ms = clock_ms + NGX_HTTP_PHAROS_HEAP_MS;
         phr_store_relax(engine.store);
-#if defined(__GLIBC__)
-        (void) malloc_trim(0);
-#endif
+        ngx_http_pharos_heap_top();
+        ngx_http_pharos_heap_trim();
     }
 
     return PHR_OK;

@@ -13,6 +13,7 @@
 
 #include <sys/eventfd.h>
 
+#include "ngx/ngx_http_pharos_heap.h"
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_resolve.h"
 #include "ngx/ngx_http_pharos_task.h"
@@ -272,11 +273,22 @@ ngx_http_pharos_outbound_thread(void *data)
 {
     int                          running;
     long                         ms;
+    int64_t                      now_us, heap_us;
     ngx_http_pharos_outbound_t  *o;
 
     ngx_http_pharos_watch_thread();
+    heap_us = ngx_http_pharos_outbound_clock_us();
 
     while (phr_shared_get(&outbound_running)) {
+
+        now_us = ngx_http_pharos_outbound_clock_us();
+
+        if (outbound_nactive == 0
+            && now_us - heap_us > NGX_HTTP_PHAROS_HEAP_MS * 1000)
+        {
+            ngx_http_pharos_heap_top();
+            heap_us = now_us;
+        }
 
         if (ngx_http_pharos_outbound_take()) {
             ngx_http_pharos_outbound_cancelled();

@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 
 #include "core/yield.h"
+#include "ngx/ngx_http_pharos_heap.h"
 #include "ngx/ngx_http_pharos_task.h"
 
 
@@ -66,6 +67,7 @@ static void ngx_http_pharos_pool_close(ngx_http_pharos_pool_t *p,
 static ngx_int_t ngx_http_pharos_pool_join(ngx_http_pharos_pool_t *p,
     struct timespec *until);
 static void *ngx_http_pharos_task_thread(void *data);
+static void ngx_http_pharos_task_wait(ngx_http_pharos_pool_t *p);
 static void *ngx_http_pharos_task_writer_thread(void *data);
 static ngx_http_pharos_task_t *ngx_http_pharos_task_commit(
     ngx_http_pharos_pool_t *p, ngx_http_pharos_task_t *batch);
@@ -432,9 +434,7 @@ ngx_http_pharos_task_thread(void *data)
 
     for ( ;; ) {
 
-        while (p->first == NULL && !p->closed) {
-            (void) pthread_cond_wait(&p->cond, &p->mutex);
-        }
+        ngx_http_pharos_task_wait(p);
 
         t = p->first;
 
@@ -481,6 +481,36 @@ ngx_http_pharos_task_thread(void *data)
     (void) pthread_mutex_unlock(&p->mutex);
 
     return NULL;
+}
+
+
+/* until there is a task, or the end; what the last one took goes back */
+
+static void
+ngx_http_pharos_task_wait(ngx_http_pharos_pool_t *p)
+{
+    int64_t          until_us;
+    struct timespec  until;
+
+    until_us = ngx_http_pharos_task_clock_us()
+               + (int64_t) NGX_HTTP_PHAROS_HEAP_MS * 1000;
+
+    until.tv_sec = until_us / 1000000;
+    until.tv_nsec = (until_us % 1000000) * 1000;
+
+    while (p->first == NULL && !p->closed) {
+
+        if (until_us == 0) {
+            (void) pthread_cond_wait(&p->cond, &p->mutex);
+
+        } else if (pthread_cond_timedwait(&p->cond, &p->mutex, &until) != 0) {
+            until_us = 0;
+
+            (void) pthread_mutex_unlock(&p->mutex);
+            ngx_http_pharos_heap_top();
+            (void) pthread_mutex_lock(&p->mutex);
+        }
+    }
 }
 
 
