@@ -229,7 +229,10 @@ phr_final_binary(phr_final_t *f, const phr_node_t *node, phr_shape_t *shape)
     case PHR_TOK_LOR:
         shape->ordered = 0;
         shape->unique = 0;
-        return 1;
+
+        /* a series of both sides has the name that its first sample has */
+
+        return !f->query->delayed_names;
 
     case PHR_TOK_ADD:
     case PHR_TOK_SUB:

@@ -21,6 +21,7 @@ static phr_column_t *phr_collect_find(phr_collect_t *c, phr_labels_t labels,
 static int phr_collect_new(phr_collect_t *c, phr_labels_t labels,
     uint64_t hash, double *v, int drop_name);
 static int phr_value_cmp(const void *one, const void *two);
+static size_t phr_col_first(const double *v, size_t n);
 static int phr_col_join(double *to, const double *from, size_t n,
     phr_err_t *err);
 
@@ -451,6 +452,17 @@ phr_value_drop_names(phr_value_t *value, phr_arena_t *a, size_t nsteps,
 }
 
 
+static size_t
+phr_col_first(const double *v, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n && phr_is_stale(v[i]); i++) { /* void */ }
+
+    return i;
+}
+
+
 static int
 phr_col_join(double *to, const double *from, size_t n, phr_err_t *err)
 {
@@ -532,6 +544,15 @@ phr_collect_add(phr_collect_t *c, phr_labels_t labels, double *v,
     if (c->nsteps > 1) {
         col = phr_collect_find(c, labels, hash);
         if (col != NULL) {
+
+            /* its first sample says whether a series loses its name */
+
+            if (phr_col_first(v, c->nsteps)
+                < phr_col_first(col->v, c->nsteps))
+            {
+                col->drop_name = drop_name ? 1 : 0;
+            }
+
             return phr_col_join(col->v, v, c->nsteps, err);
         }
     }

@@ -14,7 +14,8 @@
 
 
 static int
-is_final(phr_arena_t *a, const char *text, phr_reach_t *reach)
+is_final(phr_arena_t *a, const char *text, int delayed_names,
+    phr_reach_t *reach)
 {
     int          rc;
     phr_err_t    err;
@@ -32,6 +33,7 @@ is_final(phr_arena_t *a, const char *text, phr_reach_t *reach)
     q.end_ms = 60 * MIN;
     q.step_ms = MIN;
     q.lookback_ms = 5 * MIN;
+    q.delayed_names = delayed_names;
 
     rc = phr_promql_final(&q, reach);
     phr_promql_destroy(node);
@@ -146,9 +148,13 @@ test_shapes(phr_arena_t *a)
     };
 
     for (i = 0; i < phr_nelems(cases); i++) {
-        ok(is_final(a, cases[i].text, &reach) == cases[i].is_final, "%s",
+        ok(is_final(a, cases[i].text, 0, &reach) == cases[i].is_final, "%s",
            cases[i].text);
     }
+
+    ok(is_final(a, "-a or a", 0, &reach) == 1, "names go at once");
+    ok(is_final(a, "-a or a", 1, &reach) == 0,
+       "names that go at the end are those of the first samples");
 }
 
 
@@ -173,7 +179,7 @@ test_reach(phr_arena_t *a)
     };
 
     for (i = 0; i < phr_nelems(cases); i++) {
-        ok(is_final(a, cases[i].text, &r) == 1
+        ok(is_final(a, cases[i].text, 0, &r) == 1
            && r.back_ms == cases[i].back * MIN
            && r.ahead_ms == cases[i].ahead * MIN,
            "%s reaches back %dm and ahead %dm", cases[i].text,
