@@ -505,7 +505,9 @@ fuzz_binary(fuzz_gen_t *g)
 
     fuzz_put(g, ")");
 
-    if (g->dialect && fuzz_rarely(g, 8)) {
+    /* -1 ^ 2 is no operator but a sign */
+
+    if (g->dialect && strcmp(op, "^") != 0 && fuzz_rarely(g, 8)) {
         fuzz_put(g, " keep_metric_names");
     }
 }

@@ -10,7 +10,8 @@
  * - the same query has the same result again, also when costs are counted;
  * - an instant query has what a range query has at its time;
  * - of an expression that is final, some steps alone have the same values as
- *   among others, and no samples are looked at but those in its reach;
+ *   among others, no samples are looked at but those in its reach, and what
+ *   was remembered before the last samples came does not show;
  * - range functions give what is reckoned in the plainest way from the
  *   samples in the range;
  * - with too little memory the error says so.
@@ -18,7 +19,7 @@
 
 #include "expression.h"
 #include "print.h"
-#include "result.h"
+#include "run.h"
 #include "samples.h"
 #include "timer.h"
 
@@ -28,24 +29,6 @@
 
 #define FUZZ_ARENA  ((size_t) 64 * 1024 * 1024)
 #define FUZZ_HEAD   8
-
-
-/* an evaluation, and what came of it */
-typedef struct {
-    phr_arena_t   *arena;
-    phr_result_t   r;
-    phr_err_t      err;
-    int            rc;
-} run_t;
-
-/* a querier that keeps an eye on what is asked of another */
-typedef struct {
-    phr_querier_t       querier;
-    phr_querier_ops_t   ops;
-    phr_querier_t      *to;
-    int64_t             min_ms;
-    int64_t             max_ms;
-} watch_t;
 
 
 static phr_memstore_t  *store;
@@ -58,111 +41,6 @@ finish(void)
 }
 
 
-static int
-watch_select(phr_querier_t *q, const phr_matcher_t *m, size_t n,
-    int64_t min_ms, int64_t max_ms, const phr_select_hints_t *hints,
-    phr_arena_t *arena, phr_series_set_t **set, phr_err_t *err)
-{
-    watch_t  *w;
-
-    w = (watch_t *) q;
-    w->min_ms = phr_min(w->min_ms, min_ms);
-    w->max_ms = phr_max(w->max_ms, max_ms);
-
-    return w->to->ops->select(w->to, m, n, min_ms, max_ms, hints, arena, set,
-                              err);
-}
-
-
-/* in order of the least and the greatest time that was asked for */
-static run_t
-run(const phr_query_t *query, size_t limit, int64_t *min_ms, int64_t *max_ms)
-{
-    run_t        run;
-    watch_t      w;
-    phr_query_t  q;
-
-    memset(&run, 0, sizeof(run));
-    phr_err_init(&run.err);
-    memset(&w, 0, sizeof(w));
-    w.min_ms = INT64_MAX;
-    w.max_ms = INT64_MIN;
-
-    run.arena = phr_arena_create(limit);
-
-    if (run.arena == NULL) {
-        run.rc = PHR_ENOMEM;
-        return run;
-    }
-
-    run.rc = phr_memstore_storage(store)->querier(phr_memstore_storage(store),
-                                                  &w.to, &run.err);
-    if (run.rc == PHR_OK) {
-        w.ops = *w.to->ops;
-        w.ops.select = watch_select;
-        w.querier = *w.to;
-        w.querier.ops = &w.ops;
-
-        q = *query;
-        q.arena = run.arena;
-        run.rc = phr_promql_eval(&q, &w.querier, &run.r, &run.err);
-        w.to->ops->close(w.to);
-    }
-
-    if (min_ms != NULL) {
-        *min_ms = w.min_ms;
-        *max_ms = w.max_ms;
-    }
-
-    return run;
-}
-
-
-static void
-run_free(run_t *run)
-{
-    phr_arena_destroy(run->arena);
-}
-
-
-/* too late, or too much: says nothing of anything else */
-static int
-gave_up(const run_t *run)
-{
-    return run->rc == PHR_ETIMEOUT || run->rc == PHR_ELIMIT;
-}
-
-
-static void
-broken(const char *law, const phr_query_t *q, const run_t *a, const run_t *b)
-{
-    fprintf(stderr, "%s does not hold for\n%.*s\nfrom %lld to %lld step %lld"
-            " lookback %lld%s%s\n", law, (int) q->text.len, q->text.data,
-            (long long) q->start_ms, (long long) q->end_ms,
-            (long long) q->step_ms, (long long) q->lookback_ms,
-            q->delayed_names ? ", delayed names" : "",
-            q->start_times ? ", start times" : "");
-
-    if (a != NULL) {
-        fprintf(stderr, "one: %d %s\n", a->rc, a->rc < 0 ? a->err.text : "");
-
-        if (a->rc == PHR_OK) {
-            fuzz_show("one", &a->r);
-        }
-    }
-
-    if (b != NULL) {
-        fprintf(stderr, "two: %d %s\n", b->rc, b->rc < 0 ? b->err.text : "");
-
-        if (b->rc == PHR_OK) {
-            fuzz_show("two", &b->r);
-        }
-    }
-
-    abort();
-}
-
-
 /*
  * Trees.
  */
@@ -171,6 +49,8 @@ typedef struct {
     unsigned  dialect:1;        /* needs it */
     unsigned  grid:1;           /* depends on the times of the query */
     unsigned  order:1;          /* depends on the order of series */
+    unsigned  joins:1;          /* of two series, whose names go when the
+                                   first sample's does */
 } tree_t;
 
 
@@ -185,16 +65,25 @@ look_call(const phr_func_t *func, tree_t *t)
     case PHR_FUNC_end:
     case PHR_FUNC_step:
     case PHR_FUNC_range:
+    case PHR_FUNC_drop_common_labels:
+    case PHR_FUNC_interpolate:
+    case PHR_FUNC_keep_last_value:
+    case PHR_FUNC_keep_next_value:
+    case PHR_FUNC_limit_offset:
+    case PHR_FUNC_remove_resets:
+    case PHR_FUNC_smooth_exponential:
         t->grid = 1;
         break;
 
     default:
+        t->grid |= strncmp(func->name, "range_", 6) == 0
+                   || strncmp(func->name, "running_", 8) == 0;
         break;
     }
 }
 
 
-/* of the whole tree; what is of the dialect counts as dependent on both */
+/* of the whole tree */
 static void
 look(const phr_node_t *node, tree_t *t)
 {
@@ -213,6 +102,7 @@ look(const phr_node_t *node, tree_t *t)
     case PHR_NODE_MATRIX:
         t->grid |= node->u.matrix.range != NULL;
         t->dialect |= node->u.matrix.windowless;
+        t->grid |= node->u.matrix.windowless;
         break;
 
     case PHR_NODE_SUBQUERY:
@@ -220,15 +110,20 @@ look(const phr_node_t *node, tree_t *t)
         t->grid |= node->u.subquery.range != NULL
                    || node->u.subquery.step != NULL;
         t->dialect |= node->u.subquery.windowless;
+        t->grid |= node->u.subquery.windowless;
         break;
 
     case PHR_NODE_BINARY:
         t->dialect |= phr_token_is_dialect(node->u.binary.op);
+        t->grid |= node->u.binary.op == PHR_TOK_DEFAULT;
+        t->joins |= node->u.binary.op == PHR_TOK_LOR;
         break;
 
     case PHR_NODE_AGGREGATE:
         t->dialect |= phr_token_is_dialect(node->u.aggregate.op)
                       || node->u.aggregate.limit != 0;
+        t->grid |= phr_token_is_dialect(node->u.aggregate.op)
+                   || node->u.aggregate.limit != 0;
         t->order |= node->u.aggregate.op != PHR_TOK_COUNT
                     && node->u.aggregate.op != PHR_TOK_GROUP
                     && node->u.aggregate.op != PHR_TOK_MIN
@@ -253,9 +148,6 @@ look(const phr_node_t *node, tree_t *t)
     for (i = 0; phr_ast_child(node, i) != NULL; i++) {
         look(phr_ast_child(node, i), t);
     }
-
-    t->grid |= t->dialect;
-    t->order |= t->dialect;
 }
 
 
@@ -291,9 +183,9 @@ clock_us(void *data)
 
 /* the same again, with all that can be counted */
 static void
-check_again(const phr_query_t *query, const run_t *a)
+check_again(const phr_query_t *query, const fuzz_run_t *a)
 {
-    run_t         b;
+    fuzz_run_t    b;
     size_t        i;
     int64_t       now_us;
     uint64_t      n;
@@ -310,14 +202,14 @@ check_again(const phr_query_t *query, const run_t *a)
     fuzz_check(costs.nodes != NULL);
     q.costs = &costs;
 
-    b = run(&q, 0, NULL, NULL);
+    b = fuzz_run(store, &q, 0);
 
-    if (!gave_up(&b)
+    if (!fuzz_gave_up(&b)
         && (b.rc != a->rc || (b.rc == PHR_OK && q.step_ms > 0
                               && !fuzz_same_points(&a->r, &b.r, INT64_MIN,
                                                    INT64_MAX))))
     {
-        broken("same again", &q, a, &b);
+        fuzz_broken("same again", &q, a, &b);
     }
 
     if (b.rc == PHR_OK && b.r.read_by_step != NULL) {
@@ -330,21 +222,20 @@ check_again(const phr_query_t *query, const run_t *a)
                     (unsigned long long) n,
                     (unsigned long long) b.r.samples_read,
                     (unsigned long long) a->r.samples_read);
-            broken("samples of all steps are all samples", &q, NULL, NULL);
+            fuzz_broken("samples of all steps are all samples", &q, NULL, NULL);
         }
     }
 
-    run_free(&b);
+    fuzz_run_free(&b);
     free(costs.nodes);
 }
 
 
 /* the second half of the steps alone */
 static void
-check_final(const phr_query_t *query, const run_t *a, int64_t min_ms,
-    int64_t max_ms)
+check_final(const phr_query_t *query, const fuzz_run_t *a)
 {
-    run_t         b;
+    fuzz_run_t    b;
     int64_t       steps;
     phr_query_t   q;
     phr_reach_t   reach;
@@ -353,13 +244,14 @@ check_final(const phr_query_t *query, const run_t *a, int64_t min_ms,
         return;
     }
 
-    if (min_ms <= max_ms && (min_ms <= query->start_ms - reach.back_ms
-                             || max_ms > query->end_ms + reach.ahead_ms))
+    if (a->min_ms <= a->max_ms
+        && (a->min_ms <= query->start_ms - reach.back_ms
+            || a->max_ms > query->end_ms + reach.ahead_ms))
     {
         fprintf(stderr, "asked for %lld to %lld, reach %lld %lld\n",
-                (long long) min_ms, (long long) max_ms,
+                (long long) a->min_ms, (long long) a->max_ms,
                 (long long) reach.back_ms, (long long) reach.ahead_ms);
-        broken("what is final looks at nothing beyond its reach", query,
+        fuzz_broken("what is final looks at nothing beyond its reach", query,
                NULL, NULL);
     }
 
@@ -372,23 +264,64 @@ check_final(const phr_query_t *query, const run_t *a, int64_t min_ms,
     q = *query;
     q.start_ms += steps / 2 * q.step_ms;
 
-    b = run(&q, 0, NULL, NULL);
+    b = fuzz_run(store, &q, 0);
 
-    if (!gave_up(&b)
+    if (!fuzz_gave_up(&b)
         && (b.rc != PHR_OK
             || !fuzz_same_points(&a->r, &b.r, q.start_ms, q.end_ms)))
     {
-        broken("what is final is the same among fewer steps", &q, a, &b);
+        fuzz_broken("what is final is the same among fewer steps", &q, a, &b);
     }
 
-    run_free(&b);
+    fuzz_run_free(&b);
+}
+
+
+/*
+ * A dashboard: it was asked some steps earlier, when there were no samples
+ * later than until_ms, what is remembered of it is used now.
+ */
+static void
+check_cache(const phr_query_t *query, const fuzz_run_t *a, int64_t back,
+    int64_t until_ms)
+{
+    fuzz_run_t          b;
+    phr_query_t         q;
+    phr_query_cache_t  *cache;
+
+    if (until_ms == PHR_TIME_MAX) {
+        return;
+    }
+
+    cache = phr_query_cache_create(1024 * 1024);
+    fuzz_check(cache != NULL);
+
+    q = *query;
+    q.start_ms -= back * q.step_ms;
+    q.end_ms -= back * q.step_ms;
+    b = fuzz_run_with(store, &q, 0, cache, until_ms, PHR_TIME_MAX);
+    fuzz_run_free(&b);
+
+    b = fuzz_run_with(store, query, 0, cache, PHR_TIME_MAX, until_ms + 1);
+
+    if (!fuzz_gave_up(&b)
+        && (b.rc != PHR_OK || !fuzz_same_points(&a->r, &b.r, INT64_MIN,
+                                                INT64_MAX)))
+    {
+        fprintf(stderr, "%lld steps back, until %lld\n", (long long) back,
+                (long long) until_ms);
+        fuzz_broken("what is remembered is as if it were not", query, a, &b);
+    }
+
+    fuzz_run_free(&b);
+    phr_query_cache_destroy(cache);
 }
 
 
 static void
-check_instants(const phr_query_t *query, const run_t *a)
+check_instants(const phr_query_t *query, const fuzz_run_t *a)
 {
-    run_t         b;
+    fuzz_run_t    b;
     int64_t       t_ms;
     phr_query_t   q;
 
@@ -400,18 +333,18 @@ check_instants(const phr_query_t *query, const run_t *a)
         q.end_ms = t_ms;
         q.step_ms = 0;
 
-        b = run(&q, 0, NULL, NULL);
+        b = fuzz_run(store, &q, 0);
 
-        if (!gave_up(&b)) {
+        if (!fuzz_gave_up(&b)) {
 
             if (b.rc != PHR_OK || !fuzz_same_instant(&a->r, &b.r, t_ms)) {
-                broken("an instant is a step of a range", &q, a, &b);
+                fuzz_broken("an instant is a step of a range", &q, a, &b);
             }
 
             fuzz_check_result(&q, &b.r);
         }
 
-        run_free(&b);
+        fuzz_run_free(&b);
     }
 }
 
@@ -466,9 +399,9 @@ plain(phr_func_e f, const phr_result_series_t *s, double *v)
 
 /* f(x[5m]) of series whose names do not differ, against x[5m] */
 static void
-check_plain(const phr_query_t *query, const run_t *a)
+check_plain(const phr_query_t *query, const fuzz_run_t *a)
 {
-    run_t              b;
+    fuzz_run_t         b;
     size_t             i, k, n;
     double             v, want;
     int64_t            t_ms;
@@ -504,7 +437,7 @@ check_plain(const phr_query_t *query, const run_t *a)
         q.end_ms = t_ms;
         q.step_ms = 0;
 
-        b = run(&q, 0, NULL, NULL);
+        b = fuzz_run(store, &q, 0);
         n = b.rc == PHR_OK ? b.r.nseries : 0;
 
         for (i = 0; i < n; i++) {
@@ -537,11 +470,12 @@ check_plain(const phr_query_t *query, const run_t *a)
                 || !fuzz_same_number(v, want))
             {
                 fprintf(stderr, "at %lld: %.17g\n", (long long) t_ms, want);
-                broken("what is reckoned plainly is the same", query, a, &b);
+                fuzz_broken("what is reckoned plainly is the same", query, a,
+                            &b);
             }
         }
 
-        run_free(&b);
+        fuzz_run_free(&b);
     }
 }
 
@@ -551,35 +485,42 @@ check_plain(const phr_query_t *query, const run_t *a)
  * is a limit like others.
  */
 static void
-check_memory(const phr_query_t *query, const run_t *a, long nth)
+check_memory(const phr_query_t *query, const fuzz_run_t *a, long nth)
 {
-    run_t   b;
-    long    seen;
+    long        seen;
+    fuzz_run_t  b;
 
     phr_alloc_fail_at(nth);
-    b = run(query, 0, NULL, NULL);
+    b = fuzz_run(store, query, 0);
     seen = phr_alloc_count();
     phr_alloc_fail_at(-1);
 
-    if (!gave_up(&b) && b.rc != (seen < nth ? a->rc : PHR_ENOMEM)
+    if (!fuzz_gave_up(&b) && b.rc != (seen < nth ? a->rc : PHR_ENOMEM)
         && (b.rc != a->rc || a->rc == PHR_OK))
     {
         fprintf(stderr, "allocation %ld of %ld\n", nth, seen);
-        broken("no memory is an error", query, a, &b);
+        fuzz_broken("no memory is an error", query, a, &b);
     }
 
-    run_free(&b);
+    fuzz_run_free(&b);
 }
 
 
 static void
-check_laws(const phr_query_t *query, const tree_t *t, size_t limit, long nth)
+check_laws(const phr_query_t *query, const tree_t *t, const uint8_t *head)
 {
-    run_t        a;
-    int64_t      min_ms, max_ms;
+    long         nth;
+    size_t       limit;
+    int64_t      back, until_ms;
+    fuzz_run_t   a;
     phr_reach_t  reach;
 
-    a = run(query, limit, &min_ms, &max_ms);
+    limit = head[5] & 1 ? 1024 + head[5] * (size_t) 512 : FUZZ_ARENA;
+    nth = head[6] & 1 ? head[6] / 2 : 0;
+    back = head[7] & 15;
+    until_ms = head[7] & 16 ? query->start_ms + (head[7] >> 5) * INT64_C(60000)
+                            : PHR_TIME_MAX;
+    a = fuzz_run(store, query, limit);
 
     if (a.rc != PHR_OK) {
         fuzz_check(a.rc < 0 && a.err.code == a.rc && a.err.text[0] != '\0');
@@ -589,7 +530,7 @@ check_laws(const phr_query_t *query, const tree_t *t, size_t limit, long nth)
         fuzz_check_result(query, &a.r);
     }
 
-    if (!gave_up(&a)) {
+    if (!fuzz_gave_up(&a)) {
         check_again(query, &a);
 
         if (nth > 0) {
@@ -598,16 +539,19 @@ check_laws(const phr_query_t *query, const tree_t *t, size_t limit, long nth)
     }
 
     if (a.rc == PHR_OK && query->step_ms > 0) {
-        check_final(query, &a, min_ms, max_ms);
+        check_final(query, &a);
+        check_cache(query, &a, back, until_ms);
 
-        if (!t->grid && (!t->order || phr_promql_final(query, &reach))) {
+        if (!t->grid && !(t->joins && query->delayed_names)
+            && (!t->order || phr_promql_final(query, &reach)))
+        {
             check_instants(query, &a);
         }
 
         check_plain(query, &a);
     }
 
-    run_free(&a);
+    fuzz_run_free(&a);
 }
 
 
@@ -717,9 +661,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
 
         fuzz_timer(2);
-        check_laws(&q, &tree,
-                   data[5] & 1 ? 1024 + data[5] * (size_t) 512 : FUZZ_ARENA,
-                   data[6] & 1 ? data[6] / 2 : 0);
+        check_laws(&q, &tree, data);
         fuzz_timer(0);
 
         phr_promql_destroy(node);

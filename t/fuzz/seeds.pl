@@ -85,7 +85,7 @@ for ('sum by (x) (rate(c[5m]))', 'histogram_quantile(0.9, sum(rate(h[2m])))',
      'predict_linear(f[10m:], 60) + on (x) fill (0) g')
 {
     seed('promql_eval', "\1\x40\x50\0\0\0\0\0$_");
-    seed('promql_eval', "\3\x40\x30\x18\0\0\x45\0$_");
+    seed('promql_eval', "\3\x40\x30\x18\0\0\x45\x72$_");
 }
 
 for ('(g, c) default 0', 'WITH (f(x) = sum(x)) f(g) / f(c)', 'rate(c)',
@@ -163,7 +163,29 @@ seed('api', request(@$_)) for
       . '&exclude_alerts=true&rule_name[]=A&group_limit=1' ],
     [ '/api/v1/status/tsdb', 'limit=3' ],
     [ '/api/v1/status/', 'runtimeinfo', '' ],
-    [ '', '/-/ready', '' ], [ '', '/graph', '' ];
+    [ '', '/-/ready', '' ], [ '', '/graph', '' ],
+    [ '/api/v1/query', 'query=h&time=1699999990', 'text/csv', 0x38 ],
+    [ '/api/v1/query_range', 'query=a&start=1699999000&end=1700000000'
+      . '&step=15&stats=all&explain=1', 'text/csv;q=0.5, */*', 0x34 ],
+    [ '/api/v1/query_range', 'query=rate(a[5m])&start=1699999000&end='
+      . '1700000000&step=15&max_source_resolution=5m&timeout=1s', 0x28 ],
+    [ '/api/v1/query_exemplars', 'query=h_bucket&start=1699990000' ],
+    [ '/api/v1/export', 'match[]=a&match[]=h&max_rows_per_line=7' ],
+    [ '/federate', 'match[]=h&match[]=a', 'application/vnd.google.protobuf;'
+      . 'proto=io.prometheus.client.MetricFamily;encoding=delimited', 0x34 ],
+    [ '/federate', 'match[]={__name__!=""}' ],
+    [ '/api/v1/parse_query', 'query=sum(rate(a[5m])) by (i) > bool 1' ],
+    [ '/api/v1/import', '', '{"metric":{"__name__":"a"},"values":[1],'
+      . '"timestamps":[1]}', 1 ],
+    [ '/api/v1/import/prometheus', '', "x{a=\"b\"} 1 1700000000000\n", 1 ],
+    [ '/api/v1/admin/tsdb/delete_series', 'match[]=a&start=1', 0x81 ],
+    [ '/api/v1/status/top_queries', 'order=sum_duration&topN=3' ],
+    [ '/api/search', 'query=t&tag=x&type=dash-db&limit=5' ],
+    [ '/api/dashboards/uid/', 'u', '' ],
+    map({ [ $_, '' ] } '/api/v1/alertmanagers', '/api/dashboards/home',
+        '/api/datasources', '/api/v1/status/active_queries');
+seed('api', request('/api/v1/status/', $_, '')) for qw(
+    buildinfo config flags walreplay tsdb );
 
 for my $kind (qw{ /json /simplejson }) {
     seed('api', request("$kind/$_->[0]", '', $_->[1], 3)) for
@@ -244,10 +266,21 @@ seed('tsdb_block', "\3" . pack('N', 0x85bd40dd) . "\1\0\0\0\5\1hello\0\0\0\0");
 
 # remote read: two queries, matchers of all kinds, forms packed and not
 
-seed('remote_read', "\1" . bytes(1, "\x08\xe8\x07\x10\xd0\x0f"
+my $read = bytes(1, "\x08\xe8\x07\x10\xd0\x0f"
      . join('', map { bytes(3, "\x08" . chr($_) . bytes(2, 'a')
                                . bytes(3, 'b.*')) } 0 .. 3))
-     . bytes(1, bytes(4, "\x08\1")) . bytes(2, "\1\0") . "\x10\1");
+     . bytes(1, bytes(4, "\x08\1")) . bytes(2, "\1\0") . "\x10\1";
+
+seed('remote_read', "\1$read");
+seed('api', request('/api/v1/read', '', $read, 0x61));
+
+for my $types ('', "\x10\0", "\x10\1") {
+    my $query = "\x08" . varint(1_699_990_000_000) . "\x10"
+        . varint(1_700_000_000_000)
+        . bytes(3, "\x08\2" . bytes(2, '__name__') . bytes(3, 'a|h'))
+        . bytes(3, "\x08\0" . bytes(2, 'region') . bytes(3, 'eu'));
+    seed('api', request('/api/v1/read', '', bytes(1, $query) . $types, 0x61));
+}
 
 
 # remote write: labels, or symbols and references, a sample, and what is
@@ -302,11 +335,12 @@ sub seed {
 }
 
 
-# the lines that follow the two bytes; the last argument is the second byte
+# the lines that follow the two bytes; the last argument is the second byte,
+# without which the answer is asked for twice, packed
 sub request {
     my ($path, @lines) = @_;
 
-    my $bits = @lines && $lines[-1] =~ /^\d$/ ? pop @lines : 4;
+    my $bits = @lines && $lines[-1] =~ /^\d+$/ ? pop @lines : 0x24;
 
     return chr($endpoint{$path}) . chr($bits) . join("\n", @lines)
         if exists $endpoint{$path};
@@ -321,6 +355,13 @@ sub encode {
     $s =~ s/([&%+#;])/sprintf '%%%02X', ord $1/ge;
 
     return $s;
+}
+
+
+sub varint {
+    my ($n) = @_;
+
+    return $n < 128 ? chr $n : chr($n & 127 | 128) . varint($n >> 7);
 }
 
 
