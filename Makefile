@@ -251,7 +251,8 @@ accept-flips: $(BUILD)/bench/flips
 	@rm -rf $(BUILD)/flips.store
 	$(BUILD)/bench/flips $(BUILD)/flips.store $(FLIPS) $(or $(SEED),1)
 
-$(BUILD)/bench/flips: $(BUILD)/plain/bench/flips.o \
+$(BUILD)/bench/flips: $(patsubst %,$(BUILD)/plain/bench/%.o, \
+        flips flips_store flips_batch flips_look) \
         $(BUILD)/plain/libstore.a $(BUILD)/plain/libcore.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS)

@@ -13,35 +13,30 @@
  *     flips DIRECTORY ROUNDS SEED
  */
 
+#include "flips.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/arena.h"
 #include "core/bytes.h"
 #include "store/salvage.h"
-#include "store/store.h"
 #include "store/tree.h"
 #include "store/verify.h"
 
 
-#define FLIPS_SERIES   600
-#define FLIPS_ROWS     300
-#define FLIPS_STEP_MS  15000
-#define FLIPS_START_MS INT64_C(1700000000000)
-#define FLIPS_VALUES   (UINT64_C(1) << 40)
-#define FLIPS_HANG_S   30
+#define FLIPS_VALUES_MAX  (UINT64_C(1) << 40)
+#define FLIPS_HANG_S      30
+#define FLIPS_ASKED       64
 
-#define FLIPS_ASKED    64
-
-
-/* samples of a series: a row has one, or every 50th one of its own */
-#define FLIPS_SAMPLES  FLIPS_ROWS
+/* places for what is true, three times as many as there are */
+#define FLIPS_FACTS       (1u << 20)
 
 
 /* how a round ends, in the order of the table */
@@ -63,25 +58,26 @@ static const char *const  flips_names[FLIPS_OUTCOMES] = {
     "WRONG", "DIED", "HUNG"
 };
 
+/* ORDER FLIPS_KIND */
+static const char *const  flips_kinds[FLIPS_KINDS] = {
+    "samples", "histograms", "start timestamps", "buckets",
+    "buckets of counters", "exemplars", "values", "values of before"
+};
 
+
+/* what a store said, in order */
 typedef struct {
-    uint32_t  all;              /* checksum of every series and sample */
-    uint32_t  one[FLIPS_ASKED]; /* of queries of one series */
-    uint32_t  values;
+    uint64_t  n[FLIPS_KINDS];
+    uint32_t  crc[FLIPS_KINDS];
 } flips_truth_t;
 
 
-/* a sample of each row, for each series; what it has is the value's bits */
-typedef struct {
-    int64_t   t_ms[FLIPS_SERIES][FLIPS_SAMPLES];
-    uint64_t  v[FLIPS_SERIES][FLIPS_SAMPLES];
-} flips_samples_t;
-
 /* what was salvaged; shared with the children */
 typedef struct {
-    uint64_t  nkept;            /* of one round */
-    uint64_t  nseries;
-    char      why[PHR_ERR_TEXT];
+    flips_truth_t  told;        /* of one round */
+    int            again;       /* it is asked for the second time */
+    int            before;      /* what was before may be told */
+    char           why[PHR_ERR_TEXT];
 } flips_kept_t;
 
 /* of all rounds; those of bits, and of pages */
@@ -89,28 +85,32 @@ typedef struct {
     long    n[FLIPS_OUTCOMES];
     long    nsalvaged[2];
     long    nbad;
-    double  share[2];
-    double  least;
+    double  share[2][FLIPS_KINDS];
+    double  least[FLIPS_KINDS];
 } flips_sums_t;
 
 
-static char           dir[4000];
-static char           salvaged[4090];
-static phr_store_t   *st;
-static phr_sid_t      sid[FLIPS_SERIES];
-static uint32_t       source;
+static char             dir[4000];
+static char             salvaged[4090];
+static flips_store_t    store;
 
-static flips_samples_t   *made;
-static flips_kept_t      *kept;
+static uint64_t        *facts;
+static uint64_t         nfacts[FLIPS_KINDS];
+static flips_truth_t    truth;
+static flips_kept_t    *kept;
 
 
-static int flips_open(phr_err_t *err);
-static int flips_rows(int64_t from_ms, int n, phr_err_t *err);
 static int flips_make(phr_err_t *err);
-static int flips_ask(flips_truth_t *truth, phr_err_t *err);
-static int flips_select(const phr_matcher_t *m, uint32_t *crc,
-    phr_err_t *err);
-static flips_e flips_child(const flips_truth_t *truth);
+static int flips_learn(void *data, flips_kind_e kind, phr_str_t id,
+    int64_t t_ms, uint64_t hash, phr_err_t *err);
+static int flips_hear(void *data, flips_kind_e kind, phr_str_t id,
+    int64_t t_ms, uint64_t hash, phr_err_t *err);
+static int flips_judge(void *data, flips_kind_e kind, phr_str_t id,
+    int64_t t_ms, uint64_t hash, phr_err_t *err);
+static int flips_known(uint64_t hash, int add);
+static int flips_ask(flips_truth_t *told, phr_err_t *err);
+static int flips_differs(const flips_truth_t *told);
+static flips_e flips_child(void);
 static char *flips_read(size_t *size);
 static void flips_damage(int round, char *bytes, size_t size);
 static void flips_pages(char *bytes, size_t size);
@@ -119,26 +119,22 @@ static void flips_tell(int round, const char *what, const char *bytes,
 static void flips_count(flips_sums_t *sums, flips_e outcome, int pages);
 static void flips_print(const flips_sums_t *sums);
 static void flips_write(const char *bytes, size_t size);
-static flips_e flips_fork(flips_e (*child)(const flips_truth_t *truth),
-    const flips_truth_t *truth);
-static flips_e flips_salvage(const flips_truth_t *truth);
+static flips_e flips_fork(flips_e (*child)(void));
+static flips_e flips_salvage(void);
 static int flips_compare(phr_err_t *err);
-static int flips_compare_series(const phr_series_t *s, phr_err_t *err);
 static int flips_folder(void);
-static void flips_remember(int i, int k, int64_t t_ms, double v);
 static flips_e flips_false(const char *what);
 
 
 int
 main(int argc, char **argv)
 {
-    int             i;
-    char           *bytes, *damaged;
-    size_t          size;
-    flips_e         outcome;
-    phr_err_t       err;
-    flips_truth_t   truth;
-    flips_sums_t    sums;
+    int            i;
+    char          *bytes, *damaged;
+    size_t         size;
+    flips_e        outcome;
+    phr_err_t      err;
+    flips_sums_t   sums;
 
     if (argc != 4) {
         fprintf(stderr, "usage: flips DIRECTORY ROUNDS SEED\n");
@@ -149,11 +145,11 @@ main(int argc, char **argv)
     snprintf(salvaged, sizeof(salvaged), "%s/salvaged", dir);
     (void) mkdir(dir, 0700);
 
-    made = calloc(1, sizeof(flips_samples_t));
+    facts = calloc(FLIPS_FACTS, sizeof(uint64_t));
     kept = mmap(NULL, sizeof(flips_kept_t), PROT_READ|PROT_WRITE,
                 MAP_SHARED|MAP_ANONYMOUS, -1, 0);
 
-    if (made == NULL || kept == MAP_FAILED) {
+    if (facts == NULL || kept == MAP_FAILED) {
         fprintf(stderr, "flips: no memory\n");
         return 1;
     }
@@ -161,12 +157,10 @@ main(int argc, char **argv)
     srand48(atol(argv[3]));
     phr_err_init(&err);
 
-    if (flips_make(&err) != PHR_OK || flips_ask(&truth, &err) != PHR_OK) {
+    if (flips_make(&err) != PHR_OK) {
         fprintf(stderr, "flips: %s\n", err.text);
         return 1;
     }
-
-    phr_store_close(st);
 
     bytes = flips_read(&size);
     damaged = bytes == NULL ? NULL : malloc(size);
@@ -177,7 +171,10 @@ main(int argc, char **argv)
     }
 
     memset(&sums, 0, sizeof(sums));
-    sums.least = 1;
+
+    for (i = 0; i < FLIPS_KINDS; i++) {
+        sums.least[i] = 1;
+    }
 
     /* the first round has no damage: it must be as it was */
 
@@ -186,10 +183,11 @@ main(int argc, char **argv)
         flips_damage(i, damaged, size);
 
         flips_write(damaged, size);
-        outcome = flips_fork(flips_child, &truth);
+        outcome = flips_fork(flips_child);
         sums.n[outcome]++;
 
         if (outcome >= FLIPS_WRONG || (i == 0 && outcome != FLIPS_SAME)) {
+            printf("%s\n", kept->why);
             flips_tell(i, flips_names[outcome], bytes, damaged, size);
         }
 
@@ -198,12 +196,13 @@ main(int argc, char **argv)
         }
 
         flips_write(damaged, size);
-        outcome = flips_fork(flips_salvage, &truth);
+        outcome = flips_fork(flips_salvage);
         flips_count(&sums, outcome, i % 8 == 7);
 
         if (outcome != FLIPS_SAME) {
             printf("salvage kept %llu samples: %s\n",
-                   (unsigned long long) kept->nkept, kept->why);
+                   (unsigned long long) kept->told.n[FLIPS_SAMPLE],
+                   kept->why);
             flips_tell(i, flips_names[outcome], bytes, damaged, size);
         }
     }
@@ -213,6 +212,166 @@ main(int argc, char **argv)
 
     return sums.n[FLIPS_WRONG] + sums.n[FLIPS_DIED] + sums.n[FLIPS_HUNG]
            + sums.nbad != 0;
+}
+
+
+/* what it is asked when nothing was damaged must be what was written */
+static int
+flips_make(phr_err_t *err)
+{
+    int            rc, i;
+    flips_ear_t    ear;
+    flips_truth_t  told;
+
+    ear.say = flips_learn;
+    ear.data = NULL;
+
+    rc = flips_store_make(&store, dir, &ear, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    phr_store_close(store.st);
+
+    rc = flips_store_open(&store, dir, 0, err);
+    if (rc == PHR_OK) {
+        rc = flips_ask(&truth, err);
+    }
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    ear.say = flips_judge;
+    ear.data = &told;
+    memset(&told, 0, sizeof(told));
+    kept->before = -1;
+
+    rc = flips_look(store.st, &ear, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < FLIPS_KINDS; i++) {
+        /* old samples and the buckets of some of them are not to be told */
+
+        if (i > FLIPS_SAMPLE && i != FLIPS_BUCKET && i != FLIPS_EDGE
+            && i < FLIPS_BEFORE && told.n[i] != nfacts[i])
+        {
+            return phr_err_set(err, PHR_ERROR, "%llu of %llu %s are told",
+                               (unsigned long long) told.n[i],
+                               (unsigned long long) nfacts[i],
+                               flips_kinds[i]);
+        }
+
+        nfacts[i] = told.n[i];
+    }
+
+    phr_store_close(store.st);
+
+    return PHR_OK;
+}
+
+
+static int
+flips_learn(void *data, flips_kind_e kind, phr_str_t id, int64_t t_ms,
+    uint64_t hash, phr_err_t *err)
+{
+    nfacts[kind] += !flips_known(hash, 1);
+
+    return PHR_OK;
+}
+
+
+static int
+flips_hear(void *data, flips_kind_e kind, phr_str_t id, int64_t t_ms,
+    uint64_t hash, phr_err_t *err)
+{
+    flips_truth_t  *told;
+
+    told = data;
+    told->n[kind]++;
+    told->crc[kind] = phr_crc32c(told->crc[kind], &hash, sizeof(hash));
+
+    return PHR_OK;
+}
+
+
+/* each must be one that was written */
+static int
+flips_judge(void *data, flips_kind_e kind, phr_str_t id, int64_t t_ms,
+    uint64_t hash, phr_err_t *err)
+{
+    flips_truth_t  *told;
+
+    told = data;
+    told->n[kind]++;
+
+    if (kind == FLIPS_EDGE && kept->before == -1) {
+        return flips_learn(data, kind, id, t_ms, hash, err);
+    }
+
+    if (!flips_known(hash, 0) || (kind == FLIPS_BEFORE && kept->before != 1))
+    {
+        return phr_err_set(err, PHR_ERROR, "false %s of \"%.*s\" at %lld",
+                           flips_kinds[kind], (int) id.len, id.data,
+                           (long long) t_ms);
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+flips_known(uint64_t hash, int add)
+{
+    size_t  i;
+
+    for (i = hash % FLIPS_FACTS; facts[i] != 0; i = (i + 1) % FLIPS_FACTS) {
+        if (facts[i] == hash) {
+            return 1;
+        }
+    }
+
+    if (add) {
+        facts[i] = hash;
+    }
+
+    return 0;
+}
+
+
+static int
+flips_ask(flips_truth_t *told, phr_err_t *err)
+{
+    int          rc;
+    flips_ear_t  ear;
+
+    memset(told, 0, sizeof(flips_truth_t));
+    ear.say = flips_hear;
+    ear.data = told;
+
+    rc = flips_look(store.st, &ear, err);
+
+    return rc == PHR_OK ? flips_look_each(store.st, FLIPS_ASKED, &ear, err)
+                        : rc;
+}
+
+
+static int
+flips_differs(const flips_truth_t *told)
+{
+    int  i;
+
+    for (i = 0; i < FLIPS_KINDS; i++) {
+        if (told->n[i] != truth.n[i] || told->crc[i] != truth.crc[i]) {
+            snprintf(kept->why, sizeof(kept->why), "%llu %s, not %llu",
+                     (unsigned long long) told->n[i], flips_kinds[i],
+                     (unsigned long long) truth.n[i]);
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -322,16 +481,19 @@ flips_tell(int round, const char *what, const char *bytes,
 static void
 flips_count(flips_sums_t *sums, flips_e outcome, int pages)
 {
+    int     i;
     double  share;
-
-    share = (double) kept->nkept / (FLIPS_SERIES * FLIPS_SAMPLES);
 
     sums->nbad += outcome != FLIPS_SAME;
     sums->nsalvaged[pages]++;
-    sums->share[pages] += share;
 
-    if (!pages) {
-        sums->least = share < sums->least ? share : sums->least;
+    for (i = 0; i < FLIPS_BEFORE; i++) {
+        share = (double) kept->told.n[i] / (double) nfacts[i];
+        sums->share[pages][i] += share;
+
+        if (!pages) {
+            sums->least[i] = phr_min(sums->least[i], share);
+        }
     }
 }
 
@@ -348,13 +510,18 @@ flips_print(const flips_sums_t *sums)
     printf("%6ld  salvaged, of these %ld with a wrong value, a death or a "
            "hang\n", sums->nsalvaged[0] + sums->nsalvaged[1], sums->nbad);
 
-    if (sums->nsalvaged[0] > 0 && sums->nsalvaged[1] > 0) {
-        printf("        after flipped bits %.4f %% of the samples were kept, "
-               "at least %.2f %%\n",
-               sums->share[0] / (double) sums->nsalvaged[0] * 100,
-               sums->least * 100);
-        printf("        after damaged pages %.4f %%\n",
-               sums->share[1] / (double) sums->nsalvaged[1] * 100);
+    if (sums->nsalvaged[0] == 0 || sums->nsalvaged[1] == 0) {
+        return;
+    }
+
+    printf("        kept after flipped bits, at least, after damaged pages\n");
+
+    for (i = 0; i < FLIPS_BEFORE; i++) {
+        printf("%16.4f %%%11.2f %%%16.4f %%  %s\n",
+               sums->share[0][i] / (double) sums->nsalvaged[0] * 100,
+               sums->least[i] * 100,
+               sums->share[1][i] / (double) sums->nsalvaged[1] * 100,
+               flips_kinds[i]);
     }
 }
 
@@ -378,8 +545,7 @@ flips_write(const char *bytes, size_t size)
 
 
 static flips_e
-flips_fork(flips_e (*child)(const flips_truth_t *truth),
-    const flips_truth_t *truth)
+flips_fork(flips_e (*child)(void))
 {
     int    status;
     pid_t  pid;
@@ -389,7 +555,7 @@ flips_fork(flips_e (*child)(const flips_truth_t *truth),
 
     if (pid == 0) {
         alarm(FLIPS_HANG_S);
-        _exit((int) child(truth));
+        _exit((int) child());
     }
 
     if (pid == -1 || waitpid(pid, &status, 0) != pid) {
@@ -406,52 +572,49 @@ flips_fork(flips_e (*child)(const flips_truth_t *truth),
 
 
 static flips_e
-flips_child(const flips_truth_t *truth)
+flips_child(void)
 {
     phr_err_t      err;
-    flips_truth_t  found;
+    flips_truth_t  told;
 
     phr_err_init(&err);
 
-    if (phr_tree_check(dir, FLIPS_VALUES, NULL, &err) != PHR_OK) {
+    if (phr_tree_check(dir, FLIPS_VALUES_MAX, NULL, &err) != PHR_OK) {
         return FLIPS_TREE;
     }
 
-    if (flips_open(&err) != PHR_OK) {
+    if (flips_store_open(&store, dir, 0, &err) != PHR_OK) {
         return FLIPS_OPEN;
     }
 
-    if (flips_ask(&found, &err) != PHR_OK) {
+    if (flips_ask(&told, &err) != PHR_OK) {
         return FLIPS_QUERY;
     }
 
-    if (memcmp(&found, truth, sizeof(found)) != 0) {
+    if (flips_differs(&told)) {
         return FLIPS_WRONG;
     }
 
-    if (flips_rows(FLIPS_START_MS + (int64_t) 2 * FLIPS_ROWS * FLIPS_STEP_MS,
-                   150, &err)
-        != PHR_OK)
+    if (flips_store_more(&store, &err) != PHR_OK
+        || flips_store_coarsen(&store, &err) != PHR_OK)
     {
         return FLIPS_WRITE;
     }
 
-    if (flips_ask(&found, &err) != PHR_OK) {
+    if (flips_ask(&told, &err) != PHR_OK) {
         return FLIPS_QUERY;
     }
 
-    return memcmp(&found, truth, sizeof(found)) == 0 ? FLIPS_SAME
-                                                     : FLIPS_WRONG;
+    return flips_differs(&told) ? FLIPS_WRONG : FLIPS_SAME;
 }
 
 
 /* of the file as it is, into a folder of its own */
 static flips_e
-flips_salvage(const flips_truth_t *truth)
+flips_salvage(void)
 {
     char                   file[5000], scratch[5000];
     phr_err_t              err;
-    phr_buf_t              value;
     phr_store_conf_t       conf;
     phr_store_damage_t     damage;
     phr_salvage_result_t   result;
@@ -468,41 +631,29 @@ flips_salvage(const flips_truth_t *truth)
     conf.path = salvaged;
     conf.map_size_bytes = UINT64_C(1) << 30;
 
-    if (phr_store_open(&conf, &st, &err) != PHR_OK
-        || phr_salvage(file, st, scratch, &result, &err) != PHR_OK)
+    if (phr_store_open(&conf, &store.st, &err) != PHR_OK
+        || phr_salvage(file, store.st, scratch, &result, &err) != PHR_OK)
     {
         return flips_false(err.text);
     }
 
-    phr_store_close(st);
+    phr_store_close(store.st);
 
     /* it goes on as any other */
 
     snprintf(dir, sizeof(dir), "%.3990s", salvaged);
+    kept->before = result.commit_lost || result.doubt;
 
-    if (flips_open(&err) != PHR_OK || flips_compare(&err) != PHR_OK) {
-        return flips_false(err.text);
-    }
-
-    phr_buf_init(&value, 0);
-
-    if (!result.commit_lost && !result.doubt
-        && phr_store_get(st, PHR_KV_RULES, phr_str_of("one"), &value, &err)
-           == PHR_OK
-        && !phr_str_eq(phr_buf_view(&value), phr_str_of("value of one")))
-    {
-        return flips_false("an old value of \"one\"");
-    }
-
-    if (flips_rows(FLIPS_START_MS + (int64_t) 2 * FLIPS_ROWS * FLIPS_STEP_MS,
-                   150, &err)
-        != PHR_OK
+    if (flips_store_open(&store, dir, 0, &err) != PHR_OK
+        || flips_compare(&err) != PHR_OK
+        || flips_store_more(&store, &err) != PHR_OK
+        || flips_store_coarsen(&store, &err) != PHR_OK
         || flips_compare(&err) != PHR_OK)
     {
         return flips_false(err.text);
     }
 
-    if (phr_store_verify(st, NULL, NULL, &damage, &err) != PHR_OK
+    if (phr_store_verify(store.st, NULL, NULL, &damage, &err) != PHR_OK
         || damage.ndamaged != 0)
     {
         return flips_false("the new store is damaged");
@@ -544,301 +695,15 @@ flips_folder(void)
 }
 
 
-/* each sample that is there must be one that was made */
+/* all that is told must be true */
 static int
 flips_compare(phr_err_t *err)
 {
-    int                 rc;
-    int64_t             end_ms;
-    phr_arena_t        *arena;
-    phr_series_t        s;
-    phr_matcher_t       m;
-    phr_querier_t      *q;
-    phr_storage_t      *storage;
-    phr_series_set_t   *set;
-    phr_select_hints_t  hints;
+    flips_ear_t  ear;
 
-    memset(&hints, 0, sizeof(hints));
-    kept->nkept = 0;
-    kept->nseries = 0;
-    storage = phr_store_storage(st);
-    arena = phr_arena_create(0);
-    end_ms = FLIPS_START_MS + (int64_t) (FLIPS_ROWS + 1) * FLIPS_STEP_MS;
+    ear.say = flips_judge;
+    ear.data = &kept->told;
+    memset(&kept->told, 0, sizeof(kept->told));
 
-    rc = phr_matcher_init(&m, PHR_MATCH_EQ, phr_str_of("__name__"),
-                          phr_str_of("flips"), err);
-    if (rc == PHR_OK) {
-        rc = storage->querier(storage, &q, err);
-    }
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    rc = q->ops->select(q, &m, 1, 0, end_ms, &hints, arena, &set, err);
-
-    while (rc == PHR_OK && (rc = set->next(set, &s, err)) == PHR_OK) {
-        rc = flips_compare_series(&s, err);
-    }
-
-    q->ops->close(q);
-    phr_arena_destroy(arena);
-    phr_matcher_destroy(&m);
-
-    return rc == PHR_DONE ? PHR_OK : rc;
-}
-
-
-static int
-flips_compare_series(const phr_series_t *s, phr_err_t *err)
-{
-    int        i, k;
-    size_t     n;
-    phr_str_t  id;
-
-    id = phr_labels_get(s->labels, phr_str_of("id"));
-    i = id.len > 2 ? 0 : -1;
-
-    for (n = 2; n < id.len && i < FLIPS_SERIES; n++) {
-        i = i * 10 + id.data[n] - '0';
-    }
-
-    if (i < 0 || i >= FLIPS_SERIES) {
-        return phr_err_set(err, PHR_ERROR, "a series that there never was");
-    }
-
-    kept->nseries++;
-    k = 0;
-
-    for (n = 0; n < s->n; n++) {
-
-        while (k < FLIPS_SAMPLES && made->t_ms[i][k] < s->t_ms[n]) {
-            k++;
-        }
-
-        if (k == FLIPS_SAMPLES || made->t_ms[i][k] != s->t_ms[n]
-            || made->v[i][k] != phr_double_bits(s->v[n]))
-        {
-            return phr_err_set(err, PHR_ERROR, "series %d has %g at %lld",
-                               i, s->v[n], (long long) s->t_ms[n]);
-        }
-
-        kept->nkept++;
-    }
-
-    return PHR_OK;
-}
-
-
-static void
-flips_remember(int i, int k, int64_t t_ms, double v)
-{
-    if (t_ms < FLIPS_START_MS + (int64_t) (FLIPS_ROWS + 1) * FLIPS_STEP_MS) {
-        made->t_ms[k][i] = t_ms;
-        made->v[k][i] = phr_double_bits(v);
-    }
-}
-
-
-static int
-flips_open(phr_err_t *err)
-{
-    int               rc, i;
-    char              id[32], group[32];
-    phr_label_t       l[3];
-    phr_labels_t      ls;
-    phr_appender_t   *app;
-    phr_store_conf_t  conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = dir;
-    conf.map_size_bytes = UINT64_C(1) << 30;
-
-    rc = phr_store_open(&conf, &st, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    phr_store_now(st, FLIPS_START_MS);
-    app = phr_store_appender(st);
-    rc = app->ops->source(app, phr_str_of("flips"), &source, err);
-
-    l[0].name = phr_str_of("__name__");
-    l[0].value = phr_str_of("flips");
-    l[1].name = phr_str_of("group");
-    l[2].name = phr_str_of("id");
-    ls.l = l;
-    ls.n = 3;
-
-    for (i = 0; i < FLIPS_SERIES && rc == PHR_OK; i++) {
-        snprintf(id, sizeof(id), "id%d", i);
-        snprintf(group, sizeof(group), "group%d", i / 10);
-        l[1].value = phr_str_from_c(group);
-        l[2].value = phr_str_from_c(id);
-        rc = app->ops->series(app, ls, &sid[i], err);
-    }
-
-    return rc == PHR_OK ? phr_store_commit(st, FLIPS_START_MS, 0, err) : rc;
-}
-
-
-static int
-flips_rows(int64_t from_ms, int n, phr_err_t *err)
-{
-    int              rc, i, k;
-    double           v[FLIPS_SERIES];
-    int64_t          each[FLIPS_SERIES];
-    phr_batch_t      b;
-    phr_appender_t  *app;
-
-    app = phr_store_appender(st);
-    memset(&b, 0, sizeof(b));
-    b.source = source;
-    b.sid = sid;
-    b.v = v;
-    b.n = FLIPS_SERIES;
-    rc = PHR_OK;
-
-    for (i = 0; i < n && rc >= 0; i++) {
-        b.t_ms = from_ms + (int64_t) i * FLIPS_STEP_MS;
-        phr_store_now(st, b.t_ms);
-
-        for (k = 0; k < FLIPS_SERIES; k++) {
-            v[k] = k % 3 == 0 ? i * k : k % 3 == 1 ? drand48() : 7;
-            each[k] = b.t_ms + k;
-        }
-
-        b.t_each = i % 50 == 49 ? each : NULL;
-
-        for (k = 0; k < FLIPS_SERIES; k++) {
-            flips_remember(i, k, b.t_each ? each[k] : b.t_ms, v[k]);
-        }
-
-        rc = app->ops->append(app, &b, err);
-        if (rc == PHR_OK) {
-            rc = phr_store_commit(st, b.t_ms, 0, err);
-        }
-
-        while (rc == PHR_OK && i % 16 == 0
-               && (rc = phr_store_seal(st, b.t_ms, err)) == PHR_AGAIN)
-        {
-            rc = PHR_OK;
-        }
-    }
-
-    return rc;
-}
-
-
-static int
-flips_make(phr_err_t *err)
-{
-    int              rc;
-    phr_appender_t  *app;
-
-    rc = flips_open(err);
-    if (rc == PHR_OK) {
-        rc = flips_rows(FLIPS_START_MS, FLIPS_ROWS, err);
-    }
-
-    app = phr_store_appender(st);
-
-    /* the older of two values is still somewhere in the file */
-
-    if (rc == PHR_OK) {
-        rc = app->ops->put(app, PHR_KV_RULES, phr_str_of("one"),
-                           phr_str_of("what was before"), err);
-    }
-
-    if (rc == PHR_OK) {
-        rc = phr_store_commit(st, FLIPS_START_MS, 1, err);
-    }
-
-    if (rc == PHR_OK) {
-        rc = app->ops->put(app, PHR_KV_RULES, phr_str_of("one"),
-                           phr_str_of("value of one"), err);
-    }
-
-    return rc == PHR_OK ? phr_store_commit(st, FLIPS_START_MS, 1, err) : rc;
-}
-
-
-static int
-flips_ask(flips_truth_t *truth, phr_err_t *err)
-{
-    int             rc, i;
-    char            id[32];
-    phr_buf_t       value;
-    phr_matcher_t   m;
-
-    memset(truth, 0, sizeof(flips_truth_t));
-
-    rc = phr_matcher_init(&m, PHR_MATCH_EQ, phr_str_of("__name__"),
-                          phr_str_of("flips"), err);
-    if (rc == PHR_OK) {
-        rc = flips_select(&m, &truth->all, err);
-        phr_matcher_destroy(&m);
-    }
-
-    for (i = 0; i < FLIPS_ASKED && rc == PHR_OK; i++) {
-        snprintf(id, sizeof(id), "id%d", i * 9);
-        rc = phr_matcher_init(&m, PHR_MATCH_EQ, phr_str_of("id"),
-                              phr_str_from_c(id), err);
-        if (rc == PHR_OK) {
-            rc = flips_select(&m, &truth->one[i], err);
-            phr_matcher_destroy(&m);
-        }
-    }
-
-    if (rc == PHR_OK) {
-        phr_buf_init(&value, 0);
-        rc = phr_store_get(st, PHR_KV_RULES, phr_str_of("one"), &value, err);
-        truth->values = phr_crc32c((uint32_t) rc, value.data, value.len);
-        phr_buf_free(&value);
-        rc = rc < 0 ? rc : PHR_OK;
-    }
-
-    return rc;
-}
-
-
-static int
-flips_select(const phr_matcher_t *m, uint32_t *crc, phr_err_t *err)
-{
-    int                 rc;
-    size_t              i;
-    int64_t             end_ms;
-    phr_arena_t        *arena;
-    phr_series_t        s;
-    phr_querier_t      *q;
-    phr_storage_t      *storage;
-    phr_series_set_t   *set;
-    phr_select_hints_t  hints;
-
-    memset(&hints, 0, sizeof(hints));
-    hints.sorted = 1;
-    storage = phr_store_storage(st);
-    arena = phr_arena_create(0);
-    end_ms = FLIPS_START_MS + (int64_t) (FLIPS_ROWS + 1) * FLIPS_STEP_MS;
-
-    rc = storage->querier(storage, &q, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    rc = q->ops->select(q, m, 1, 0, end_ms, &hints, arena, &set, err);
-
-    while (rc == PHR_OK && (rc = set->next(set, &s, err)) == PHR_OK) {
-        for (i = 0; i < s.labels.n; i++) {
-            *crc = phr_crc32c(*crc, s.labels.l[i].value.data,
-                              s.labels.l[i].value.len);
-        }
-
-        *crc = phr_crc32c(*crc, s.t_ms, s.n * sizeof(s.t_ms[0]));
-        *crc = phr_crc32c(*crc, s.v, s.n * sizeof(s.v[0]));
-    }
-
-    q->ops->close(q);
-    phr_arena_destroy(arena);
-
-    return rc == PHR_DONE ? PHR_OK : rc;
+    return flips_look(store.st, &ear, err);
 }

@@ -362,6 +362,17 @@ phr_kv_fits(phr_str_t key, phr_str_t body)
 
 
 int
+phr_kv_is_single(phr_str_t key, phr_str_t body)
+{
+    phr_kv_head_t  h;
+
+    return phr_kv_fits(key, body)
+           && phr_get_be16((const uint8_t *) key.data + key.len - 2) == 0
+           && phr_kv_head(body, &h, NULL) == PHR_OK && h.bytes.len == h.len;
+}
+
+
+int
 phr_kv_mend(phr_txn_t *txn, uint64_t *nvalues, uint64_t *nlost,
     phr_err_t *err)
 {

@@ -30,6 +30,9 @@ int phr_kv_each(phr_txn_t *txn, char space, phr_str_t prefix,
 /* whether a checked record can be one of these */
 int phr_kv_fits(phr_str_t key, phr_str_t body);
 
+/* whether a checked record is a value of one piece */
+int phr_kv_is_single(phr_str_t key, phr_str_t body);
+
 /*
  * Deletes the records of values that lack a piece, and pieces that lack
  * their value; *nvalues are whole, *nlost were not.

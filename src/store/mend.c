@@ -12,13 +12,10 @@
 
 #include "core/alloc.h"
 #include "store/bits.h"
-#include "store/block.h"
 #include "store/index.h"
 #include "store/kv.h"
-#include "store/loose.h"
-#include "store/row.h"
+#include "store/mend_impl.h"
 #include "store/series.h"
-#include "store/source.h"
 #include "store/text.h"
 
 
@@ -27,36 +24,8 @@
 #define PHR_MEND_LABELS  4096
 
 
-typedef struct {
-    phr_store_t        *st;
-    phr_mend_result_t  *result;
-    phr_arena_t        *arena;      /* of one record */
-
-    int64_t            *last;       /* by sid; PHR_LAST_NONE: no labels */
-    size_t              nlast;
-    phr_array_t         windows;    /* of phr_mend_window_t */
-    uint64_t            nwindow;    /* samples, as the old records say */
-
-    /* the layout of the row before */
-    phr_head_t          head;
-    phr_sid_t          *sid;
-    size_t              nsid;
-    phr_row_first_t     first;
-} phr_mend_t;
-
-typedef struct {
-    int           level;
-    int32_t       window;
-    phr_window_t  sum;
-} phr_mend_window_t;
-
-/* PHR_OK, PHR_NOTFOUND to have the record deleted, or a failure */
-typedef int (*phr_mend_pt)(phr_mend_t *m, phr_str_t key, phr_str_t body,
-    phr_err_t *err);
-
-
 static int phr_mend_each(phr_mend_t *m, phr_db_e db, size_t step,
-    phr_mend_pt visit, phr_err_t *err);
+    uint8_t from, phr_mend_pt visit, phr_err_t *err);
 static int phr_mend_step(phr_mend_t *m, phr_db_e db, size_t step,
     phr_mend_pt visit, uint8_t *key, size_t *klen, phr_err_t *err);
 static int phr_mend_source(phr_mend_t *m, phr_str_t key, phr_str_t body,
@@ -96,7 +65,8 @@ static int phr_mend_known(const phr_mend_t *m, phr_sid_t sid);
 
 
 int
-phr_mend(phr_store_t *st, phr_mend_result_t *result, phr_err_t *err)
+phr_mend(phr_store_t *st, const phr_mend_found_t *found,
+    phr_mend_result_t *result, phr_err_t *err)
 {
     int         rc;
     size_t      i;
@@ -105,26 +75,32 @@ phr_mend(phr_store_t *st, phr_mend_result_t *result, phr_err_t *err)
     static const struct {
         phr_db_e     db;
         size_t       step;
+        uint8_t      from;          /* the first byte of the first key */
         phr_mend_pt  visit;
     } steps[] = {
-        { PHR_DB_SOURCE, PHR_MEND_STEP, phr_mend_source },
-        { PHR_DB_LAYOUT, PHR_MEND_STEP, phr_mend_layout },
-        { PHR_DB_SERIES, PHR_MEND_STEP, phr_mend_hash },
-        { PHR_DB_SERIES, PHR_MEND_LABELS, phr_mend_series },
-        { PHR_DB_WINDOW, PHR_MEND_STEP, phr_mend_window },
-        { PHR_DB_PACK, PHR_MEND_STEP, phr_mend_pack },
-        { PHR_DB_LOOSE, PHR_MEND_STEP, phr_mend_loose },
-        { PHR_DB_META, PHR_MEND_STEP, NULL },
-        { PHR_DB_ROW, PHR_MEND_LABELS, phr_mend_changes },
-        { PHR_DB_ROW, PHR_MEND_LABELS, phr_mend_firsts },
-        { PHR_DB_LAYOUT, PHR_MEND_STEP, phr_mend_tail }
+        { PHR_DB_SOURCE, PHR_MEND_STEP, 0, phr_mend_source },
+        { PHR_DB_LAYOUT, PHR_MEND_STEP, 0, phr_mend_layout },
+        { PHR_DB_SERIES, PHR_MEND_STEP, 0, phr_mend_hash },
+        { PHR_DB_SERIES, PHR_MEND_LABELS, 0, phr_mend_series },
+        { PHR_DB_WINDOW, PHR_MEND_STEP, 0, phr_mend_window },
+        { PHR_DB_PACK, PHR_MEND_STEP, 0, phr_mend_pack },
+        { PHR_DB_PACK, PHR_MEND_STEP, PHR_LEVEL_STARTS, phr_mend_starts },
+        { PHR_DB_LOOSE, PHR_MEND_STEP, 0, phr_mend_loose },
+        { PHR_DB_COARSE, PHR_MEND_STEP, 0, phr_mend_coarse },
+        { PHR_DB_EXEMPLAR, PHR_MEND_STEP, 0, phr_mend_exemplars },
+        { PHR_DB_META, PHR_MEND_STEP, 0, NULL },
+        { PHR_DB_ROW, PHR_MEND_LABELS, 0, phr_mend_changes },
+        { PHR_DB_ROW, PHR_MEND_LABELS, 0, phr_mend_firsts },
+        { PHR_DB_LAYOUT, PHR_MEND_STEP, 0, phr_mend_tail }
     };
 
     memset(result, 0, sizeof(phr_mend_result_t));
     memset(&m, 0, sizeof(phr_mend_t));
     m.st = st;
+    m.found = found;
     m.result = result;
     phr_array_init(&m.windows, sizeof(phr_mend_window_t));
+    phr_array_init(&m.starts, sizeof(phr_mend_starts_t));
 
     m.arena = phr_arena_create(0);
     rc = m.arena != NULL ? PHR_OK
@@ -133,13 +109,14 @@ phr_mend(phr_store_t *st, phr_mend_result_t *result, phr_err_t *err)
     for (i = 0; i < phr_nelems(steps) && rc == PHR_OK; i++) {
         rc = steps[i].visit == NULL
              ? phr_mend_finish(&m, err)
-             : phr_mend_each(&m, steps[i].db, steps[i].step, steps[i].visit,
-                             err);
+             : phr_mend_each(&m, steps[i].db, steps[i].step, steps[i].from,
+                             steps[i].visit, err);
     }
 
     phr_store_forget(st);
     phr_arena_destroy(m.arena);
     phr_array_free(&m.windows);
+    phr_array_free(&m.starts);
     phr_free(m.last);
     phr_free(m.sid);
 
@@ -148,14 +125,15 @@ phr_mend(phr_store_t *st, phr_mend_result_t *result, phr_err_t *err)
 
 
 static int
-phr_mend_each(phr_mend_t *m, phr_db_e db, size_t step, phr_mend_pt visit,
-    phr_err_t *err)
+phr_mend_each(phr_mend_t *m, phr_db_e db, size_t step, uint8_t from,
+    phr_mend_pt visit, phr_err_t *err)
 {
     int      rc;
     size_t   klen;
     uint8_t  key[PHR_KEY_MAX];
 
-    klen = 0;
+    key[0] = from;
+    klen = from != 0;
 
     do {
         rc = phr_txn_begin(m->st->env, 1, &m->st->txn, err);
@@ -407,13 +385,26 @@ phr_mend_series(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
 static int
 phr_mend_window(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
 {
+    int           rc, level;
+    int32_t       window;
     phr_window_t  w;
 
-    if (phr_window_decode(body, &w) == PHR_OK) {
+    rc = PHR_OK;
+
+    if (phr_window_decode(body, &w) != PHR_OK) {
+        return PHR_NOTFOUND;
+    }
+
+    if (phr_key_window_get(key, &level, &window)
+        && level == PHR_LEVEL_STARTS)
+    {
+        rc = phr_mend_starts_told(m, window, w.nsamples, err);
+
+    } else {
         m->nwindow += w.nsamples;
     }
 
-    return PHR_NOTFOUND;
+    return rc == PHR_OK ? PHR_NOTFOUND : rc;
 }
 
 
@@ -468,10 +459,19 @@ phr_mend_pack(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
         }
     }
 
-    m->result->npacked += nstarts == 0 ? nknown : 0;
-    m->result->norphans += nstarts == 0 ? w.nsamples - nknown : 0;
-    m->nwindow -= phr_min(m->nwindow, w.nsamples);
     m->st->next.seal = phr_max(m->st->next.seal, pk.seal + 1);
+
+    if (nstarts == 0) {
+        m->result->npacked += nknown;
+        m->result->norphans += w.nsamples - nknown;
+        m->nwindow -= phr_min(m->nwindow, w.nsamples);
+
+    } else {
+        rc = phr_mend_starts_found(m, pk.window, w.nsamples, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
 
     return nknown == 0 ? PHR_NOTFOUND : phr_mend_sum(m, &pk, &w, err);
 }
@@ -535,9 +535,14 @@ phr_mend_loose(phr_mend_t *m, phr_str_t key, phr_str_t body, phr_err_t *err)
     }
 
     m->result->nloose_records++;
-    m->result->nloose += head.starts ? 0 : nknown;
-    m->result->norphans += head.starts ? 0 : n - nknown;
     m->st->next.seq = phr_max(m->st->next.seq, phr_get_be64(p + 4) + 1);
+
+    if (head.starts) {
+        return phr_mend_loose_starts(m, n, nknown);
+    }
+
+    m->result->nloose += nknown;
+    m->result->norphans += n - nknown;
 
     return nknown == 0 ? PHR_NOTFOUND : PHR_OK;
 }
@@ -562,6 +567,13 @@ phr_mend_finish(phr_mend_t *m, phr_err_t *err)
 
     for (i = 0; i < m->windows.nelts && rc == PHR_OK; i++) {
         w = phr_array_get(&m->windows, phr_mend_window_t, i);
+
+        if (w->level == PHR_LEVEL_STARTS
+            && phr_mend_starts_lost(m, w->window))
+        {
+            continue;
+        }
+
         rc = phr_window_put(st->txn, w->level, w->window, &w->sum, err);
     }
 
@@ -575,6 +587,10 @@ phr_mend_finish(phr_mend_t *m, phr_err_t *err)
     if (rc == PHR_OK) {
         rc = phr_kv_mend(st->txn, &m->result->nvalues,
                          &m->result->nvalues_lost, err);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_mend_progress(m, err);
     }
 
     return phr_store_end(st, rc, err);

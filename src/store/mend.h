@@ -15,6 +15,12 @@
 #include "store/internal.h"
 
 
+/* what is known of the records that were found */
+typedef struct {
+    uint8_t   whole[PHR_DB_MAX];    /* there are all */
+    uint8_t   doubt;                /* some may be of an earlier state */
+} phr_mend_found_t;
+
 typedef struct {
     uint64_t  nseries;
     uint64_t  nseries_lost;     /* a part of the labels is missing */
@@ -28,6 +34,11 @@ typedef struct {
     uint64_t  norphans;         /* samples of series without labels */
     uint64_t  nvalues;
     uint64_t  nvalues_lost;
+    uint64_t  nstarts;          /* changes of start timestamps */
+    uint64_t  nstarts_lost;
+    uint64_t  nbuckets;         /* records of them */
+    uint64_t  nexemplars;
+    uint64_t  nexemplar_records;
 } phr_mend_result_t;
 
 
@@ -35,7 +46,8 @@ typedef struct {
  * The store is open for writing, nothing is pending and it was not used.
  * Every record has a checksum that holds.  It must be closed afterwards.
  */
-int phr_mend(phr_store_t *st, phr_mend_result_t *result, phr_err_t *err);
+int phr_mend(phr_store_t *st, const phr_mend_found_t *found,
+    phr_mend_result_t *result, phr_err_t *err);
 
 
 #endif /* PHR_MEND_H_INCLUDED */

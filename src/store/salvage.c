@@ -9,12 +9,16 @@
  * newer.  Such that are there in one form may have been deleted since: then
  * they were packed, and the pack has the same values, or fell to the
  * retention, which drops them again.
+ *
+ * A small record in pieces is taken from one state: those that lack are not
+ * to be had from the state before, nor any of them from records in doubt.
  */
 
 #include "store/salvage.h"
 
 #include "core/bytes.h"
 #include "store/internal.h"
+#include "store/kv.h"
 #include "store/mend.h"
 #include "store/scan.h"
 
@@ -30,6 +34,13 @@ typedef struct {
     phr_txn_t    *doubt_txn;
     size_t        ndoubt;       /* puts in its transaction */
     size_t        nputs;        /* in the store's */
+    uint64_t      nkept[PHR_DB_MAX];
+
+    /* the small record that is read, without the number of the piece */
+    uint8_t       value[PHR_KEY_MAX];
+    size_t        nvalue;
+    int           sure;         /* some of it is of the newest state */
+    uint64_t      nvalues_lost; /* not taken for that */
 } phr_salvage_t;
 
 
@@ -39,6 +50,8 @@ static int phr_salvage_put(phr_salvage_t *s, phr_db_e db, phr_str_t key,
     phr_str_t value, phr_err_t *err);
 static int phr_salvage_doubt(phr_salvage_t *s, phr_db_e db, phr_str_t key,
     phr_str_t value, phr_err_t *err);
+static int phr_salvage_mixes(phr_salvage_t *s, phr_scan_rank_e rank,
+    phr_str_t key, phr_str_t value, phr_err_t *err);
 static int phr_salvage_merge(phr_salvage_t *s, phr_err_t *err);
 static int phr_salvage_end(phr_salvage_t *s, int rc, phr_err_t *err);
 static uint64_t phr_salvage_missing(const phr_scan_result_t *scan,
@@ -71,8 +84,9 @@ int
 phr_salvage(const char *file, phr_store_t *st, const char *scratch,
     phr_salvage_result_t *result, phr_err_t *err)
 {
-    int                 rc;
+    int                 rc, i;
     phr_salvage_t       s;
+    phr_mend_found_t    found;
     phr_scan_result_t   scan;
     phr_mend_result_t   mend;
 
@@ -94,7 +108,14 @@ phr_salvage(const char *file, phr_store_t *st, const char *scratch,
     rc = phr_salvage_end(&s, rc, err);
 
     if (rc == PHR_OK) {
-        rc = phr_mend(st, &mend, err);
+        found.doubt = scan.doubt;
+
+        for (i = 0; i < PHR_DB_MAX; i++) {
+            found.whole[i] = !scan.doubt && scan.known[i]
+                             && s.nkept[i] == scan.nentries[i];
+        }
+
+        rc = phr_mend(st, &found, &mend, err);
     }
 
     if (rc != PHR_OK) {
@@ -111,7 +132,17 @@ phr_salvage(const char *file, phr_store_t *st, const char *scratch,
     result->nsamples = mend.npacked + mend.nrow + mend.nloose;
     result->norphans = mend.norphans;
     result->nvalues = mend.nvalues;
-    result->nvalues_lost = mend.nvalues_lost;
+    result->nvalues_lost = mend.nvalues_lost + s.nvalues_lost;
+    result->nstarts = mend.nstarts;
+    result->nstarts_lost = mend.nstarts_lost;
+    result->nbuckets = mend.nbuckets;
+    result->nbuckets_lost = phr_salvage_missing(&scan, PHR_DB_COARSE,
+                                                s.nkept[PHR_DB_COARSE],
+                                                s.nkept[PHR_DB_COARSE]);
+    result->nexemplars = mend.nexemplars;
+    result->nexemplars_lost = phr_salvage_missing(&scan, PHR_DB_EXEMPLAR,
+                                                  mend.nexemplar_records,
+                                                  mend.nexemplars);
 
     /* the hash of each series is a record of its own */
 
@@ -157,12 +188,20 @@ static int
 phr_salvage_record(void *data, phr_scan_rank_e rank, phr_db_e db,
     phr_str_t key, phr_str_t value, phr_err_t *err)
 {
+    int             rc;
     phr_salvage_t  *s;
 
     s = data;
 
     if (!phr_salvage_takes[db]) {
         return PHR_OK;
+    }
+
+    if (db == PHR_DB_KV && rank != PHR_SCAN_CURRENT) {
+        rc = phr_salvage_mixes(s, rank, key, value, err);
+        if (rc != PHR_NOTFOUND) {
+            return rc;
+        }
     }
 
     return rank == PHR_SCAN_DOUBT ? phr_salvage_doubt(s, db, key, value, err)
@@ -193,9 +232,67 @@ phr_salvage_put(phr_salvage_t *s, phr_db_e db, phr_str_t key,
     }
 
     s->nputs++;
+    s->nkept[db]++;
 
     return phr_txn_put(s->st->txn, db, key.data, key.len, value.data,
                        value.len, err);
+}
+
+
+/*
+ * PHR_OK if a piece may be of another state than others of its value, else
+ * PHR_NOTFOUND.  Those of the state before come in order.
+ */
+static int
+phr_salvage_mixes(phr_salvage_t *s, phr_scan_rank_e rank, phr_str_t key,
+    phr_str_t value, phr_err_t *err)
+{
+    int            rc;
+    phr_str_t      k, v, body;
+    phr_cursor_t  *cursor;
+
+    body = phr_str_from(value.data + PHR_CRC_SIZE, value.len - PHR_CRC_SIZE);
+
+    if (phr_kv_is_single(key, body)) {
+        return PHR_NOTFOUND;
+    }
+
+    if (rank == PHR_SCAN_DOUBT) {
+        s->nvalues_lost += phr_get_be16((const uint8_t *) key.data + key.len
+                                        - 2) == 0;
+        return PHR_OK;
+    }
+
+    if (s->nvalue + 2 != key.len || memcmp(s->value, key.data, s->nvalue) != 0)
+    {
+        s->nvalue = key.len - 2;
+        memcpy(s->value, key.data, s->nvalue);
+
+        if (s->st->txn == NULL) {
+            rc = phr_txn_begin(s->st->env, 1, &s->st->txn, err);
+            if (rc != PHR_OK) {
+                return rc;
+            }
+        }
+
+        rc = phr_cursor_open(s->st->txn, PHR_DB_KV, &cursor, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        rc = phr_cursor_seek(cursor, s->value, s->nvalue, &k, &v, err);
+
+        s->sure = rc == PHR_OK && k.len == key.len
+                  && memcmp(k.data, key.data, s->nvalue) == 0;
+
+        phr_cursor_close(cursor);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return s->sure ? PHR_OK : PHR_NOTFOUND;
 }
 
 

@@ -26,6 +26,14 @@ typedef struct {
     uint64_t  nvalues;          /* small records: push groups, states */
     uint64_t  nvalues_lost;
 
+    /* beside the samples; those that are lost are about so many */
+    uint64_t  nstarts;          /* changes of start timestamps */
+    uint64_t  nstarts_lost;     /* with those that nobody could rely on */
+    uint64_t  nbuckets;         /* records of them */
+    uint64_t  nbuckets_lost;
+    uint64_t  nexemplars;
+    uint64_t  nexemplars_lost;
+
     uint8_t   doubt;            /* some may be of an earlier state */
     uint8_t   commit_lost;      /* the newest state was not found */
 } phr_salvage_result_t;

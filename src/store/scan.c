@@ -287,7 +287,13 @@ phr_scan_state(phr_scan_t *s, const phr_page_meta_t *m)
 
         if (!s->found[i]) {
             /* nothing is missing of an older store, if all of it was read */
-            s->nlost += !phr_db_is_later(i) || s->result->ndamaged != 0;
+            if (phr_db_is_later(i) && s->result->ndamaged == 0) {
+                s->result->known[i] = 1;
+
+            } else {
+                s->nlost++;
+            }
+
             continue;
         }
 
@@ -295,6 +301,7 @@ phr_scan_state(phr_scan_t *s, const phr_page_meta_t *m)
 
         if (s->rank == PHR_SCAN_CURRENT) {
             s->result->nentries[i] = s->subs[i].nentries;
+            s->result->known[i] = 1;
         }
 
         rc = phr_scan_tree(s, &s->subs[i]);

@@ -25,7 +25,8 @@ typedef enum {
 typedef struct {
     uint64_t  npages;               /* of the file */
     uint64_t  ndamaged;             /* pages and records that were not read */
-    uint64_t  nentries[PHR_DB_MAX]; /* as the trees say; 0: not known */
+    uint64_t  nentries[PHR_DB_MAX]; /* as the trees say, */
+    uint8_t   known[PHR_DB_MAX];    /* 0: that is not known */
     uint8_t   doubt;                /* it is not known which pages are free */
     uint8_t   commit_lost;          /* the newest state was not found */
 } phr_scan_result_t;

@@ -246,6 +246,15 @@ phr_cmd_salvage_print(const phr_salvage_result_t *r)
     printf("small records: %" PRIu64 " kept, %" PRIu64 " lost\n",
            r->nvalues, r->nvalues_lost);
 
+    printf("start timestamps: %" PRIu64 " changes kept, %" PRIu64 " lost\n",
+           r->nstarts, r->nstarts_lost);
+
+    printf("exemplars: %" PRIu64 " kept, about %" PRIu64 " lost\n",
+           r->nexemplars, r->nexemplars_lost);
+
+    printf("records of buckets: %" PRIu64 " kept, %" PRIu64 " lost\n",
+           r->nbuckets, r->nbuckets_lost);
+
     if (r->commit_lost) {
         printf("The newest state may be lost: what was written last.\n");
     }

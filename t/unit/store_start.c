@@ -6,7 +6,7 @@
  * and dropped, and the store is opened anew; then the plain cases by hand.
  */
 
-#include "onestore.h"
+#include "beside.h"
 
 #include "store/key.h"
 
@@ -407,84 +407,6 @@ run(const uint8_t *key)
     ok(write_some(0) == PHR_OK && write_some(0) == PHR_OK
        && differs(0, now) == 0, "it goes on");
     is_int(damaged(), 0, "nothing is damaged");
-}
-
-
-/* one sample of series 0, a histogram if v is 0; its status, or a failure */
-static int
-one(int64_t t_ms, double v, int64_t st_ms)
-{
-    int                rc;
-    int8_t             status;
-    phr_sid_t          sid;
-    phr_hist_t         h;
-    phr_batch_t        b;
-    phr_appender_t    *app;
-    const phr_hist_t  *hists[1];
-
-    memset(&h, 0, sizeof(h));
-    h.sum = (double) t_ms;
-    hists[0] = &h;
-
-    app = phr_store_appender(st);
-    memset(&b, 0, sizeof(b));
-
-    rc = app->ops->source(app, phr_str_of("one"), &b.source, &err);
-    rc = rc == PHR_OK ? series(0, &sid) : rc;
-
-    b.t_ms = t_ms;
-    b.sid = &sid;
-    b.v = &v;
-    b.h = v == 0 ? hists : NULL;
-    b.n = 1;
-    b.status = &status;
-    b.st_ms = st_ms == 0 ? NULL : &st_ms;
-
-    rc = rc == PHR_OK ? app->ops->append(app, &b, &err) : rc;
-
-    return rc == PHR_OK ? status : rc;
-}
-
-
-/* of series 0, from there on, as "start start ..."; "-" without the column */
-static const char *
-starts(int64_t from)
-{
-    int                  rc;
-    size_t               i, n;
-    static char          out[512];
-    phr_arena_t         *arena;
-    phr_series_t         s;
-    phr_matcher_t        m;
-    phr_querier_t       *q;
-    phr_storage_t       *storage;
-    phr_series_set_t    *set;
-    phr_select_hints_t   hints;
-
-    storage = phr_store_storage(st);
-    arena = phr_arena_create(0);
-    memset(&hints, 0, sizeof(hints));
-    hints.starts = 1;
-    out[0] = '\0';
-    n = 0;
-
-    phr_matcher_init(&m, PHR_MATCH_EQ, phr_str_of("__name__"),
-                     phr_str_of("s0"), &err);
-    rc = storage->querier(storage, &q, &err);
-    rc = rc == PHR_OK ? q->ops->select(q, &m, 1, from, PHR_KEY_TIME_MAX,
-                                       &hints, arena, &set, &err) : rc;
-    rc = rc == PHR_OK ? set->next(set, &s, &err) : rc;
-
-    for (i = 0; rc == PHR_OK && i < s.n; i++) {
-        n += (size_t) snprintf(out + n, sizeof(out) - n, s.st_ms != NULL
-                               ? "%s%lld" : "%s-", i ? " " : "",
-                               s.st_ms != NULL ? (long long) s.st_ms[i] : 0);
-    }
-
-    q->ops->close(q);
-    phr_arena_destroy(arena);
-
-    return out;
 }
 
 
