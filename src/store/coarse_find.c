@@ -16,6 +16,8 @@ static int phr_coarse_find_packs(phr_txn_t *txn, int64_t from_ms,
 static int phr_coarse_find_buckets(phr_txn_t *txn, int source,
     int64_t from_ms, int64_t to_ms, phr_sid_t sid, phr_sid_t *found,
     phr_err_t *err);
+static int phr_coarse_marked_ms(phr_txn_t *txn, int res, int64_t *t_ms,
+    phr_err_t *err);
 
 
 int
@@ -161,9 +163,48 @@ phr_coarse_needed(phr_store_t *st, phr_txn_t *txn, int64_t *t_ms,
         }
 
         *t_ms = phr_min(*t_ms, rc == PHR_OK ? next_ms : PHR_TIME_MIN);
+
+        rc = phr_coarse_marked_ms(txn, res, &next_ms, err);
+        if (rc < 0) {
+            return rc;
+        }
+
+        if (rc == PHR_OK) {
+            *t_ms = phr_min(*t_ms, next_ms);
+        }
     }
 
     return PHR_OK;
+}
+
+
+/* the first block that is to be made anew, or PHR_NOTFOUND */
+static int
+phr_coarse_marked_ms(phr_txn_t *txn, int res, int64_t *t_ms, phr_err_t *err)
+{
+    int            rc;
+    uint8_t        key;
+    uint32_t       group;
+    phr_str_t      k, v;
+    phr_cursor_t  *cursor;
+
+    rc = phr_cursor_open(txn, PHR_DB_COARSE, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    key = (uint8_t) (PHR_COARSE_MARK | res);
+    rc = phr_cursor_seek(cursor, &key, 1, &k, &v, err);
+
+    if (rc == PHR_OK
+        && !phr_key_coarse_get(k, PHR_COARSE_MARK, res, t_ms, &group))
+    {
+        rc = PHR_NOTFOUND;
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc;
 }
 
 

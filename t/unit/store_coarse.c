@@ -86,6 +86,28 @@ test_shortened(void)
 }
 
 
+/* what was imported counts, though its samples are too old at once */
+static void
+test_imported(void)
+{
+    fresh();
+    downsample();
+    reopen();
+    load(NSERIES);
+    is_int(coarsen_all(NOW), PHR_OK, "buckets are made");
+    import(START + DAY + 33 * MINUTE);
+
+    conf.retention_ms = 3 * DAY;
+    reopen();
+    (void) retain_all(NOW);
+    is_int(coarsen_all(NOW + 60 * MINUTE), PHR_OK, "made anew");
+    is_int(coarsen_all(NOW + 120 * MINUTE), PHR_OK, "by the hour, too");
+    ok(retain_all(NOW + 120 * MINUTE) > 0, "samples go then");
+    is_int(told(START, NOW), NSERIES * NDAYS * 144 + 1,
+           "and buckets tell of what was imported");
+}
+
+
 static void
 test_size(void)
 {
@@ -129,6 +151,7 @@ main(void)
 
     test_import();
     test_shortened();
+    test_imported();
     test_size();
     leave();
 
