@@ -624,12 +624,15 @@ static int
 phr_seal_account(phr_seal_t *s, int partial, phr_err_t *err)
 {
     size_t            i, k;
-    uint32_t          n;
+    int64_t           now_ms;
+    uint32_t          n, before;
     phr_layout_t     *l;
     phr_source_t     *src;
     phr_seal_unit_t  *u;
 
     src = s->src;
+    before = src->nrows;
+    now_ms = s->st->now_ms;
 
     for (i = 0; i < src->layouts.nelts; i++) {
         (*phr_array_get(&src->layouts, phr_layout_t *, i))->run = 0;
@@ -671,7 +674,18 @@ phr_seal_account(phr_seal_t *s, int partial, phr_err_t *err)
     }
 
     src->threshold = PHR_SEAL_ROWS;
-    src->arrival_ms = s->st->now_ms;
+
+    if (src->nrows == 0 || src->arrival_ms == PHR_TIME_MIN
+        || src->arrival_ms > now_ms)
+    {
+        src->arrival_ms = now_ms;
+
+    } else {
+        /* when each row came is not known: as if evenly */
+        src->arrival_ms += (int64_t) ((double) (now_ms - src->arrival_ms)
+                                      * (before - src->nrows) / before);
+    }
+
     s->st->seal_source = src->id + 1;
 
     return phr_layouts_trim(s->st, src, err);
