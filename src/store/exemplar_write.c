@@ -90,6 +90,12 @@ phr_store_max_exemplars(phr_store_t *st, uint64_t max)
         st->ring->trim = 1;
     }
 
+    if (max == 0) {
+        /* the next walk of retention, which deletes them, begins at once */
+        st->retain.idle_ms = PHR_TIME_MIN;
+        st->retain.sid = 0;
+    }
+
     pthread_mutex_lock(&st->mutex);
     st->shown_exemplars = max;
     pthread_mutex_unlock(&st->mutex);
