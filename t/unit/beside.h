@@ -25,9 +25,9 @@
 #define NSERIES  3
 
 
-/* one sample of series 0, a histogram if v is 0; its status, or a failure */
+/* one sample of a series, a histogram if v is 0; its status, or a failure */
 static inline int
-one(int64_t t_ms, double v, int64_t st_ms)
+one_of(int i, int64_t t_ms, double v, int64_t st_ms)
 {
     int                rc;
     int8_t             status;
@@ -45,7 +45,7 @@ one(int64_t t_ms, double v, int64_t st_ms)
     memset(&b, 0, sizeof(b));
 
     rc = app->ops->source(app, phr_str_of("one"), &b.source, &err);
-    rc = rc == PHR_OK ? series(0, &sid) : rc;
+    rc = rc == PHR_OK ? series(i, &sid) : rc;
 
     b.t_ms = t_ms;
     b.sid = &sid;
@@ -61,9 +61,16 @@ one(int64_t t_ms, double v, int64_t st_ms)
 }
 
 
-/* of series 0, from there on, as "start start ..."; "-" without the column */
+static inline int
+one(int64_t t_ms, double v, int64_t st_ms)
+{
+    return one_of(0, t_ms, v, st_ms);
+}
+
+
+/* of a series, from there on, as "start start ..."; "-" without the column */
 static inline const char *
-starts(int64_t from)
+starts_of(const char *name, int64_t from)
 {
     int                  rc;
     size_t               i, n;
@@ -84,7 +91,7 @@ starts(int64_t from)
     n = 0;
 
     phr_matcher_init(&m, PHR_MATCH_EQ, phr_str_of("__name__"),
-                     phr_str_of("s0"), &err);
+                     phr_str_from_c(name), &err);
     rc = storage->querier(storage, &q, &err);
     rc = rc == PHR_OK ? q->ops->select(q, &m, 1, from, PHR_KEY_TIME_MAX,
                                        &hints, arena, &set, &err) : rc;
@@ -101,6 +108,9 @@ starts(int64_t from)
 
     return out;
 }
+
+
+#define starts(from)  starts_of("s0", from)
 
 
 #define own  1

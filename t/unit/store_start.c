@@ -8,7 +8,7 @@
 
 #include "beside.h"
 
-#include "store/key.h"
+#include "store/loose.h"
 
 
 #define SERIES   560            /* of two groups; every 14th is used */
@@ -488,6 +488,186 @@ by_hand(void)
 }
 
 
+/* how often something is said of starts, as long as it is loose */
+static int
+said(void)
+{
+    int                rc, n;
+    uint32_t           group;
+    phr_txn_t         *txn;
+    phr_cursor_t      *cursor;
+    phr_loose_walk_t   w;
+
+    n = 0;
+    phr_txn_begin(st->env, 0, &txn, &err);
+    phr_cursor_open(txn, PHR_DB_LOOSE, &cursor, &err);
+
+    for (group = 0; group < 2; group++) {
+        for (rc = phr_loose_first(&w, cursor, group, &err); rc == PHR_OK;
+             rc = phr_loose_next(&w, &err))
+        {
+            n += w.head.starts ? w.head.n : 0;
+        }
+    }
+
+    phr_cursor_close(cursor);
+    phr_txn_abort(txn);
+
+    return n;
+}
+
+
+/* a histogram that is a stale marker, of series 0 */
+static int
+stale(int64_t t_ms)
+{
+    int                rc;
+    int64_t            st_ms;
+    phr_sid_t          sid;
+    phr_hist_t         h;
+    phr_batch_t        b;
+    phr_appender_t    *app;
+    const phr_hist_t  *hists[1];
+
+    memset(&h, 0, sizeof(h));
+    memset(&b, 0, sizeof(b));
+    h.sum = phr_double_from_bits(PHR_STALE_NAN_BITS);
+    hists[0] = &h;
+    st_ms = 0;
+
+    app = phr_store_appender(st);
+    rc = app->ops->source(app, phr_str_of("one"), &b.source, &err);
+    rc = rc == PHR_OK ? series(0, &sid) : rc;
+
+    b.t_ms = t_ms;
+    b.sid = &sid;
+    b.h = hists;
+    b.n = 1;
+    b.st_ms = &st_ms;
+
+    return rc == PHR_OK ? app->ops->append(app, &b, &err) : rc;
+}
+
+
+static int
+committed(int rc)
+{
+    return rc == PHR_OK && phr_store_commit(st, now, 0, &err) == PHR_OK;
+}
+
+
+/* three samples of two series in one batch, by series, time and start */
+static int
+three(const int *of, const int64_t *t_ms, const int64_t *st_ms)
+{
+    int              rc, i;
+    double           v[3] = { 1, 1, 1 };
+    phr_sid_t        sid[3];
+    phr_batch_t      b;
+    phr_appender_t  *app;
+
+    memset(&b, 0, sizeof(b));
+    app = phr_store_appender(st);
+    rc = app->ops->source(app, phr_str_of("three"), &b.source, &err);
+
+    for (i = 0; i < 3 && rc == PHR_OK; i++) {
+        rc = series(of[i], &sid[i]);
+    }
+
+    b.t_ms = t_ms[0];
+    b.sid = sid;
+    b.v = v;
+    b.n = 3;
+    b.t_each = t_ms;
+    b.st_ms = st_ms;
+
+    return rc == PHR_OK ? app->ops->append(app, &b, &err) : rc;
+}
+
+
+/* what is known of a group, and what has to be read again */
+static void
+known(void)
+{
+    int64_t  window;
+
+    window = phr_window_ms(PHR_LEVEL_STARTS);
+
+    fresh();
+    ok(committed(one(1000, 1, 1)), "since the first moment");
+    ok(committed(one(2000, 1, 1)), "still");
+    is_str(starts(0), "1 1", "it is known");
+    is_int(said(), 1, "it is said once");
+    ok(committed(stale(3000)) && committed(one(4000, 1, 1)), "it ended");
+    is_int(said(), 1, "of which nothing is said");
+
+    reopen();
+    ok(committed(one(5000, 1, 0)), "none, after a start");
+    is_str(starts(4000), "1 0", "is none");
+    ok(committed(one(6000, 1, PHR_KEY_TIME_MAX))
+       && committed(one(7000, 1, PHR_KEY_TIME_MIN)), "the farthest");
+    is_str(starts(6000), "140737488355326 -140737488355326", "are kept");
+
+    /* another series of the group is known by then, or its window */
+
+    ok(committed(one(8000, 1, 500)), "one that is to hold");
+    reopen();
+    ok(committed(one_of(1, 9000, 1, 7)) && committed(one(9000, 1, 0)),
+       "none, after a new series");
+    is_str(starts(8000), "500 0", "is none");
+    is_str(starts_of("s1", 0), "7", "and the new one has its own");
+
+    ok(committed(one_of(2, window + 1000, 1, 600))
+       && committed(one_of(3, 10000, 1, 0)) && seal_all(now) == 0
+       && seal_all(now + 3 * HOUR) > 0,
+       "one of the next window");
+    reopen();
+    ok(committed(one_of(3, 11000, 1, 0))
+       && committed(one_of(2, window + 2000, 1, 0)), "none in both");
+    is_str(starts_of("s2", 0), "600 0", "is none");
+    is_str(starts_of("s3", 0), "- -", "nor had the other");
+
+    fresh();
+    ok(committed(one_of(2, window + 1000, 1, 600))
+       && committed(one_of(3, 10000, 1, 0)), "without any in the first");
+    reopen();
+    ok(committed(one_of(3, 11000, 1, 0))
+       && committed(one_of(2, window + 2000, 1, 0)), "none in both");
+    is_str(starts_of("s2", 0), "600 0", "is none there, too");
+
+    /* what a batch says is not in the store yet when another one is read */
+
+    fresh();
+    ok(committed(one(1000, 1, 500))
+       && committed(one_of(1, window + 1000, 1, 600)), "two of two windows");
+    reopen();
+    ok(committed(three((const int[]) { 0, 1, 0 },
+                       (const int64_t[]) { 2000, window + 2000, 3000 },
+                       (const int64_t[]) { 1500, 0, 500 })), "in a batch");
+    is_str(starts(0), "500 1500 500", "each has what was said of it");
+    is_str(starts_of("s1", 0), "600 0", "and the other");
+
+    fresh();
+    ok(committed(one(1000, 1, 500)) && delete_from(0) == PHR_OK
+       && committed(one(2000, 1, 500)), "all was deleted");
+    is_str(starts(0), "500", "it is said again");
+
+    /* of late ones it is said what they do not have from those before */
+
+    fresh();
+    conf.out_of_order_ms = HOUR;
+    reopen();
+    phr_store_now(st, 5000);
+    ok(committed(one(1000, 1, 500)) && committed(one(5000, 1, 500)), "two");
+    ok(committed(one(3000, 1, 500)), "the same between them");
+    is_int(said(), 1, "of which nothing is said");
+    ok(committed(one(4000, 1, 0)) && committed(one(2000, 1, 700)), "others");
+    is_int(said(), 3, "of which it is");
+    is_str(starts(0), "500 700 500 0 500", "each has its own");
+    is_int(damaged(), 0, "nothing is damaged");
+}
+
+
 int
 main(void)
 {
@@ -500,6 +680,7 @@ main(void)
     printf("# seed %llu\n", (unsigned long long) seed);
 
     by_hand();
+    known();
     run(NULL);
     run(key);
     leave();
