@@ -16,7 +16,7 @@ SAN       = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 # a linker needs: users before what they use.
 FOLDERS   = api script notify rules errors boards ingest host promql store \
             settings core
-LIBS      = -llmdb -lyaml -ljansson -lpcre2-8 -lsnappy -lzstd -lz \
+LIBS      = -llmdb -lyaml -ljansson -lsnappy -lzstd -lz \
             -lluajit-5.1 -lcrypto -lm -lpthread -ldl
 
 UNIT      = $(notdir $(basename $(filter-out t/unit/memstore.c t/unit/oom.c, \
@@ -198,6 +198,23 @@ export QUERIES
 .PHONY: bench-differ
 bench-differ: module
 	PHAROS_MODULE=$(BUILD_DIR)/$(MODULE) perl bench/differ.pl
+
+#: make bench-regex   random regular expressions, beside those of prometheus:
+#:                    PATTERNS=20000 SEED=N
+#: make bench-regex-cost   what matching a value takes
+export PATTERNS
+
+.PHONY: bench-regex bench-regex-cost
+bench-regex: $(BUILD)/bench/regex_match
+	PHAROS_REGEX=$(BUILD_DIR)/bench/regex_match perl bench/regex_differ.pl
+
+bench-regex-cost: $(BUILD)/bench/regex_cost
+	$(BUILD)/bench/regex_cost
+
+$(BUILD)/bench/regex_match $(BUILD)/bench/regex_cost: $(BUILD)/bench/%: \
+        $(BUILD)/plain/bench/%.o $(BUILD)/plain/libcore.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS)
 
 #: make bench-dialect  the MetricsQL dialect beside victoria-metrics
 .PHONY: bench-dialect

@@ -38,7 +38,6 @@ my %below = (
 
 my %library = (
     'lmdb.h'    => 'src/store/env_impl.h',
-    'pcre2.h'   => 'src/core/regex.c',
     'yaml.h'    => 'src/settings/yaml.c',
     'jansson.h' => 'src/core/json.c',
     'zstd.h'    => 'src/core/pack',

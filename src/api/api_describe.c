@@ -235,6 +235,7 @@ phr_api_targets_metadata(phr_call_t *c, phr_err_t *err)
 static int
 phr_meta_target(void *arg, const phr_api_metadata_t *m)
 {
+    int                  rc;
     phr_json_writer_t   *w;
     phr_meta_targets_t  *t;
 
@@ -248,9 +249,12 @@ phr_meta_target(void *arg, const phr_api_metadata_t *m)
 
     if (m->target.l != t->target) {
         t->target = m->target.l;
-        t->shown = (t->limit < 0 || t->n < t->limit)
-                   && phr_matchers_match(t->wanted.m, t->wanted.n,
-                                         m->target);
+        rc = phr_matchers_match(t->wanted.m, t->wanted.n, m->target);
+        if (rc < 0) {
+            return rc;
+        }
+
+        t->shown = rc && (t->limit < 0 || t->n < t->limit);
     }
 
     if (!t->shown) {

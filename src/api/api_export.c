@@ -78,6 +78,8 @@ phr_api_export(phr_call_t *c, phr_err_t *err)
         goto done;
     }
 
+    ex.querier->stop = c->req->stop;
+
     c->res->status = 200;
     c->res->content_type = phr_str_of("application/stream+json; "
                                       "charset=utf-8");
@@ -136,7 +138,7 @@ phr_export_params(phr_export_t *ex, phr_err_t *err)
 static int
 phr_export_list(phr_export_t *ex, size_t list, phr_err_t *err)
 {
-    int                        rc;
+    int                        rc, given;
     size_t                     i;
     phr_series_t               s;
     phr_arena_mark_t           mark, labels;
@@ -166,14 +168,16 @@ phr_export_list(phr_export_t *ex, size_t list, phr_err_t *err)
             break;
         }
 
-        for (i = 0; i < list; i++) {
-            if (phr_matchers_match(ex->lists[i].m, ex->lists[i].n, s.labels))
-            {
-                break;
-            }
+        for (i = 0, given = 0; given == 0 && i < list; i++) {
+            given = phr_matchers_match(ex->lists[i].m, ex->lists[i].n,
+                                       s.labels);
         }
 
-        if (i == list) {
+        if (given < 0) {
+            return phr_matcher_fail(&ex->lists[i - 1].m[0], given, err);
+        }
+
+        if (given == 0) {
             rc = phr_export_series(ex, &s, err);
         }
 

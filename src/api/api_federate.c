@@ -71,6 +71,7 @@ phr_api_federate(phr_call_t *c, phr_err_t *err)
     rc = c->api->storage->querier(c->api->storage, &q, err);
 
     if (rc == PHR_OK) {
+        q->stop = c->req->stop;
 
         for (i = 0; i < n && rc == PHR_OK; i++) {
             rc = phr_federate_collect(c, q, &lists[i], &list, err);

@@ -66,6 +66,7 @@ phr_api_remote_read(phr_call_t *c, phr_err_t *err)
     }
 
     if (rc == PHR_OK) {
+        r.querier->stop = c->req->stop;
         rc = phr_read_queries(&r, err);
         r.querier->ops->close(r.querier);
     }

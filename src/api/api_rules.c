@@ -174,7 +174,7 @@ phr_rules_wanted(phr_call_t *c, const phr_rules_filter_t *f,
     }
 
     for (i = 0; i < f->nlists; i++) {
-        if (phr_matchers_match(f->lists[i].m, f->lists[i].n, r->labels)) {
+        if (phr_matchers_match(f->lists[i].m, f->lists[i].n, r->labels) > 0) {
             return 1;
         }
     }

@@ -403,7 +403,7 @@ phr_call_matchers(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
         }
 
         for (i = 0; i < list[*n].n; i++) {
-            if (!phr_matcher_matches(&list[*n].m[i], phr_str_from("", 0))) {
+            if (phr_matcher_matches(&list[*n].m[i], phr_str_of("")) <= 0) {
                 break;
             }
         }

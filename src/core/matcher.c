@@ -37,6 +37,8 @@ phr_matcher_destroy(phr_matcher_t *m)
 int
 phr_matcher_matches(const phr_matcher_t *m, phr_str_t value)
 {
+    int  rc;
+
     switch (m->op) {
 
     case PHR_MATCH_EQ:
@@ -49,7 +51,8 @@ phr_matcher_matches(const phr_matcher_t *m, phr_str_t value)
         return phr_regex_match(m->re, value);
 
     case PHR_MATCH_NRE:
-        return !phr_regex_match(m->re, value);
+        rc = phr_regex_match(m->re, value);
+        return rc < 0 ? rc : !rc;
     }
 
     return 0;
@@ -57,13 +60,29 @@ phr_matcher_matches(const phr_matcher_t *m, phr_str_t value)
 
 
 int
+phr_matcher_fail(const phr_matcher_t *m, int rc, phr_err_t *err)
+{
+    if (rc != PHR_ELIMIT) {
+        return phr_err_set(err, rc, "no memory for a regular expression");
+    }
+
+    return phr_err_set(err, rc, "matching label \"%.*s\" against \"%.*s\" "
+                       "costs more than allowed",
+                       (int) phr_min(m->name.len, 100), m->name.data,
+                       (int) phr_min(m->value.len, 200), m->value.data);
+}
+
+
+int
 phr_matchers_match(const phr_matcher_t *m, size_t n, phr_labels_t ls)
 {
+    int     rc;
     size_t  i;
 
     for (i = 0; i < n; i++) {
-        if (!phr_matcher_matches(&m[i], phr_labels_get(ls, m[i].name))) {
-            return 0;
+        rc = phr_matcher_matches(&m[i], phr_labels_get(ls, m[i].name));
+        if (rc <= 0) {
+            return rc;
         }
     }
 

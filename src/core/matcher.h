@@ -37,9 +37,15 @@ int phr_matcher_init(phr_matcher_t *m, phr_match_e op, phr_str_t name,
     phr_str_t value, phr_err_t *err);
 void phr_matcher_destroy(phr_matcher_t *m);     /* frees the regex only */
 
+/*
+ * 1 or 0, or a failure of phr_regex_match(): PHR_ENOMEM, or PHR_ELIMIT, which
+ * takes a large pattern and a long value.  phr_matcher_fail() has words for
+ * it; who has nobody to tell takes it for what does least harm.
+ */
 int phr_matcher_matches(const phr_matcher_t *m, phr_str_t value);
+int phr_matcher_fail(const phr_matcher_t *m, int rc, phr_err_t *err);
 
-/* 1 if all n matchers hold for the set */
+/* the same of all n matchers: 1 if they hold for the set */
 int phr_matchers_match(const phr_matcher_t *m, size_t n, phr_labels_t ls);
 
 /* "=", "!=", "=~", "!~" */

@@ -2,118 +2,99 @@
  * Copyright (C) The Pharos Authors
  *
  * Regex: decides how a pattern is matched, and matches.  Simple patterns
- * are compared or looked up.  The rest is PCRE2: its backtracking matcher
- * first, which is fast on what people write, under a limit that it cannot
- * exceed for long; when that is hit, its DFA matcher, whose cost is bounded
- * by the product of pattern and subject.
+ * are compared or looked up; all others are programs.
  */
 
 #include "core/regex.h"
 
-#include <stdio.h>
-
-#define PCRE2_CODE_UNIT_WIDTH  8
-#include <pcre2.h>
-
 #include "core/alloc.h"
 #include "core/map.h"
-#include "core/regex_parse.h"
-#include "core/utf8.h"
+#include "core/regex_expand.h"
+#include "core/regex_prog.h"
+#include "core/regex_shape.h"
 
-
-/* steps of the backtracking matcher, a few milliseconds at most */
-#define PHR_REGEX_MATCH_LIMIT   20000
-
-/* where groups are wanted there is no other matcher: more patience */
-#define PHR_REGEX_EXPAND_LIMIT  1000000
-
-/* of the matcher's heap, kilobytes */
-#define PHR_REGEX_HEAP_KB       16384
-
-/* words of the DFA matcher, at first and at most */
-#define PHR_REGEX_DFA_MIN       4096
-#define PHR_REGEX_DFA_MAX       (1024 * 1024)
 
 /* sets up to this size are searched from end to end */
-#define PHR_REGEX_SCAN          8
+#define PHR_REGEX_SCAN     8
 
-/* bytes of memory that parsing one pattern may take */
-#define PHR_REGEX_ARENA         (32 * 1024 * 1024)
+/* bytes of memory that parsing one pattern may take, and what is kept */
+#define PHR_REGEX_SCRATCH  (64 * 1024 * 1024)
+#define PHR_REGEX_ARENA    (32 * 1024 * 1024)
 
 
 typedef enum {
     PHR_REGEX_IS_SET = 0,
     PHR_REGEX_IS_AFFIX,     /* .* and .+ around or beside a literal, alone */
-    PHR_REGEX_IS_PCRE2,
+    PHR_REGEX_IS_PROG,
 } phr_regex_kind_e;
 
 
 struct phr_regex_s {
-    phr_regex_kind_e        kind;
+    phr_regex_kind_e   kind;
 
-    phr_str_t              *set;        /* of SET, without duplicates */
-    size_t                  nset;
-    phr_map_t              *map;        /* of a large set, else NULL */
+    phr_str_t         *set;         /* of SET, without duplicates */
+    size_t             nset;
+    phr_map_t         *map;         /* of a large set, else NULL */
 
-    phr_str_t               literal;    /* of AFFIX; may be empty */
-    unsigned                front:1;    /* something may come before it */
-    unsigned                back:1;     /* and behind it */
-    uint8_t                 min_front;  /* 1 for .+ */
-    uint8_t                 min_back;
+    phr_str_t          literal;     /* of AFFIX; may be empty */
+    unsigned           front:1;     /* something may come before it */
+    unsigned           back:1;      /* and behind it */
+    uint8_t            min_front;   /* 1 for .+ */
+    uint8_t            min_back;
 
-    phr_str_t               prefix;
+    phr_str_t          prefix;
+    phr_str_t          required;    /* of PROG: is somewhere in a match */
 
-    phr_str_t              *names;      /* of groups 1 .. ngroups */
-    size_t                  ngroups;
-    unsigned                whole:1;    /* group 1 is the whole match */
+    phr_str_t         *names;       /* of groups 1 .. ngroups */
+    size_t             ngroups;
+    unsigned           whole:1;     /* group 1 is the whole match */
 
-    pcre2_general_context  *general;
-    pcre2_match_context    *limits;     /* of matching; never changed */
-    pcre2_match_context    *patience;   /* of expanding */
-    pcre2_code             *code;       /* NULL if it is not needed */
+    phr_regex_prog_t  *prog;        /* NULL if it is not needed */
+    phr_arena_t       *arena;
+    size_t             memory;
 
-    phr_arena_t            *arena;
-
-    /* changed by any thread, atomically */
-    pcre2_match_data       *spare;
-    uint64_t                nfailed;
+    phr_regex_dfa_t   *spare;       /* changed by any thread, atomically */
 };
 
 
-static int phr_regex_init(phr_regex_t *re, phr_str_t pattern, phr_err_t *err);
+static int phr_regex_init(phr_regex_t *re, phr_str_t pattern,
+    phr_arena_t *scratch, phr_err_t *err);
+static int phr_regex_init_names(phr_regex_t *re,
+    const phr_regex_parser_t *ps);
 static void phr_regex_classify(phr_regex_t *re, const phr_regex_shape_t *sh);
 static int phr_regex_init_set(phr_regex_t *re, const phr_regex_item_t *item);
-static int phr_regex_compile(phr_regex_t *re, const phr_buf_t *text,
-    phr_err_t *err);
-static int phr_regex_known_script(phr_str_t name);
-static void *phr_regex_malloc(size_t size, void *data);
-static void phr_regex_free(void *p, void *data);
+static int phr_regex_init_prog(phr_regex_t *re, const phr_regex_node_t *root,
+    phr_arena_t *scratch);
+static int phr_regex_keep(phr_regex_t *re, phr_str_t *s);
 static int phr_regex_in_set(const phr_regex_t *re, phr_str_t s);
 static int phr_regex_affix(const phr_regex_t *re, phr_str_t s);
-static int phr_regex_subject(phr_str_t *s, phr_buf_t *copy);
 static int phr_regex_run(const phr_regex_t *re, phr_str_t s);
-static int phr_regex_dfa(const phr_regex_t *re, phr_str_t s);
-static void phr_regex_expand_template(const phr_regex_t *re,
-    phr_str_t template, phr_str_t s, const size_t *v, size_t n,
-    phr_buf_t *out);
-static const char *phr_regex_reference(phr_str_t rest, phr_str_t *name);
-static void phr_regex_expand_group(const phr_regex_t *re, phr_str_t name,
-    phr_str_t s, const size_t *v, size_t n, phr_buf_t *out);
 
 
 int
 phr_regex_create(phr_str_t pattern, phr_regex_t **out, phr_err_t *err)
 {
     int           rc;
+    phr_arena_t  *scratch;
     phr_regex_t  *re;
 
+    scratch = phr_arena_create(PHR_REGEX_SCRATCH);
     re = phr_calloc(1, sizeof(phr_regex_t));
-    if (re == NULL) {
-        return phr_err_set(err, PHR_ENOMEM,
-                           "no memory for a regular expression");
+
+    if (re != NULL) {
+        re->arena = phr_arena_create(PHR_REGEX_ARENA);
     }
 
-    rc = phr_regex_init(re, pattern, err);
+    if (scratch == NULL || re == NULL || re->arena == NULL) {
+        rc = phr_err_set(err, PHR_ENOMEM,
+                         "no memory for a regular expression");
+
+    } else {
+        rc = phr_regex_init(re, pattern, scratch, err);
+    }
+
+    phr_arena_destroy(scratch);
+
     if (rc != PHR_OK) {
         phr_regex_destroy(re);
         return rc;
@@ -132,24 +113,23 @@ phr_regex_destroy(phr_regex_t *re)
         return;
     }
 
-    pcre2_match_data_free(re->spare);
-    pcre2_code_free(re->code);
-    pcre2_match_context_free(re->limits);
-    pcre2_match_context_free(re->patience);
-    pcre2_general_context_free(re->general);
-
+    phr_regex_dfa_destroy(re->spare);
     phr_map_destroy(re->map);
     phr_arena_destroy(re->arena);
     phr_free(re);
 }
 
 
+size_t
+phr_regex_memory(const phr_regex_t *re)
+{
+    return re->memory;
+}
+
+
 int
 phr_regex_match(const phr_regex_t *re, phr_str_t s)
 {
-    int        rc;
-    phr_buf_t  copy;
-
     if (re->kind == PHR_REGEX_IS_SET) {
         return phr_regex_in_set(re, s);
     }
@@ -158,36 +138,7 @@ phr_regex_match(const phr_regex_t *re, phr_str_t s)
         return phr_regex_affix(re, s);
     }
 
-    if (s.len < re->prefix.len
-        || memcmp(s.data, re->prefix.data, re->prefix.len) != 0)
-    {
-        return 0;
-    }
-
-    phr_buf_init(&copy, 0);
-
-    rc = phr_regex_subject(&s, &copy);
-
-    if (rc == PHR_OK) {
-        rc = phr_regex_run(re, s);
-    }
-
-    phr_buf_free(&copy);
-
-    if (rc < 0) {
-        (void) __atomic_fetch_add(&((phr_regex_t *) re)->nfailed, 1,
-                                  __ATOMIC_RELAXED);
-        return 0;
-    }
-
-    return rc;
-}
-
-
-uint64_t
-phr_regex_nfailed(const phr_regex_t *re)
-{
-    return __atomic_load_n(&re->nfailed, __ATOMIC_RELAXED);
+    return phr_regex_run(re, s);
 }
 
 
@@ -195,56 +146,49 @@ int
 phr_regex_expand(const phr_regex_t *re, phr_str_t s, phr_str_t template,
     phr_buf_t *out)
 {
-    int                rc;
-    size_t             v[4];
-    phr_buf_t          copy;
-    pcre2_match_data  *md;
+    int                 rc;
+    size_t              few[8], *slots;
+    phr_regex_found_t   found;
 
-    if (re->code == NULL) {
-
-        if (!phr_regex_match(re, s)) {
-            return PHR_NOTFOUND;
-        }
-
-        v[0] = v[2] = 0;
-        v[1] = v[3] = s.len;
-
-        phr_regex_expand_template(re, template, s, v, re->whole ? 2 : 1,
-                                  out);
-        return PHR_OK;
+    if (s.data == NULL) {
+        s.data = "";
     }
 
-    phr_buf_init(&copy, 0);
+    rc = phr_regex_match(re, s);
+    if (rc <= 0) {
+        return rc < 0 ? rc : PHR_NOTFOUND;
+    }
 
-    md = pcre2_match_data_create_from_pattern(re->code, re->general);
+    found.s = s;
+    found.names = re->names;
+    found.ngroups = re->ngroups;
 
-    if (md == NULL || phr_regex_subject(&s, &copy) != PHR_OK) {
-        rc = PCRE2_ERROR_NOMEMORY;
+    slots = few;
+    few[0] = few[2] = 0;
+    few[1] = few[3] = s.len;
 
-    } else {
-        rc = pcre2_match(re->code, (PCRE2_SPTR) s.data, s.len, 0,
-                         PCRE2_NO_UTF_CHECK, md, re->patience);
+    if (re->ngroups > 0 && !re->whole) {
 
-        /* the other matcher may know at least that there is no match */
-
-        if (rc < 0 && rc != PCRE2_ERROR_NOMATCH
-            && phr_regex_dfa(re, s) == 0)
-        {
-            rc = PCRE2_ERROR_NOMATCH;
+        if (re->prog->nslots > phr_nelems(few)) {
+            slots = phr_calloc(re->prog->nslots, sizeof(size_t));
+            if (slots == NULL) {
+                return PHR_ENOMEM;
+            }
         }
+
+        rc = phr_regex_groups(re->prog, s, slots);
     }
 
     if (rc > 0) {
-        phr_regex_expand_template(re, template, s,
-                                  pcre2_get_ovector_pointer(md), (size_t) rc,
-                                  out);
+        found.slots = slots;
+        phr_regex_expand_found(&found, template, out);
     }
 
-    pcre2_match_data_free(md);
-    phr_buf_free(&copy);
+    if (slots != few) {
+        phr_free(slots);
+    }
 
-    return rc > 0 ? PHR_OK
-                  : rc == PCRE2_ERROR_NOMATCH ? PHR_NOTFOUND : PHR_ELIMIT;
+    return rc > 0 ? PHR_OK : rc < 0 ? rc : PHR_NOTFOUND;
 }
 
 
@@ -269,66 +213,104 @@ phr_regex_prefix(const phr_regex_t *re)
 
 
 static int
-phr_regex_init(phr_regex_t *re, phr_str_t pattern, phr_err_t *err)
+phr_regex_init(phr_regex_t *re, phr_str_t pattern, phr_arena_t *scratch,
+    phr_err_t *err)
 {
     int                  rc;
-    phr_str_t            copy;
-    phr_regex_parsed_t   parsed;
-    phr_regex_item_t    *first;
+    phr_regex_shape_t    shape;
+    phr_regex_parser_t   ps;
 
-    re->arena = phr_arena_create(PHR_REGEX_ARENA);
-    if (re->arena == NULL) {
-        return phr_err_set(err, PHR_ENOMEM,
-                           "no memory for a regular expression");
-    }
-
-    copy = phr_arena_str(re->arena, pattern);
-    if (copy.data == NULL) {
-        rc = phr_arena_rc(re->arena);
-        return phr_err_set(err, rc, rc == PHR_ELIMIT
-                           ? "error parsing regexp: expression too large"
-                           : "no memory for a regular expression");
-    }
-
-    rc = phr_regex_parse(re->arena, copy, phr_regex_known_script, &parsed,
-                         err);
+    rc = phr_regex_parse(&ps, scratch, pattern, err);
     if (rc != PHR_OK) {
-        phr_buf_free(&parsed.out);
         return rc;
     }
 
-    re->names = parsed.names;
-    re->ngroups = parsed.ngroups;
-    re->whole = parsed.whole;
-    re->prefix = phr_str_of("");
+    ps.root = phr_regex_unanchor(ps.root);
 
-    first = &parsed.shape.items[0];
+    rc = phr_regex_init_names(re, &ps);
 
-    if (parsed.shape.n > 0 && first->kind == PHR_REGEX_SET && first->n == 1) {
-        re->prefix = first->s[0];
+    if (rc == PHR_OK) {
+        rc = phr_regex_shape(scratch, ps.root, pattern.len, &shape);
     }
 
-    phr_regex_classify(re, &parsed.shape);
+    if (rc == PHR_OK) {
+        rc = phr_regex_prefix_of(re->arena, ps.root, &re->prefix);
+    }
 
-    if (re->kind == PHR_REGEX_IS_SET) {
-        rc = phr_regex_init_set(re, parsed.shape.n ? first : NULL);
+    if (rc == PHR_OK) {
+        re->required = phr_regex_required(ps.root);
+        phr_regex_classify(re, &shape);
+        rc = phr_regex_keep(re, &re->literal);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_regex_keep(re, &re->required);
+    }
+
+    if (rc == PHR_OK && re->kind == PHR_REGEX_IS_SET) {
+        rc = phr_regex_init_set(re, shape.n ? &shape.items[0] : NULL);
     }
 
     /* groups are needed only to expand; "(...)" needs no help for that */
 
     if (rc == PHR_OK
-        && (re->kind == PHR_REGEX_IS_PCRE2 || (re->ngroups && !re->whole)))
+        && (re->kind == PHR_REGEX_IS_PROG || (re->ngroups && !re->whole)))
     {
-        rc = phr_regex_compile(re, &parsed.out, err);
+        rc = phr_regex_init_prog(re, ps.root, scratch);
     }
 
-    if (rc == PHR_ENOMEM) {
-        phr_err_set(err, rc, "no memory for a regular expression");
+    re->memory += sizeof(phr_regex_t) + phr_arena_used(re->arena);
+
+    if (rc == PHR_ELIMIT) {
+        return phr_err_set(err, rc,
+                           "error parsing regexp: expression too large");
     }
 
-    phr_buf_free(&parsed.out);
+    return rc == PHR_OK
+           ? rc : phr_err_set(err, rc, "no memory for a regular expression");
+}
 
-    return rc;
+
+static int
+phr_regex_init_names(phr_regex_t *re, const phr_regex_parser_t *ps)
+{
+    int     rc;
+    size_t  i;
+
+    re->ngroups = ps->ngroups;
+    re->whole = ps->root->kind == PHR_REGEX_GROUP && ps->ngroups == 1;
+
+    re->names = phr_arena_alloc(re->arena, ps->ngroups * sizeof(phr_str_t));
+    if (re->names == NULL) {
+        return phr_arena_rc(re->arena);
+    }
+
+    for (i = 0; i < ps->ngroups; i++) {
+        re->names[i] = ps->names[i];
+
+        rc = phr_regex_keep(re, &re->names[i]);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* what belongs to the pattern, or to what is made of it, is copied */
+
+static int
+phr_regex_keep(phr_regex_t *re, phr_str_t *s)
+{
+    if (s->len == 0) {
+        *s = phr_str_of("");
+        return PHR_OK;
+    }
+
+    *s = phr_arena_str(re->arena, *s);
+
+    return s->data ? PHR_OK : phr_arena_rc(re->arena);
 }
 
 
@@ -358,7 +340,7 @@ phr_regex_classify(phr_regex_t *re, const phr_regex_shape_t *sh)
         }
 
         if (item->kind != PHR_REGEX_STAR && item->kind != PHR_REGEX_PLUS) {
-            re->kind = PHR_REGEX_IS_PCRE2;
+            re->kind = PHR_REGEX_IS_PROG;
             return;
         }
 
@@ -371,7 +353,7 @@ phr_regex_classify(phr_regex_t *re, const phr_regex_shape_t *sh)
             re->min_back = item->kind == PHR_REGEX_PLUS;
 
         } else {
-            re->kind = PHR_REGEX_IS_PCRE2;
+            re->kind = PHR_REGEX_IS_PROG;
             return;
         }
     }
@@ -381,18 +363,18 @@ phr_regex_classify(phr_regex_t *re, const phr_regex_shape_t *sh)
 static int
 phr_regex_init_set(phr_regex_t *re, const phr_regex_item_t *item)
 {
-    size_t      i, n;
-    phr_str_t  *s;
+    int                 rc;
+    size_t              i, n;
+    phr_regex_item_t    nothing;
 
-    static phr_str_t  empty[1] = { { "", 0 } };
+    static phr_str_t    empty[1] = { { "", 0 } };
 
     if (item == NULL) {
-        re->set = empty;
-        re->nset = 1;
-        return PHR_OK;
+        memset(&nothing, 0, sizeof(nothing));
+        nothing.s = empty;
+        nothing.n = 1;
+        item = &nothing;
     }
-
-    s = item->s;
 
     if (item->n > 1) {
         re->map = phr_map_create();
@@ -401,22 +383,35 @@ phr_regex_init_set(phr_regex_t *re, const phr_regex_item_t *item)
         }
     }
 
+    re->set = phr_arena_alloc(re->arena, item->n * sizeof(phr_str_t));
+    if (re->set == NULL) {
+        return phr_arena_rc(re->arena);
+    }
+
     for (i = 0, n = 0; i < item->n; i++) {
 
         if (re->map != NULL) {
-            if (phr_map_get(re->map, s[i]) != NULL) {
+            if (phr_map_get(re->map, item->s[i]) != NULL) {
                 continue;
             }
 
-            if (phr_map_set(re->map, s[i], re) != PHR_OK) {
+            if (phr_map_set(re->map, item->s[i], re) != PHR_OK) {
                 return PHR_ENOMEM;
             }
         }
 
-        s[n++] = s[i];
+        re->set[n] = item->s[i];
+
+        rc = phr_regex_keep(re, &re->set[n++]);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        /* the map has a copy, and an entry */
+
+        re->memory += item->s[i].len + 4 * sizeof(phr_str_t);
     }
 
-    re->set = s;
     re->nset = n;
 
     if (n <= PHR_REGEX_SCAN) {
@@ -429,126 +424,24 @@ phr_regex_init_set(phr_regex_t *re, const phr_regex_item_t *item)
 
 
 static int
-phr_regex_compile(phr_regex_t *re, const phr_buf_t *text, phr_err_t *err)
+phr_regex_init_prog(phr_regex_t *re, const phr_regex_node_t *root,
+    phr_arena_t *scratch)
 {
-    int                     rc, code;
-    size_t                  at;
-    phr_buf_t               full;
-    PCRE2_UCHAR             message[128];
-    pcre2_compile_context  *cc;
+    int  rc;
 
-    re->general = pcre2_general_context_create(phr_regex_malloc,
-                                               phr_regex_free, NULL);
-    if (re->general == NULL) {
-        return PHR_ENOMEM;
+    re->prog = phr_arena_alloc(re->arena, sizeof(phr_regex_prog_t));
+    if (re->prog == NULL) {
+        return phr_arena_rc(re->arena);
     }
 
-    re->limits = pcre2_match_context_create(re->general);
-    re->patience = pcre2_match_context_create(re->general);
-    cc = pcre2_compile_context_create(re->general);
+    rc = phr_regex_prog_make(re->prog, root, re->whole ? 0 : re->ngroups,
+                             scratch, re->arena);
 
-    phr_buf_init(&full, 0);
-    phr_buf_puts(&full, "(?:");
-    phr_buf_append(&full, text->data, text->len);
-    phr_buf_puts(&full, ")\\z");
-
-    rc = PHR_ENOMEM;
-
-    if (re->limits == NULL || re->patience == NULL || cc == NULL
-        || full.failed != PHR_OK)
-    {
-        goto done;
+    if (rc == PHR_OK && re->kind == PHR_REGEX_IS_PROG) {
+        re->memory += phr_regex_dfa_memory(re->prog);
     }
-
-    pcre2_set_match_limit(re->limits, PHR_REGEX_MATCH_LIMIT);
-    pcre2_set_heap_limit(re->limits, PHR_REGEX_HEAP_KB);
-    pcre2_set_match_limit(re->patience, PHR_REGEX_EXPAND_LIMIT);
-    pcre2_set_heap_limit(re->patience, PHR_REGEX_HEAP_KB);
-    pcre2_set_newline(cc, PCRE2_NEWLINE_LF);
-
-    re->code = pcre2_compile((PCRE2_SPTR) full.data, full.len,
-                             PCRE2_ANCHORED | PCRE2_DOTALL | PCRE2_UTF
-                             | PCRE2_NO_UTF_CHECK | PCRE2_ALT_CIRCUMFLEX,
-                             &code, &at, cc);
-
-    if (re->code != NULL) {
-        rc = PHR_OK;
-
-        /* where there may be no executable memory, it works without */
-
-        (void) pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
-        goto done;
-    }
-
-    if (code == PCRE2_ERROR_HEAP_FAILED) {
-        goto done;
-    }
-
-    if (re->kind != PHR_REGEX_IS_PCRE2) {
-        rc = PHR_OK;
-        goto done;
-    }
-
-    pcre2_get_error_message(code, message, sizeof(message));
-
-    rc = phr_err_set(err, PHR_ELIMIT,
-                     "error parsing regexp: expression too large: %s",
-                     (char *) message);
-
-done:
-
-    pcre2_compile_context_free(cc);
-    phr_buf_free(&full);
 
     return rc;
-}
-
-
-/* PCRE2 has the table of scripts, and says so by compiling */
-
-static int
-phr_regex_known_script(phr_str_t name)
-{
-    int          code;
-    char         text[64];
-    size_t       at, i;
-    pcre2_code  *re;
-
-    if (name.len < 2 || name.len > 40
-        || name.data[0] < 'A' || name.data[0] > 'Z')
-    {
-        return 0;
-    }
-
-    for (i = 0; i < name.len; i++) {
-        if (name.data[i] != '_'
-            && !((name.data[i] | 0x20) >= 'a' && (name.data[i] | 0x20) <= 'z'))
-        {
-            return 0;
-        }
-    }
-
-    snprintf(text, sizeof(text), "\\p{sc:%.*s}", (int) name.len, name.data);
-
-    re = pcre2_compile((PCRE2_SPTR) text, PCRE2_ZERO_TERMINATED, PCRE2_UTF,
-                       &code, &at, NULL);
-    pcre2_code_free(re);
-
-    return re != NULL;
-}
-
-
-static void *
-phr_regex_malloc(size_t size, void *data)
-{
-    return phr_malloc(size);
-}
-
-
-static void
-phr_regex_free(void *p, void *data)
-{
-    phr_free(p);
 }
 
 
@@ -602,221 +495,45 @@ phr_regex_affix(const phr_regex_t *re, phr_str_t s)
 }
 
 
-/* as RE2 reads it: each ill-formed byte is U+FFFD */
-
-static int
-phr_regex_subject(phr_str_t *s, phr_buf_t *copy)
-{
-    char         text[4];
-    const char  *p, *end;
-
-    if (s->data == NULL) {
-        s->data = "";
-    }
-
-    if (phr_utf8_valid(s->data, s->len)) {
-        return PHR_OK;
-    }
-
-    p = s->data;
-    end = p + s->len;
-
-    while (p < end) {
-        phr_buf_append(copy, text,
-                       phr_utf8_encode(text, phr_utf8_decode(&p, end)));
-    }
-
-    *s = phr_buf_view(copy);
-
-    return copy->failed;
-}
-
-
-/* 1, 0 or a failure */
-
 static int
 phr_regex_run(const phr_regex_t *re, phr_str_t s)
 {
-    int                 rc;
-    pcre2_match_data   *md, **spare;
+    int               rc;
+    phr_regex_dfa_t  *dfa, **spare;
 
-    /* one block is kept for whoever comes next, in whatever thread */
+    if (s.data == NULL) {
+        s.data = "";
+    }
+
+    if (s.len < re->prefix.len
+        || memcmp(s.data, re->prefix.data, re->prefix.len) != 0)
+    {
+        return 0;
+    }
+
+    if (re->required.len > re->prefix.len
+        && memmem(s.data, s.len, re->required.data, re->required.len) == NULL)
+    {
+        return 0;
+    }
+
+    /* one automaton is kept for whoever comes next, in whatever thread */
 
     spare = &((phr_regex_t *) re)->spare;
 
-    md = __atomic_exchange_n(spare, NULL, __ATOMIC_ACQUIRE);
+    dfa = __atomic_exchange_n(spare, NULL, __ATOMIC_ACQUIRE);
 
-    if (md == NULL) {
-        md = pcre2_match_data_create(1, re->general);
-        if (md == NULL) {
+    if (dfa == NULL) {
+        dfa = phr_regex_dfa_create(re->prog);
+        if (dfa == NULL) {
             return PHR_ENOMEM;
         }
     }
 
-    rc = pcre2_match(re->code, (PCRE2_SPTR) s.data, s.len, 0,
-                     PCRE2_NO_UTF_CHECK, md, re->limits);
+    rc = phr_regex_dfa_match(dfa, s);
 
-    md = __atomic_exchange_n(spare, md, __ATOMIC_ACQ_REL);
-    pcre2_match_data_free(md);
-
-    if (rc >= 0) {
-        return 1;
-    }
-
-    return rc == PCRE2_ERROR_NOMATCH ? 0 : phr_regex_dfa(re, s);
-}
-
-
-static int
-phr_regex_dfa(const phr_regex_t *re, phr_str_t s)
-{
-    int                rc, *work;
-    size_t             n;
-    pcre2_match_data  *md;
-
-    md = pcre2_match_data_create(1, re->general);
-    if (md == NULL) {
-        return PHR_ENOMEM;
-    }
-
-    for (n = PHR_REGEX_DFA_MIN; ; n *= 8) {
-        work = phr_malloc(n * sizeof(int));
-        if (work == NULL) {
-            rc = PHR_ENOMEM;
-            break;
-        }
-
-        rc = pcre2_dfa_match(re->code, (PCRE2_SPTR) s.data, s.len, 0,
-                             PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, md,
-                             re->patience, work, n);
-        phr_free(work);
-
-        if (rc != PCRE2_ERROR_DFA_WSSIZE || n >= PHR_REGEX_DFA_MAX) {
-            rc = rc >= 0 ? 1 : rc == PCRE2_ERROR_NOMATCH ? 0 : PHR_ELIMIT;
-            break;
-        }
-    }
-
-    pcre2_match_data_free(md);
+    dfa = __atomic_exchange_n(spare, dfa, __ATOMIC_ACQ_REL);
+    phr_regex_dfa_destroy(dfa);
 
     return rc;
-}
-
-
-/* v holds n pairs of offsets into s, the whole match first */
-
-static void
-phr_regex_expand_template(const phr_regex_t *re, phr_str_t template,
-    phr_str_t s, const size_t *v, size_t n, phr_buf_t *out)
-{
-    phr_str_t    name;
-    const char  *p, *dollar, *end, *next;
-
-    p = template.data;
-    end = p + template.len;
-
-    while (p < end) {
-        dollar = memchr(p, '$', (size_t) (end - p));
-
-        if (dollar == NULL) {
-            phr_buf_append(out, p, (size_t) (end - p));
-            return;
-        }
-
-        phr_buf_append(out, p, (size_t) (dollar - p));
-        p = dollar + 1;
-
-        if (p < end && *p == '$') {
-            phr_buf_putc(out, '$');
-            p++;
-            continue;
-        }
-
-        next = phr_regex_reference(phr_str_from(p, (size_t) (end - p)),
-                                   &name);
-        if (next == NULL) {
-            phr_buf_putc(out, '$');
-            continue;
-        }
-
-        phr_regex_expand_group(re, name, s, v, n, out);
-        p = next;
-    }
-}
-
-
-/* the name in "name..." or "{name}..."; NULL if it is neither */
-
-static const char *
-phr_regex_reference(phr_str_t rest, phr_str_t *name)
-{
-    int          brace;
-    char         c;
-    const char  *p, *end;
-
-    p = rest.data;
-    end = p + rest.len;
-
-    brace = p < end && *p == '{';
-    p += brace;
-    name->data = p;
-
-    for ( /* void */ ; p < end; p++) {
-        c = *p;
-
-        if (c != '_' && !(c >= '0' && c <= '9')
-            && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
-        {
-            break;
-        }
-    }
-
-    name->len = (size_t) (p - name->data);
-
-    if (name->len == 0 || (brace && (p == end || *p != '}'))) {
-        return NULL;
-    }
-
-    return p + brace;
-}
-
-
-static void
-phr_regex_expand_group(const phr_regex_t *re, phr_str_t name, phr_str_t s,
-    const size_t *v, size_t n, phr_buf_t *out)
-{
-    size_t  i, k;
-
-    for (i = 0, k = 0; i < name.len; i++) {
-        if (name.data[i] < '0' || name.data[i] > '9' || k > re->ngroups) {
-            break;
-        }
-
-        k = k * 10 + (size_t) (name.data[i] - '0');
-    }
-
-    if (name.data[0] >= '0' && name.data[0] <= '9') {
-
-        /* a number, or like "1x" nothing that could be a name */
-
-        if (i == name.len && k < n && v[2 * k] != PCRE2_UNSET
-            && !(name.len > 1 && name.data[0] == '0'))
-        {
-            phr_buf_append(out, s.data + v[2 * k], v[2 * k + 1] - v[2 * k]);
-            return;
-        }
-
-        if (i == name.len) {
-            return;
-        }
-    }
-
-    for (k = 1; k <= re->ngroups; k++) {
-        if (phr_str_eq(re->names[k - 1], name) && k < n
-            && v[2 * k] != PCRE2_UNSET)
-        {
-            phr_buf_append(out, s.data + v[2 * k], v[2 * k + 1] - v[2 * k]);
-            return;
-        }
-    }
 }

@@ -9,86 +9,79 @@
 #include "core/utf8.h"
 
 
-/* a character class may be that large to count as a set */
-#define PHR_REGEX_MAX_CLASS   16
-
-#define PHR_REGEX_MAX_RUNE    0x10ffff
-
-
-typedef struct {
-    uint32_t  c[PHR_REGEX_MAX_CLASS];
-    size_t    n;
-    int       simple;
-} phr_regex_class_t;
-
-
 static int phr_regex_quoted(phr_regex_parser_t *ps);
 static int phr_regex_char(phr_regex_parser_t *ps, uint32_t *c);
 static int phr_regex_octal(phr_regex_parser_t *ps, uint32_t *c);
 static int phr_regex_hex(phr_regex_parser_t *ps, uint32_t *c);
-static int phr_regex_perl(phr_regex_parser_t *ps, int in_class);
-static int phr_regex_property(phr_regex_parser_t *ps);
-static int phr_regex_class_part(phr_regex_parser_t *ps, const char *open,
-    phr_regex_class_t *cl);
-static int phr_regex_class_char(phr_regex_parser_t *ps, const char *open,
+static int phr_regex_member(phr_regex_parser_t *ps, const char *open,
+    phr_regex_set_t *set);
+static int phr_regex_member_char(phr_regex_parser_t *ps, const char *open,
     uint32_t *c);
-static int phr_regex_posix(phr_regex_parser_t *ps);
+static int phr_regex_named(phr_regex_parser_t *ps, phr_regex_set_t *set);
+static int phr_regex_perl(phr_regex_parser_t *ps, phr_regex_set_t *set);
+static int phr_regex_property(phr_regex_parser_t *ps, phr_regex_set_t *set);
+static int phr_regex_posix(phr_regex_parser_t *ps, phr_regex_set_t *set);
+static int phr_regex_posix_find(phr_str_t name);
+static int phr_regex_posix_add(phr_regex_parser_t *ps, int i, int negate,
+    phr_regex_set_t *set);
+static int phr_regex_add_all(phr_regex_parser_t *ps, phr_regex_set_t *set,
+    phr_regex_set_t *part, int negate);
+
+
+/* a name, and its ranges: "AZaz" is A-Z and a-z */
+
+static const char *const  phr_regex_posix_names[][2] = {
+    { "alnum", "09AZaz" },
+    { "alpha", "AZaz" },
+    { "ascii", "\001\177" },
+    { "blank", "\t\t  " },
+    { "cntrl", "\001\037\177\177" },
+    { "digit", "09" },
+    { "graph", "!~" },
+    { "lower", "az" },
+    { "print", " ~" },
+    { "punct", "!/:@[`{~" },
+    { "space", "\t\r  " },
+    { "upper", "AZ" },
+    { "word", "09AZaz__" },
+    { "xdigit", "09AFaf" },
+    { "s", "\t\n\f\r  " },
+};
 
 
 int
 phr_regex_escape(phr_regex_parser_t *ps)
 {
-    int       rc;
-    uint32_t  c;
+    int                rc;
+    uint32_t           c;
+    phr_regex_node_t  *node;
 
-    if (ps->end - ps->p < 2) {
-        return phr_regex_error(ps, "trailing backslash at end of expression",
-                               ps->end, ps->end);
-    }
-
-    switch (ps->p[1]) {
-
-    case 'A':
-        ps->p += 2;
-        return phr_regex_assert(ps, "(?:\\A)", 0);
-
-    case 'z':
-        ps->p += 2;
-        return phr_regex_assert(ps, "(?:\\z)", 0);
-
-    case 'b':
-        ps->p += 2;
-        return phr_regex_assert(ps, "(?:\\b)", 0);
-
-    case 'B':
-        ps->p += 2;
-        return phr_regex_assert(ps, "(?:\\B)", 0);
-
-    case 'Q':
+    if (ps->end - ps->p > 1 && ps->p[1] == 'Q') {
         return phr_regex_quoted(ps);
-
-    case 'p':
-    case 'P':
-        rc = phr_regex_property(ps);
-        return rc == PHR_OK ? phr_regex_atom(ps, PHR_REGEX_OTHER) : rc;
-
-    case 'd':
-    case 'D':
-    case 's':
-    case 'S':
-    case 'w':
-    case 'W':
-        rc = phr_regex_perl(ps, 0);
-        return rc == PHR_OK ? phr_regex_atom(ps, PHR_REGEX_OTHER) : rc;
-
-    default:
-        rc = phr_regex_char(ps, &c);
-        return rc == PHR_OK ? phr_regex_rune(ps, c) : rc;
     }
+
+    if (ps->end - ps->p > 1 && memchr("pPdDsSwW", ps->p[1], 8) != NULL) {
+        node = phr_regex_atom(ps, PHR_REGEX_CLASS);
+        if (node == NULL) {
+            return phr_arena_rc(ps->arena);
+        }
+
+        rc = phr_regex_named(ps, &node->set);
+        phr_regex_set_tidy(&node->set);
+
+        return rc;
+    }
+
+    rc = phr_regex_char(ps, &c);
+
+    return rc == PHR_OK ? phr_regex_rune(ps, c) : rc;
 }
 
 
-/* \Q...\E, or to the end */
+/*
+ * \Q...\E.  RE2 quotes to the end if there is no \E, which in Prometheus's
+ * "^(?s:pattern)$" is the parenthesis as well.
+ */
 
 static int
 phr_regex_quoted(phr_regex_parser_t *ps)
@@ -100,12 +93,13 @@ phr_regex_quoted(phr_regex_parser_t *ps)
 
     end = memmem(p, (size_t) (ps->end - p), "\\E", 2);
 
-    ps->p = end ? end + 2 : ps->end;
-    end = end ? end : ps->end;
+    if (end == NULL) {
+        return phr_regex_bad(ps, "missing closing )", ps->start, ps->end);
+    }
+
+    ps->p = end + 2;
 
     while (p < end) {
-        ps->token_at = ps->out->out.len;
-
         rc = phr_regex_rune(ps, phr_utf8_decode(&p, end));
         if (rc != PHR_OK) {
             return rc;
@@ -129,7 +123,7 @@ phr_regex_char(phr_regex_parser_t *ps, uint32_t *c)
     from = ps->p;
 
     if (ps->end - from < 2) {
-        return phr_regex_error(ps, "trailing backslash at end of expression",
+        return phr_regex_bad(ps, "trailing backslash at end of expression",
                                ps->end, ps->end);
     }
 
@@ -157,7 +151,7 @@ phr_regex_char(phr_regex_parser_t *ps, uint32_t *c)
         ps->p = from + 1;
         (void) phr_utf8_decode(&ps->p, ps->end);
 
-        return phr_regex_error(ps, "invalid escape sequence", from, ps->p);
+        return phr_regex_bad(ps, "invalid escape sequence", from, ps->p);
     }
 
     *c = (uint32_t) e;
@@ -176,7 +170,7 @@ phr_regex_octal(phr_regex_parser_t *ps, uint32_t *c)
     *c = (uint32_t) (ps->p[-1] - '0');
 
     if (*c != 0 && (ps->p == ps->end || *ps->p < '0' || *ps->p > '7')) {
-        return phr_regex_error(ps, "invalid escape sequence", ps->p - 2,
+        return phr_regex_bad(ps, "invalid escape sequence", ps->p - 2,
                                ps->p);
     }
 
@@ -222,7 +216,7 @@ phr_regex_hex(phr_regex_parser_t *ps, uint32_t *c)
         ps->p++;
 
         if (*c > PHR_REGEX_MAX_RUNE) {
-            return phr_regex_error(ps, "invalid escape sequence", from,
+            return phr_regex_bad(ps, "invalid escape sequence", from,
                                    ps->p);
         }
     }
@@ -230,65 +224,205 @@ phr_regex_hex(phr_regex_parser_t *ps, uint32_t *c)
     if (n == 0 || (!braces && n < 2)
         || (braces && (ps->p == ps->end || *ps->p++ != '}')))
     {
-        return phr_regex_error(ps, "invalid escape sequence", from, ps->p);
+        return phr_regex_bad(ps, "invalid escape sequence", from, ps->p);
     }
 
     return PHR_OK;
 }
 
 
-/* \s is without \v in RE2, so it is written out */
+int
+phr_regex_bracket(phr_regex_parser_t *ps)
+{
+    int                rc, negate;
+    const char        *open;
+    phr_regex_set_t    set;
+    phr_regex_node_t  *node;
+
+    open = ps->p++;
+    memset(&set, 0, sizeof(set));
+
+    negate = ps->p < ps->end && *ps->p == '^';
+    ps->p += negate;
+
+    /* a "]" that comes first is a member */
+
+    do {
+        rc = phr_regex_member(ps, open, &set);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+    } while (ps->p == ps->end || *ps->p != ']');
+
+    ps->p++;
+
+    if (negate) {
+        rc = phr_regex_set_negate(ps->arena, &set);
+
+    } else {
+        phr_regex_set_tidy(&set);
+    }
+
+    if (rc != PHR_OK) {
+        return phr_regex_nomem(ps->arena, ps->err);
+    }
+
+    node = phr_regex_atom(ps, PHR_REGEX_CLASS);
+    if (node == NULL) {
+        return phr_arena_rc(ps->arena);
+    }
+
+    node->set = set;
+
+    return PHR_OK;
+}
+
+
+/* one member: a named class, an escape for a class, a character, a range */
 
 static int
-phr_regex_perl(phr_regex_parser_t *ps, int in_class)
+phr_regex_member(phr_regex_parser_t *ps, const char *open,
+    phr_regex_set_t *set)
 {
-    char        c;
-    phr_buf_t  *b;
+    int               rc;
+    uint32_t          lo, hi;
+    const char       *from;
+    phr_regex_set_t   part;
 
-    b = &ps->out->out;
+    from = ps->p;
+
+    if (ps->end - from > 2 && from[0] == '[' && from[1] == ':') {
+        rc = phr_regex_posix(ps, set);
+
+        if (rc != PHR_NOTFOUND) {
+            return rc;
+        }
+    }
+
+    if (ps->end - from >= 2 && from[0] == '\\'
+        && memchr("pPdDsSwW", from[1], 8) != NULL)
+    {
+        return phr_regex_named(ps, set);
+    }
+
+    rc = phr_regex_member_char(ps, open, &lo);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    hi = lo;
+
+    if (ps->end - ps->p >= 2 && ps->p[0] == '-' && ps->p[1] != ']') {
+        ps->p++;
+
+        rc = phr_regex_member_char(ps, open, &hi);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        if (hi < lo) {
+            return phr_regex_bad(ps, "invalid character class range", from,
+                                 ps->p);
+        }
+    }
+
+    memset(&part, 0, sizeof(part));
+
+    rc = phr_regex_set_add(ps->arena, &part, lo, hi);
+
+    return rc == PHR_OK ? phr_regex_add_all(ps, set, &part, 0)
+                        : phr_regex_nomem(ps->arena, ps->err);
+}
+
+
+/* moves a part into a set: folded if the flags say so, then negated */
+
+static int
+phr_regex_add_all(phr_regex_parser_t *ps, phr_regex_set_t *set,
+    phr_regex_set_t *part, int negate)
+{
+    int  rc;
+
+    rc = PHR_OK;
+
+    if (ps->flags & PHR_REGEX_FOLD) {
+        rc = phr_regex_set_fold(ps->arena, part);
+    }
+
+    if (rc == PHR_OK && negate) {
+        rc = phr_regex_set_negate(ps->arena, part);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_regex_set_join(ps->arena, set, part);
+    }
+
+    return rc == PHR_OK ? rc : phr_regex_nomem(ps->arena, ps->err);
+}
+
+
+static int
+phr_regex_member_char(phr_regex_parser_t *ps, const char *open, uint32_t *c)
+{
+    if (ps->p == ps->end) {
+        return phr_regex_bad(ps, "missing closing ]", open, ps->end);
+    }
+
+    if (*ps->p == '\\') {
+        return phr_regex_char(ps, c);
+    }
+
+    *c = phr_utf8_decode(&ps->p, ps->end);
+
+    return PHR_OK;
+}
+
+
+/* an escape that stands for a class */
+
+static int
+phr_regex_named(phr_regex_parser_t *ps, phr_regex_set_t *set)
+{
+    return (ps->p[1] | 0x20) == 'p' ? phr_regex_property(ps, set)
+                                    : phr_regex_perl(ps, set);
+}
+
+
+static int
+phr_regex_perl(phr_regex_parser_t *ps, phr_regex_set_t *set)
+{
+    char  c;
+
     c = ps->p[1];
     ps->p += 2;
 
-    if (c == 's') {
-        phr_buf_puts(b, in_class ? "\\t\\n\\f\\r\\x{20}"
-                                 : "[\\t\\n\\f\\r\\x{20}]");
-
-    } else if (c == 'S') {
-        phr_buf_puts(b, in_class
-                        ? "\\x{0}-\\x{8}\\x{b}\\x{e}-\\x{1f}"
-                          "\\x{21}-\\x{10ffff}"
-                        : "[^\\t\\n\\f\\r\\x{20}]");
-
-    } else {
-        phr_buf_putc(b, '\\');
-        phr_buf_putc(b, c);
-    }
-
-    return PHR_OK;
+    return phr_regex_posix_add(ps,
+                               phr_regex_posix_find(
+                                   (c | 0x20) == 'd' ? phr_str_of("digit")
+                                   : (c | 0x20) == 'w' ? phr_str_of("word")
+                                   : phr_str_of("s")),
+                               !(c & 0x20), set);
 }
 
 
 /* \pN, \p{Lu}, \p{^Greek}: general categories and scripts */
 
 static int
-phr_regex_property(phr_regex_parser_t *ps)
+phr_regex_property(phr_regex_parser_t *ps, phr_regex_set_t *set)
 {
-    int          is_category, negate;
-    phr_str_t    name;
-    const char  *from, *p;
-
-    static const char  categories[] =
-        " C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe"
-        " Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs Any ";
-    char               padded[8];
+    int               negate, rc;
+    phr_str_t         name;
+    const char       *from, *p;
+    phr_regex_set_t   part;
 
     from = ps->p;
     negate = from[1] == 'P';
     p = from + 2;
 
     if (p == ps->end) {
-        return phr_regex_error(ps, "invalid character class range", from,
-                               ps->end);
+        return phr_regex_bad(ps, "invalid character class range", from,
+                             ps->end);
     }
 
     if (*p != '{') {
@@ -301,8 +435,8 @@ phr_regex_property(phr_regex_parser_t *ps)
         p = memchr(p, '}', (size_t) (ps->end - p));
 
         if (p == NULL) {
-            return phr_regex_error(ps, "invalid character class range", from,
-                                   ps->end);
+            return phr_regex_bad(ps, "invalid character class range", from,
+                                 ps->end);
         }
 
         name.len = (size_t) (p - name.data);
@@ -317,177 +451,26 @@ phr_regex_property(phr_regex_parser_t *ps)
         name.len--;
     }
 
-    is_category = 0;
+    memset(&part, 0, sizeof(part));
 
-    if (name.len >= 1 && name.len <= 3) {
-        padded[0] = ' ';
-        memcpy(padded + 1, name.data, name.len);
-        memcpy(padded + 1 + name.len, " ", 2);
-        is_category = strstr(categories, padded) != NULL;
+    rc = phr_regex_set_property(ps->arena, &part, name);
+
+    if (rc == PHR_NOTFOUND) {
+        return phr_regex_bad(ps, "invalid character class range", from, p);
     }
 
-    if (!is_category && !ps->known(name)) {
-        return phr_regex_error(ps, "invalid character class range", from, p);
-    }
-
-    phr_buf_printf(&ps->out->out, "\\%c{%s%.*s}", negate ? 'P' : 'p',
-                   is_category ? "" : "sc:", (int) name.len, name.data);
-
-    return PHR_OK;
-}
-
-
-int
-phr_regex_class(phr_regex_parser_t *ps)
-{
-    int                rc;
-    char               text[4];
-    size_t             i;
-    phr_str_t          s;
-    const char        *open;
-    phr_regex_class_t  cl;
-
-    open = ps->p++;
-    cl.n = 0;
-    cl.simple = !(ps->flags & PHR_REGEX_FOLD);
-
-    phr_buf_putc(&ps->out->out, '[');
-
-    if (ps->p < ps->end && *ps->p == '^') {
-        ps->p++;
-        phr_buf_putc(&ps->out->out, '^');
-        cl.simple = 0;
-    }
-
-    /* a "]" that comes first is a member */
-
-    do {
-        rc = phr_regex_class_part(ps, open, &cl);
-        if (rc != PHR_OK) {
-            return rc;
-        }
-
-    } while (ps->p == ps->end || *ps->p != ']');
-
-    ps->p++;
-    phr_buf_putc(&ps->out->out, ']');
-
-    rc = phr_regex_atom(ps, cl.simple ? PHR_REGEX_SET : PHR_REGEX_OTHER);
-
-    for (i = 0; rc == PHR_OK && cl.simple && i < cl.n; i++) {
-        s = phr_arena_str(ps->arena,
-                          phr_str_from(text, phr_utf8_encode(text, cl.c[i])));
-        if (s.data == NULL) {
-            return phr_regex_nomem(ps);
-        }
-
-        rc = phr_regex_add(ps, &ps->atom.items[0], s);
-    }
-
-    return rc;
-}
-
-
-/* one member: a named class, an escape for a class, a character, a range */
-
-static int
-phr_regex_class_part(phr_regex_parser_t *ps, const char *open,
-    phr_regex_class_t *cl)
-{
-    int          rc;
-    uint32_t     lo, hi;
-    const char  *from;
-
-    from = ps->p;
-
-    if (ps->end - from > 2 && from[0] == '[' && from[1] == ':') {
-        rc = phr_regex_posix(ps);
-
-        if (rc != PHR_NOTFOUND) {
-            cl->simple = 0;
-            return rc;
-        }
-    }
-
-    if (ps->end - from >= 2 && from[0] == '\\'
-        && memchr("pPdDsSwW", from[1], 8) != NULL)
-    {
-        cl->simple = 0;
-
-        return (from[1] | 0x20) == 'p' ? phr_regex_property(ps)
-                                       : phr_regex_perl(ps, 1);
-    }
-
-    rc = phr_regex_class_char(ps, open, &lo);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    hi = lo;
-
-    if (ps->end - ps->p >= 2 && ps->p[0] == '-' && ps->p[1] != ']') {
-        ps->p++;
-
-        rc = phr_regex_class_char(ps, open, &hi);
-        if (rc != PHR_OK) {
-            return rc;
-        }
-
-        if (hi < lo) {
-            return phr_regex_error(ps, "invalid character class range", from,
-                                   ps->p);
-        }
-    }
-
-    phr_buf_printf(&ps->out->out, "\\x{%x}", lo);
-
-    if (hi != lo) {
-        phr_buf_printf(&ps->out->out, "-\\x{%x}", hi);
-    }
-
-    if (hi - lo >= PHR_REGEX_MAX_CLASS - cl->n
-        || (lo <= 0xdfff && hi >= 0xd800))
-    {
-        cl->simple = 0;
-    }
-
-    for ( /* void */ ; cl->simple && lo <= hi; lo++) {
-        cl->c[cl->n++] = lo;
-    }
-
-    return PHR_OK;
-}
-
-
-static int
-phr_regex_class_char(phr_regex_parser_t *ps, const char *open, uint32_t *c)
-{
-    if (ps->p == ps->end) {
-        return phr_regex_error(ps, "missing closing ]", open, ps->end);
-    }
-
-    if (*ps->p == '\\') {
-        return phr_regex_char(ps, c);
-    }
-
-    *c = phr_utf8_decode(&ps->p, ps->end);
-
-    return PHR_OK;
+    return rc == PHR_OK ? phr_regex_add_all(ps, set, &part, negate)
+                        : phr_regex_nomem(ps->arena, ps->err);
 }
 
 
 /* [:alpha:] or [:^alpha:]; PHR_NOTFOUND if it is none of that form */
 
 static int
-phr_regex_posix(phr_regex_parser_t *ps)
+phr_regex_posix(phr_regex_parser_t *ps, phr_regex_set_t *set)
 {
-    size_t       i, len;
+    int          i, negate;
     const char  *from, *name, *end;
-
-    static const char  *names[] = {
-        "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph",
-        "lower", "print", "punct", "space", "upper", "word", "xdigit"
-    };
 
     from = ps->p;
     name = from + 2;
@@ -498,15 +481,55 @@ phr_regex_posix(phr_regex_parser_t *ps)
     }
 
     ps->p = end + 2;
-    name += *name == '^';
-    len = (size_t) (end - name);
+    negate = *name == '^';
+    name += negate;
 
-    for (i = 0; i < phr_nelems(names); i++) {
-        if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0) {
-            phr_buf_append(&ps->out->out, from, (size_t) (ps->p - from));
-            return PHR_OK;
+    i = phr_regex_posix_find(phr_str_from(name, (size_t) (end - name)));
+
+    if (i < 0 || end - name == 1) {
+        return phr_regex_bad(ps, "invalid character class range", from,
+                             ps->p);
+    }
+
+    return phr_regex_posix_add(ps, i, negate, set);
+}
+
+
+static int
+phr_regex_posix_find(phr_str_t name)
+{
+    int  i;
+
+    for (i = 0; i < (int) phr_nelems(phr_regex_posix_names); i++) {
+        if (phr_str_eq(name, phr_str_from_c(phr_regex_posix_names[i][0]))) {
+            return i;
         }
     }
 
-    return phr_regex_error(ps, "invalid character class range", from, ps->p);
+    return -1;
+}
+
+
+static int
+phr_regex_posix_add(phr_regex_parser_t *ps, int i, int negate,
+    phr_regex_set_t *set)
+{
+    int               rc;
+    const char       *p;
+    phr_regex_set_t   part;
+
+    memset(&part, 0, sizeof(part));
+    rc = PHR_OK;
+
+    for (p = phr_regex_posix_names[i][1]; rc == PHR_OK && *p; p += 2) {
+
+        /* zero cannot stand in a string: one stands for both */
+
+        rc = phr_regex_set_add(ps->arena, &part,
+                               (uint32_t) (p[0] == 1 ? 0 : p[0]),
+                               (uint32_t) p[1]);
+    }
+
+    return rc == PHR_OK ? phr_regex_add_all(ps, set, &part, negate)
+                        : phr_regex_nomem(ps->arena, ps->err);
 }

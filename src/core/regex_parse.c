@@ -1,25 +1,18 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Regex parser: one pass over the pattern, with a frame for each open
- * parenthesis.  Whatever RE2 understands differently from PCRE2 is written
- * out: "." and "$" by their flags, \s without the vertical tab, all literals
- * escaped.  What RE2 refuses is refused here, so PCRE2 never sees it.
- *
- * Beside the text the parser keeps the shape: a concatenation of finite sets
- * of strings and of ".*", as far as the pattern is nothing else.
+ * Regex parser: RE2's syntax, in one pass over the pattern with a frame for
+ * each open parenthesis.  What RE2 refuses is refused here, with its words.
  */
 
-#include "core/regex_parse.h"
-
-#include "core/alloc.h"
 #include "core/regex_int.h"
+
 #include "core/utf8.h"
 
 
-/* RE2's bound on counts; the nesting that PCRE2 takes by default is 250 */
+/* RE2's bound on counts; of depth it allows 1000, but stacks are small */
 #define PHR_REGEX_MAX_REPEAT  1000
-#define PHR_REGEX_MAX_DEPTH   200
+#define PHR_REGEX_MAX_DEPTH   250
 
 
 static int phr_regex_frame(phr_regex_parser_t *ps);
@@ -28,84 +21,72 @@ static int phr_regex_finish(phr_regex_parser_t *ps);
 static int phr_regex_open(phr_regex_parser_t *ps);
 static int phr_regex_open_named(phr_regex_parser_t *ps);
 static int phr_regex_open_flags(phr_regex_parser_t *ps);
-static int phr_regex_push(phr_regex_parser_t *ps, int capture,
-    phr_str_t name);
+static int phr_regex_flags_error(phr_regex_parser_t *ps, const char *p);
+static int phr_regex_group(phr_regex_parser_t *ps, phr_str_t name);
+static int phr_regex_push(phr_regex_parser_t *ps, uint32_t group);
 static int phr_regex_close(phr_regex_parser_t *ps);
 static int phr_regex_branch(phr_regex_parser_t *ps);
-static int phr_regex_flush(phr_regex_parser_t *ps);
-static int phr_regex_literals_run(phr_regex_parser_t *ps);
-static void phr_regex_put(phr_regex_parser_t *ps, uint32_t c);
+static phr_regex_node_t *phr_regex_node(phr_regex_parser_t *ps,
+    phr_regex_node_e kind);
+static void phr_regex_link(phr_regex_parser_t *ps, phr_regex_node_t *node);
+static int phr_regex_dot(phr_regex_parser_t *ps);
+static int phr_regex_assert(phr_regex_parser_t *ps, uint32_t what);
+static int phr_regex_text(phr_regex_parser_t *ps);
 static int phr_regex_repeat(phr_regex_parser_t *ps);
-static void phr_regex_put_repeat(phr_regex_parser_t *ps, phr_str_t op,
-    int min, int max);
+static int phr_regex_repeat_node(phr_regex_parser_t *ps, int min, int max,
+    int lazy);
 static int phr_regex_counts(phr_regex_parser_t *ps, const char **p, int *min,
     int *max);
 
 
 int
-phr_regex_parse(phr_arena_t *arena, phr_str_t pattern,
-    int (*known)(phr_str_t script), phr_regex_parsed_t *out, phr_err_t *err)
+phr_regex_parse(phr_regex_parser_t *ps, phr_arena_t *arena,
+    phr_str_t pattern, phr_err_t *err)
 {
-    int                 rc;
-    phr_regex_parser_t  ps;
+    int  rc;
 
-    memset(&ps, 0, sizeof(ps));
-    memset(out, 0, sizeof(*out));
-    phr_buf_init(&out->out, 0);
+    memset(ps, 0, sizeof(*ps));
 
-    ps.arena = arena;
-    ps.err = err;
-    ps.start = pattern.data ? pattern.data : "";
-    ps.p = ps.start;
-    ps.end = ps.start + pattern.len;
-    ps.known = known;
-    ps.out = out;
-    ps.flags = PHR_REGEX_DOTNL;
+    ps->arena = arena;
+    ps->err = err;
+    ps->start = pattern.data ? pattern.data : "";
+    ps->p = ps->start;
+    ps->end = ps->start + pattern.len;
+    ps->flags = PHR_REGEX_DOTNL;
 
-    if (!phr_utf8_valid(ps.start, pattern.len)) {
-        return phr_regex_error(&ps, "invalid UTF-8", ps.start, ps.end);
+    if (!phr_utf8_valid(ps->start, pattern.len)) {
+        return phr_regex_bad(ps, "invalid UTF-8", ps->start, ps->end);
     }
 
-    rc = phr_regex_frame(&ps);
+    rc = phr_regex_frame(ps);
 
-    while (rc == PHR_OK && ps.p < ps.end) {
-        rc = phr_regex_step(&ps);
+    while (rc == PHR_OK && ps->p < ps->end) {
+        rc = phr_regex_step(ps);
     }
 
     if (rc == PHR_OK) {
-        rc = phr_regex_finish(&ps);
+        rc = phr_regex_finish(ps);
     }
-
-    phr_free(ps.frames);
 
     return rc;
 }
 
 
-/* clears the present frame, making room for it */
-
 static int
 phr_regex_frame(phr_regex_parser_t *ps)
 {
-    size_t              n;
     phr_regex_frame_t  *f;
 
-    if (ps->depth == ps->nframes) {
-        n = ps->nframes ? ps->nframes * 2 : 4;
-
-        f = phr_realloc(ps->frames, n * sizeof(phr_regex_frame_t));
-        if (f == NULL) {
-            return phr_err_set(ps->err, PHR_ENOMEM,
-                               "no memory for a regular expression");
-        }
-
-        ps->frames = f;
-        ps->nframes = n;
+    f = phr_arena_calloc(ps->arena, 1, sizeof(phr_regex_frame_t));
+    if (f == NULL) {
+        return phr_regex_nomem(ps->arena, ps->err);
     }
 
-    f = &ps->frames[ps->depth];
-    memset(f, 0, sizeof(*f));
+    f->outer = ps->frame;
     f->weight = 1;
+    f->last = 1;
+
+    ps->frame = f;
 
     return PHR_OK;
 }
@@ -114,7 +95,9 @@ phr_regex_frame(phr_regex_parser_t *ps)
 static int
 phr_regex_step(phr_regex_parser_t *ps)
 {
-    ps->token_at = ps->out->out.len;
+    int  multi;
+
+    multi = ps->flags & PHR_REGEX_MULTI;
 
     switch (*ps->p) {
 
@@ -126,7 +109,6 @@ phr_regex_step(phr_regex_parser_t *ps)
 
     case '|':
         ps->p++;
-        phr_buf_putc(&ps->out->out, '|');
         return phr_regex_branch(ps);
 
     case '*':
@@ -136,48 +118,48 @@ phr_regex_step(phr_regex_parser_t *ps)
         return phr_regex_repeat(ps);
 
     case '[':
-        return phr_regex_class(ps);
+        return phr_regex_bracket(ps);
 
     case '\\':
-        return phr_regex_escape(ps);
+        switch (ps->end - ps->p > 1 ? ps->p[1] : '\0') {
+
+        case 'A':
+            ps->p++;
+            return phr_regex_assert(ps, PHR_REGEX_BEGIN);
+
+        case 'z':
+            ps->p++;
+            return phr_regex_assert(ps, PHR_REGEX_END);
+
+        case 'b':
+            ps->p++;
+            return phr_regex_assert(ps, PHR_REGEX_WORD);
+
+        case 'B':
+            ps->p++;
+            return phr_regex_assert(ps, PHR_REGEX_NO_WORD);
+
+        default:
+            return phr_regex_escape(ps);
+        }
 
     case '.':
-        ps->p++;
-        phr_buf_puts(&ps->out->out,
-                     ps->flags & PHR_REGEX_DOTNL ? "." : "[^\\n]");
-        return phr_regex_atom(ps, ps->flags & PHR_REGEX_DOTNL
-                                  ? PHR_REGEX_DOT : PHR_REGEX_OTHER);
+        return phr_regex_dot(ps);
 
     case '^':
-        ps->p++;
-
-        if (ps->flags & PHR_REGEX_MULTI) {
-            return phr_regex_assert(ps, "(?m:^)", 0);
-        }
-
-        return phr_regex_assert(ps, "(?:\\A)",
-                                ps->depth == 0 && !ps->has_atom
-                                && ps->frames[0].branch.n == 0);
+        return phr_regex_assert(ps, multi ? PHR_REGEX_BOL : PHR_REGEX_BEGIN);
 
     case '$':
-        ps->p++;
-
-        if (ps->flags & PHR_REGEX_MULTI) {
-            return phr_regex_assert(ps, "(?m:$)", 0);
-        }
-
-        return phr_regex_assert(ps, "(?:\\z)",
-                                ps->depth == 0
-                                && (ps->p == ps->end || *ps->p == '|'));
+        return phr_regex_assert(ps, multi ? PHR_REGEX_EOL : PHR_REGEX_END);
 
     default:
-        return phr_regex_literals_run(ps);
+        return phr_regex_text(ps);
     }
 }
 
 
 int
-phr_regex_error(phr_regex_parser_t *ps, const char *what, const char *from,
+phr_regex_bad(phr_regex_parser_t *ps, const char *what, const char *from,
     const char *to)
 {
     return phr_err_set(ps->err, PHR_EPARSE,
@@ -187,13 +169,13 @@ phr_regex_error(phr_regex_parser_t *ps, const char *what, const char *from,
 
 
 int
-phr_regex_nomem(phr_regex_parser_t *ps)
+phr_regex_nomem(phr_arena_t *arena, phr_err_t *err)
 {
     int  rc;
 
-    rc = phr_arena_rc(ps->arena);
+    rc = phr_arena_rc(arena);
 
-    return phr_err_set(ps->err, rc,
+    return phr_err_set(err, rc,
                        rc == PHR_ELIMIT
                        ? "error parsing regexp: expression too large"
                        : "no memory for a regular expression");
@@ -203,29 +185,27 @@ phr_regex_nomem(phr_regex_parser_t *ps)
 static int
 phr_regex_finish(phr_regex_parser_t *ps)
 {
-    int                 rc;
-    phr_regex_frame_t  *f;
+    int  rc;
 
     if (ps->depth != 0) {
-        return phr_regex_error(ps, "missing closing )", ps->start, ps->end);
+        return phr_regex_bad(ps, "missing closing )", ps->start, ps->end);
     }
-
-    ps->out->whole = ps->has_atom && ps->is_capture;
 
     rc = phr_regex_branch(ps);
     if (rc != PHR_OK) {
         return rc;
     }
 
-    f = &ps->frames[0];
+    ps->root = ps->frame->branches;
 
-    ps->out->shape = f->first;
-    ps->out->whole = ps->out->whole && f->natoms == 1 && f->nbranches == 1
-                     && ps->out->ngroups == 1;
+    if (ps->root->next != NULL) {
+        ps->root = phr_regex_node(ps, PHR_REGEX_ALT);
 
-    if (ps->out->out.failed != PHR_OK) {
-        return phr_err_set(ps->err, PHR_ENOMEM,
-                           "no memory for a regular expression");
+        if (ps->root == NULL) {
+            return phr_regex_nomem(ps->arena, ps->err);
+        }
+
+        ps->root->sub = ps->frame->branches;
     }
 
     return PHR_OK;
@@ -253,9 +233,8 @@ phr_regex_open(phr_regex_parser_t *ps)
     /* "(?" and "(?P" at the end are a group and a "?" without argument */
 
     ps->p++;
-    phr_buf_putc(&ps->out->out, '(');
 
-    return phr_regex_push(ps, 1, phr_str_of(""));
+    return phr_regex_group(ps, phr_str_of(""));
 }
 
 
@@ -270,20 +249,19 @@ phr_regex_open_named(phr_regex_parser_t *ps)
 
     p = memchr(name, '>', (size_t) (ps->end - name));
     if (p == NULL) {
-        return phr_regex_error(ps, "invalid named capture", ps->p, ps->end);
+        return phr_regex_bad(ps, "invalid named capture", ps->p, ps->end);
     }
 
     if (p == name || strspn(name, "abcdefghijklmnopqrstuvwxyz"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789_") != (size_t) (p - name))
     {
-        return phr_regex_error(ps, "invalid named capture", ps->p, p + 1);
+        return phr_regex_bad(ps, "invalid named capture", ps->p, p + 1);
     }
 
     ps->p = p + 1;
-    phr_buf_putc(&ps->out->out, '(');
 
-    return phr_regex_push(ps, 1, phr_str_from(name, (size_t) (p - name)));
+    return phr_regex_group(ps, phr_str_from(name, (size_t) (p - name)));
 }
 
 
@@ -292,7 +270,7 @@ phr_regex_open_named(phr_regex_parser_t *ps)
 static int
 phr_regex_open_flags(phr_regex_parser_t *ps)
 {
-    int          bit, flags, minus, seen;
+    int          bit, flags, minus, rc, seen;
     char         c;
     const char  *p;
 
@@ -315,20 +293,16 @@ phr_regex_open_flags(phr_regex_parser_t *ps)
             }
 
             ps->p = p;
+            ps->repeat = NULL;
+            rc = PHR_OK;
 
-            phr_buf_puts(&ps->out->out,
-                         flags & PHR_REGEX_FOLD ? "(?i" : "(?-i");
-            phr_buf_putc(&ps->out->out, c);
-
-            if (c == ')') {
-                ps->flags = flags;
-                ps->repeat = NULL;
-                return phr_regex_flush(ps);
+            if (c == ':') {
+                rc = phr_regex_push(ps, 0);
             }
 
-            bit = phr_regex_push(ps, 0, phr_str_of(""));
             ps->flags = flags;
-            return bit;
+
+            return rc;
         }
 
         bit = c == 'i' ? PHR_REGEX_FOLD : c == 'm' ? PHR_REGEX_MULTI
@@ -342,55 +316,60 @@ phr_regex_open_flags(phr_regex_parser_t *ps)
         seen = 1;
     }
 
+    return phr_regex_flags_error(ps, p);
+}
+
+
+static int
+phr_regex_flags_error(phr_regex_parser_t *ps, const char *p)
+{
     if (p == ps->end && *(p - 1) != ')' && *(p - 1) != ':'
         && strchr("imsU-?", *(p - 1)) != NULL)
     {
-        return phr_regex_error(ps, "missing closing )", ps->start, ps->end);
+        return phr_regex_bad(ps, "missing closing )", ps->start, ps->end);
     }
 
     while (p < ps->end && ((unsigned char) *p & 0xc0) == 0x80) {
         p++;
     }
 
-    return phr_regex_error(ps, "invalid or unsupported Perl syntax", ps->p,
-                           p);
+    return phr_regex_bad(ps, "invalid or unsupported Perl syntax", ps->p, p);
 }
 
 
 static int
-phr_regex_push(phr_regex_parser_t *ps, int capture, phr_str_t name)
+phr_regex_group(phr_regex_parser_t *ps, phr_str_t name)
 {
-    int                  rc;
-    phr_str_t           *names;
-    phr_regex_frame_t   *f;
-    phr_regex_parsed_t  *out;
+    phr_str_t  *names;
 
-    rc = phr_regex_flush(ps);
-    if (rc != PHR_OK) {
-        return rc;
-    }
+    if (ps->ngroups == ps->names_alloc) {
+        ps->names_alloc = ps->names_alloc ? ps->names_alloc * 2 : 8;
 
-    if (ps->depth == PHR_REGEX_MAX_DEPTH) {
-        return phr_regex_error(ps, "expression nests too deeply", ps->start,
-                               ps->end);
-    }
-
-    out = ps->out;
-
-    if (capture) {
-        if (out->ngroups == ps->names_alloc) {
-            ps->names_alloc = ps->names_alloc ? ps->names_alloc * 2 : 8;
-            names = phr_arena_grow(ps->arena, out->names,
-                                   out->ngroups * sizeof(phr_str_t),
-                                   ps->names_alloc * sizeof(phr_str_t));
-            if (names == NULL) {
-                return phr_regex_nomem(ps);
-            }
-
-            out->names = names;
+        names = phr_arena_grow(ps->arena, ps->names,
+                               ps->ngroups * sizeof(phr_str_t),
+                               ps->names_alloc * sizeof(phr_str_t));
+        if (names == NULL) {
+            return phr_regex_nomem(ps->arena, ps->err);
         }
 
-        out->names[out->ngroups++] = name;
+        ps->names = names;
+    }
+
+    ps->names[ps->ngroups++] = name;
+
+    return phr_regex_push(ps, (uint32_t) ps->ngroups);
+}
+
+
+static int
+phr_regex_push(phr_regex_parser_t *ps, uint32_t group)
+{
+    int                 rc;
+    phr_regex_frame_t  *f;
+
+    if (ps->depth == PHR_REGEX_MAX_DEPTH) {
+        return phr_regex_bad(ps, "expression nests too deeply", ps->start,
+                             ps->end);
     }
 
     ps->depth++;
@@ -400,9 +379,9 @@ phr_regex_push(phr_regex_parser_t *ps, int capture, phr_str_t name)
         return rc;
     }
 
-    f = &ps->frames[ps->depth];
+    f = ps->frame;
     f->flags = ps->flags;
-    f->capture = capture;
+    f->group = group;
 
     ps->repeat = NULL;
 
@@ -414,29 +393,52 @@ static int
 phr_regex_close(phr_regex_parser_t *ps)
 {
     int                 rc;
+    phr_regex_node_t   *node, *outer;
     phr_regex_frame_t  *f;
 
     if (ps->depth == 0) {
-        return phr_regex_error(ps, "unexpected )", ps->start, ps->end);
+        return phr_regex_bad(ps, "unexpected )", ps->start, ps->end);
     }
 
     ps->p++;
-    phr_buf_putc(&ps->out->out, ')');
 
     rc = phr_regex_branch(ps);
     if (rc != PHR_OK) {
         return rc;
     }
 
-    f = &ps->frames[ps->depth--];
+    f = ps->frame;
+    ps->frame = f->outer;
+    ps->depth--;
+
+    node = f->branches;
+
+    if (node->next != NULL) {
+        node = phr_regex_node(ps, PHR_REGEX_ALT);
+        if (node == NULL) {
+            return phr_regex_nomem(ps->arena, ps->err);
+        }
+
+        node->sub = f->branches;
+    }
+
+    if (f->group) {
+        outer = phr_regex_node(ps, PHR_REGEX_GROUP);
+        if (outer == NULL) {
+            return phr_regex_nomem(ps->arena, ps->err);
+        }
+
+        outer->arg = f->group;
+        outer->sub = node;
+        node = outer;
+    }
+
+    node->closed = 1;
+
+    phr_regex_link(ps, node);
 
     ps->flags = f->flags;
-    ps->atom = f->first;
-    ps->has_atom = 1;
-    ps->is_capture = f->capture;
-    ps->is_group = 1;
-    ps->weight = f->weight;
-    ps->repeat = NULL;
+    ps->frame->last = f->weight;
 
     return PHR_OK;
 }
@@ -447,218 +449,218 @@ phr_regex_close(phr_regex_parser_t *ps)
 static int
 phr_regex_branch(phr_regex_parser_t *ps)
 {
-    int                 rc;
+    phr_regex_node_t   *node;
     phr_regex_frame_t  *f;
 
-    rc = phr_regex_flush(ps);
-    if (rc != PHR_OK) {
-        return rc;
-    }
+    f = ps->frame;
+    node = f->atoms;
 
-    f = &ps->frames[ps->depth];
-
-    if (f->nbranches == 0) {
-        f->first = f->branch;
-
-    } else {
-        rc = phr_regex_union(ps, &f->first, &f->branch);
-    }
-
-    f->nbranches++;
-    memset(&f->branch, 0, sizeof(f->branch));
-
-    ps->repeat = NULL;
-
-    return rc;
-}
-
-
-/* puts the last atom, if any, into the branch */
-
-static int
-phr_regex_flush(phr_regex_parser_t *ps)
-{
-    int                 rc;
-    size_t              i;
-    phr_regex_frame_t  *f;
-
-    if (!ps->has_atom) {
-        return PHR_OK;
-    }
-
-    f = &ps->frames[ps->depth];
-
-    for (i = 0; i < ps->atom.n; i++) {
-        if (ps->atom.items[i].kind == PHR_REGEX_DOT) {
-            ps->atom.items[i].kind = PHR_REGEX_OTHER;
+    if (node == NULL || node->next != NULL) {
+        node = phr_regex_node(ps, node == NULL ? PHR_REGEX_EMPTY
+                                               : PHR_REGEX_CAT);
+        if (node == NULL) {
+            return phr_regex_nomem(ps->arena, ps->err);
         }
 
-        rc = phr_regex_append(ps, &f->branch, &ps->atom.items[i]);
-        if (rc != PHR_OK) {
-            return rc;
-        }
+        node->sub = f->atoms;
     }
 
-    f->natoms++;
-    f->weight = phr_max(f->weight, ps->weight);
-
-    ps->has_atom = 0;
-    ps->atom.n = 0;
-
-    return PHR_OK;
-}
-
-
-int
-phr_regex_atom(phr_regex_parser_t *ps, phr_regex_item_e kind)
-{
-    int  rc;
-
-    rc = phr_regex_flush(ps);
-    if (rc != PHR_OK) {
-        return rc;
+    if (f->branches == NULL) {
+        f->branch_end = &f->branches;
     }
 
-    memset(&ps->atom.items[0], 0, sizeof(phr_regex_item_t));
-    ps->atom.items[0].kind = kind;
-    ps->atom.n = 1;
+    *f->branch_end = node;
+    f->branch_end = &node->next;
 
-    ps->has_atom = 1;
-    ps->is_capture = 0;
-    ps->is_group = 0;
-    ps->atom_at = ps->token_at;
-    ps->weight = 1;
+    f->atoms = NULL;
+    f->atom = NULL;
+    f->weight = phr_max(f->weight, f->last);
+    f->last = 1;
+
     ps->repeat = NULL;
 
     return PHR_OK;
 }
 
 
-int
-phr_regex_atom_text(phr_regex_parser_t *ps, const char *s, size_t len)
+static phr_regex_node_t *
+phr_regex_node(phr_regex_parser_t *ps, phr_regex_node_e kind)
 {
-    int        rc;
-    size_t     i;
-    phr_str_t  copy;
+    phr_regex_node_t  *node;
 
-    for (i = 0; i < len && (ps->flags & PHR_REGEX_FOLD); i++) {
-        if ((s[i] | 0x20) >= 'a' || (s[i] & 0x80)) {
-            return phr_regex_atom(ps, PHR_REGEX_OTHER);
-        }
+    node = phr_arena_calloc(ps->arena, 1, sizeof(phr_regex_node_t));
+
+    if (node != NULL) {
+        node->kind = kind;
     }
 
-    rc = phr_regex_atom(ps, PHR_REGEX_SET);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    copy = phr_arena_str(ps->arena, phr_str_from(s, len));
-    if (copy.data == NULL) {
-        return phr_regex_nomem(ps);
-    }
-
-    return phr_regex_add(ps, &ps->atom.items[0], copy);
+    return node;
 }
 
 
-/* characters that mean themselves; the last one alone if it is repeated */
+static void
+phr_regex_link(phr_regex_parser_t *ps, phr_regex_node_t *node)
+{
+    phr_regex_frame_t  *f;
+
+    f = ps->frame;
+
+    f->atom = f->atom ? &(*f->atom)->next : &f->atoms;
+    *f->atom = node;
+
+    f->weight = phr_max(f->weight, f->last);
+    f->last = 1;
+
+    ps->repeat = NULL;
+}
+
+
+phr_regex_node_t *
+phr_regex_atom(phr_regex_parser_t *ps, phr_regex_node_e kind)
+{
+    phr_regex_node_t  *node;
+
+    node = phr_regex_node(ps, kind);
+
+    if (node == NULL) {
+        (void) phr_regex_nomem(ps->arena, ps->err);
+        return NULL;
+    }
+
+    phr_regex_link(ps, node);
+
+    return node;
+}
+
 
 static int
-phr_regex_literals_run(phr_regex_parser_t *ps)
+phr_regex_dot(phr_regex_parser_t *ps)
 {
-    const char  *p, *q, *last;
+    int                rc, nl;
+    phr_regex_node_t  *node;
 
-    last = ps->p;
+    nl = ps->flags & PHR_REGEX_DOTNL;
+    ps->p++;
 
-    for (p = ps->p; p < ps->end; p = q) {
-        if (memchr("()|*+?{[\\.^$", *p, 12) != NULL) {
-            break;
-        }
-
-        last = p;
-        q = p;
-        (void) phr_utf8_decode(&q, ps->end);
-        phr_assert(q > p);
+    node = phr_regex_atom(ps, PHR_REGEX_CLASS);
+    if (node == NULL) {
+        return phr_arena_rc(ps->arena);
     }
 
-    if (p < ps->end && memchr("*+?{", *p, 4) != NULL && last > ps->p) {
-        p = last;
+    rc = phr_regex_set_add(ps->arena, &node->set, 0,
+                           nl ? PHR_REGEX_MAX_RUNE : '\n' - 1);
+
+    if (rc == PHR_OK && !nl) {
+        rc = phr_regex_set_add(ps->arena, &node->set, '\n' + 1,
+                               PHR_REGEX_MAX_RUNE);
     }
 
-    q = ps->p;
-    ps->p = p;
-
-    for (last = q; last < p; /* void */) {
-        phr_regex_put(ps, phr_utf8_decode(&last, p));
-    }
-
-    return phr_regex_atom_text(ps, q, (size_t) (p - q));
+    return rc == PHR_OK ? rc : phr_regex_nomem(ps->arena, ps->err);
 }
 
 
-/* one literal character */
+/* one that is the last byte of what it is read from */
+
+static int
+phr_regex_assert(phr_regex_parser_t *ps, uint32_t what)
+{
+    phr_regex_node_t  *node;
+
+    ps->p++;
+
+    node = phr_regex_atom(ps, PHR_REGEX_ASSERT);
+    if (node == NULL) {
+        return phr_arena_rc(ps->arena);
+    }
+
+    node->arg = what;
+
+    return PHR_OK;
+}
+
+
+/* characters that mean themselves */
+
+static int
+phr_regex_text(phr_regex_parser_t *ps)
+{
+    uint32_t           c;
+    const char        *from, *next;
+    phr_regex_node_t  *node;
+
+    from = next = ps->p;
+    c = phr_utf8_decode(&next, ps->end);
+
+    if (c == PHR_REGEX_BAD_RUNE || (ps->flags & PHR_REGEX_FOLD)) {
+        ps->p = next;
+        return phr_regex_rune(ps, c);
+    }
+
+    do {
+        ps->p = next;
+
+    } while (next < ps->end
+             && memchr("()|*+?{[\\.^$", *next, 12) == NULL
+             && phr_utf8_decode(&next, ps->end) != PHR_REGEX_BAD_RUNE);
+
+    node = phr_regex_atom(ps, PHR_REGEX_TEXT);
+    if (node == NULL) {
+        return phr_arena_rc(ps->arena);
+    }
+
+    node->text = phr_str_from(from, (size_t) (ps->p - from));
+
+    return PHR_OK;
+}
+
 
 int
 phr_regex_rune(phr_regex_parser_t *ps, uint32_t c)
 {
-    char    text[4];
-    size_t  n;
+    int                rc;
+    char               text[4];
+    size_t             n;
+    phr_regex_node_t  *node;
 
-    phr_regex_put(ps, c);
+    node = phr_regex_atom(ps, PHR_REGEX_CLASS);
+    if (node == NULL) {
+        return phr_arena_rc(ps->arena);
+    }
+
+    rc = phr_regex_set_add(ps->arena, &node->set, c, c);
+
+    if (rc == PHR_OK && (ps->flags & PHR_REGEX_FOLD)
+        && (c >= 0x80 || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')))
+    {
+        rc = phr_regex_set_fold(ps->arena, &node->set);
+    }
 
     n = phr_utf8_encode(text, c);
 
-    /* a surrogate matches nothing, there is none in UTF-8 */
+    /*
+     * Two stay classes: surrogates, which match nothing as UTF-8 has none,
+     * and what stands for bytes that are no UTF-8.
+     */
 
-    return n ? phr_regex_atom_text(ps, text, n)
-             : phr_regex_atom(ps, PHR_REGEX_OTHER);
-}
-
-
-/* a code point as PCRE2 reads it literally, in a class and outside */
-
-static void
-phr_regex_put(phr_regex_parser_t *ps, uint32_t c)
-{
-    char  text[4];
-
-    if (c >= 0xd800 && c <= 0xdfff) {
-        phr_buf_puts(&ps->out->out, "(?:(*FAIL))");
-
-    } else if (c < 0x20 || c == 0x7f) {
-        phr_buf_printf(&ps->out->out, "\\x{%x}", c);
-
-    } else {
-        if (c < 0x80 && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
-            && !(c >= '0' && c <= '9') && c != '_')
-        {
-            phr_buf_putc(&ps->out->out, '\\');
-        }
-
-        phr_buf_append(&ps->out->out, text, phr_utf8_encode(text, c));
+    if (rc == PHR_OK && n > 0 && c != PHR_REGEX_BAD_RUNE
+        && node->set.n == 1 && node->set.r[0].lo == node->set.r[0].hi)
+    {
+        node->kind = PHR_REGEX_TEXT;
+        node->text = phr_arena_str(ps->arena, phr_str_from(text, n));
+        rc = node->text.data ? PHR_OK : phr_arena_rc(ps->arena);
     }
-}
 
-
-/* text matches nothing but a place; empty: it is true wherever it stands */
-
-int
-phr_regex_assert(phr_regex_parser_t *ps, const char *text, int empty)
-{
-    phr_buf_puts(&ps->out->out, text);
-
-    return empty ? phr_regex_atom_text(ps, "", 0)
-                 : phr_regex_atom(ps, PHR_REGEX_OTHER);
+    return rc == PHR_OK ? rc : phr_regex_nomem(ps->arena, ps->err);
 }
 
 
 static int
 phr_regex_repeat(phr_regex_parser_t *ps)
 {
-    int                rc, lazy, max, min;
-    unsigned           m;
-    const char        *from, *p;
-    phr_regex_item_t  *item;
+    int                 rc, lazy, max, min;
+    unsigned            m;
+    const char         *from, *p;
+    phr_regex_frame_t  *f;
 
     from = ps->p;
     p = from + 1;
@@ -676,7 +678,7 @@ phr_regex_repeat(phr_regex_parser_t *ps)
         if (min > PHR_REGEX_MAX_REPEAT || max > PHR_REGEX_MAX_REPEAT
             || (max >= 0 && min > max))
         {
-            return phr_regex_error(ps, "invalid repeat count", from, p);
+            return phr_regex_bad(ps, "invalid repeat count", from, p);
         }
     }
 
@@ -684,91 +686,88 @@ phr_regex_repeat(phr_regex_parser_t *ps)
     p += lazy;
 
     if (ps->repeat != NULL) {
-        return phr_regex_error(ps, "invalid nested repetition operator",
-                               ps->repeat, p);
+        return phr_regex_bad(ps, "invalid nested repetition operator",
+                             ps->repeat, p);
     }
 
-    if (!ps->has_atom) {
-        return phr_regex_error(ps, "missing argument to repetition operator",
-                               from, p);
+    f = ps->frame;
+
+    if (f->atom == NULL) {
+        return phr_regex_bad(ps, "missing argument to repetition operator",
+                             from, p);
     }
 
     if (*from == '{' && (min >= 2 || max >= 2)) {
         m = (unsigned) (max < 0 ? min : max);
 
-        if (ps->weight * m > PHR_REGEX_MAX_REPEAT) {
-            return phr_regex_error(ps, "invalid repeat count", from, p);
+        if (f->last * m > PHR_REGEX_MAX_REPEAT) {
+            return phr_regex_bad(ps, "invalid repeat count", from, p);
         }
 
-        ps->weight *= m;
+        f->last *= m;
+    }
+
+    if (max == 0) {
+        f->last = 1;
     }
 
     ps->p = p;
     ps->repeat = from;
-    ps->is_capture = 0;
 
-    phr_regex_put_repeat(ps, phr_str_from(from, (size_t) (p - from - lazy)),
-                         min, max);
-
-    if (lazy != ((ps->flags & PHR_REGEX_LAZY) != 0)) {
-        phr_buf_putc(&ps->out->out, '?');
-    }
-
-    item = &ps->atom.items[0];
-
-    if (ps->atom.n == 1 && item->kind == PHR_REGEX_DOT && max < 0
-        && min <= 1)
-    {
-        item->kind = min ? PHR_REGEX_PLUS : PHR_REGEX_STAR;
-        return PHR_OK;
-    }
-
-    if (ps->atom.n == 1 && item->kind == PHR_REGEX_SET && min == 0
-        && max == 1)
-    {
-        return phr_regex_add(ps, item, phr_str_of(""));
-    }
-
-    memset(item, 0, sizeof(*item));
-    item->kind = PHR_REGEX_OTHER;
-    ps->atom.n = 1;
-
-    return PHR_OK;
+    return phr_regex_repeat_node(ps, min, max,
+                                 lazy != ((ps->flags & PHR_REGEX_LAZY) != 0));
 }
 
 
-/*
- * PCRE2's DFA matcher counts the rounds of "x+" and so has a state for each
- * byte of the subject, which makes it cubic; of "xx*" it has two.
- */
+/* the last atom repeated, of a text the last character */
 
-static void
-phr_regex_put_repeat(phr_regex_parser_t *ps, phr_str_t op, int min, int max)
+static int
+phr_regex_repeat_node(phr_regex_parser_t *ps, int min, int max, int lazy)
 {
-    char       *p;
-    size_t      n;
-    phr_buf_t  *b;
+    size_t              n;
+    phr_str_t          *text;
+    phr_regex_node_t   *node, *last;
+    phr_regex_frame_t  *f;
 
-    b = &ps->out->out;
+    f = ps->frame;
+    last = *f->atom;
 
-    if (ps->is_group || min == 0 || max >= 0) {
-        phr_buf_str(b, op);
-        return;
+    node = phr_regex_node(ps, PHR_REGEX_REPEAT);
+    if (node == NULL) {
+        return phr_regex_nomem(ps->arena, ps->err);
     }
 
-    n = b->len - ps->atom_at;
+    node->min = min;
+    node->max = max;
+    node->lazy = lazy != 0;
 
-    if (min > 1) {
-        phr_buf_printf(b, "{%d}", min);
+    if (last->kind == PHR_REGEX_TEXT && !last->closed) {
+        text = &last->text;
+
+        for (n = text->len - 1; (text->data[n] & 0xc0) == 0x80; n--) {
+            /* void */
+        }
+
+        if (n > 0) {
+            node->sub = phr_regex_node(ps, PHR_REGEX_TEXT);
+            if (node->sub == NULL) {
+                return phr_regex_nomem(ps->arena, ps->err);
+            }
+
+            node->sub->text = phr_str_from(text->data + n, text->len - n);
+            text->len = n;
+
+            last->next = node;
+            f->atom = &last->next;
+
+            return PHR_OK;
+        }
     }
 
-    p = phr_buf_reserve(b, n + 1);
+    node->sub = last;
+    *f->atom = node;
 
-    if (p != NULL) {
-        memcpy(p, b->data + ps->atom_at, n);
-        p[n] = '*';
-        b->len += n + 1;
-    }
+    return PHR_OK;
 }
 
 

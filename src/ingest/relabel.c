@@ -86,7 +86,8 @@ phr_relabel(const phr_relabel_confs_t *confs, phr_labels_builder_t *b,
         }
 
         if (rc != PHR_OK) {
-            return phr_err_set(err, rc, "relabelling took too much memory");
+            return phr_err_set(err, rc, "relabelling took too much memory, "
+                               "or its regular expression too long");
         }
     }
 
@@ -111,10 +112,12 @@ phr_relabel_one(const phr_relabel_conf_t *c, phr_labels_builder_t *b)
         return phr_relabel_replace(c, b, val);
 
     case PHR_RELABEL_KEEP:
-        return phr_regex_match(c->re, val) ? PHR_OK : PHR_DONE;
+        rc = phr_regex_match(c->re, val);
+        return rc < 0 ? rc : rc ? PHR_OK : PHR_DONE;
 
     case PHR_RELABEL_DROP:
-        return phr_regex_match(c->re, val) ? PHR_DONE : PHR_OK;
+        rc = phr_regex_match(c->re, val);
+        return rc < 0 ? rc : rc ? PHR_DONE : PHR_OK;
 
     case PHR_RELABEL_KEEPEQUAL:
         return phr_str_eq(phr_labels_builder_get(b, c->target_label), val)
@@ -203,8 +206,9 @@ phr_relabel_replace(const phr_relabel_conf_t *c, phr_labels_builder_t *b,
     int        rc;
     phr_str_t  target, value;
 
-    if (!phr_regex_match(c->re, val)) {
-        return PHR_OK;
+    rc = phr_regex_match(c->re, val);
+    if (rc <= 0) {
+        return rc;
     }
 
     rc = phr_relabel_expand(c, b->arena, val, c->target_label, &target);
@@ -297,6 +301,7 @@ phr_relabel_map(const phr_relabel_conf_t *c, phr_labels_builder_t *b)
 static int
 phr_relabel_filter(const phr_relabel_conf_t *c, phr_labels_builder_t *b)
 {
+    int         rc;
     size_t      i, n;
     phr_str_t  *names;
 
@@ -308,9 +313,12 @@ phr_relabel_filter(const phr_relabel_conf_t *c, phr_labels_builder_t *b)
     n = 0;
 
     for (i = 0; i < b->n; i++) {
-        if (phr_regex_match(c->re, b->l[i].name)
-            == (c->action == PHR_RELABEL_LABELDROP))
-        {
+        rc = phr_regex_match(c->re, b->l[i].name);
+        if (rc < 0) {
+            return rc;
+        }
+
+        if (rc == (c->action == PHR_RELABEL_LABELDROP)) {
             names[n++] = b->l[i].name;
         }
     }
@@ -392,7 +400,7 @@ phr_relabel_fold_char(uint32_t c, int upper)
 }
 
 
-/* PHR_NOTFOUND if the value does not match, or only at too high a cost */
+/* PHR_NOTFOUND if the value does not match */
 
 static int
 phr_relabel_expand(const phr_relabel_conf_t *c, phr_arena_t *arena,
@@ -404,16 +412,13 @@ phr_relabel_expand(const phr_relabel_conf_t *c, phr_arena_t *arena,
     if (template.len == 0 || memchr(template.data, '$', template.len) == NULL)
     {
         *out = template;
-        return phr_regex_match(c->re, val) ? PHR_OK : PHR_NOTFOUND;
+        rc = phr_regex_match(c->re, val);
+        return rc < 0 ? rc : rc ? PHR_OK : PHR_NOTFOUND;
     }
 
     phr_buf_init(&buf, 0);
 
     rc = phr_regex_expand(c->re, val, template, &buf);
-
-    if (rc == PHR_ELIMIT) {
-        rc = PHR_NOTFOUND;
-    }
 
     if (rc == PHR_OK) {
         rc = buf.failed;

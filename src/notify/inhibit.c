@@ -107,7 +107,7 @@ phr_inhibit_rule_init(phr_arena_t *a, phr_inhibit_rule_t *rule,
 
     for (i = 0; i < n; i++) {
         if (phr_notice_alert_resolved(alerts[i], now_ms)
-            || !phr_matchers_match(ms->m, ms->n, alerts[i]->labels))
+            || phr_matchers_match(ms->m, ms->n, alerts[i]->labels) <= 0)
         {
             continue;
         }
@@ -139,7 +139,9 @@ phr_inhibit_rule_find(const phr_inhibit_rule_t *rule, phr_labels_t labels)
     source = &rule->conf->source;
     target = &rule->conf->target;
 
-    if (rule->n == 0 || !phr_matchers_match(target->m, target->n, labels)) {
+    if (rule->n == 0
+        || phr_matchers_match(target->m, target->n, labels) <= 0)
+    {
         return NULL;
     }
 

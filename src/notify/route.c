@@ -96,7 +96,8 @@ phr_route_walk(const phr_route_conf_t *route, phr_labels_t labels,
 {
     size_t  i, before, found;
 
-    if (!phr_matchers_match(route->matchers.m, route->matchers.n, labels)) {
+    if (phr_matchers_match(route->matchers.m, route->matchers.n, labels) <= 0)
+    {
         return n;
     }
 

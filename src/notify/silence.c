@@ -237,7 +237,7 @@ phr_silences_match(const phr_silences_t *ss, phr_labels_t labels,
         s = phr_silences_at(ss, i);
 
         if (phr_silence_state(s, now_ms) != PHR_SILENCE_ACTIVE
-            || !phr_matchers_match(s->matchers.m, s->matchers.n, labels))
+            || phr_matchers_match(s->matchers.m, s->matchers.n, labels) <= 0)
         {
             continue;
         }
@@ -390,7 +390,7 @@ phr_silence_check(const phr_silence_t *s, int64_t now_ms, phr_err_t *err)
     }
 
     for (i = 0; i < s->matchers.n; i++) {
-        if (!phr_matcher_matches(&s->matchers.m[i], phr_str_of(""))) {
+        if (phr_matcher_matches(&s->matchers.m[i], phr_str_of("")) <= 0) {
             break;
         }
     }

@@ -502,7 +502,7 @@ phr_check_matchers(phr_parser_t *p, phr_node_t *node,
     size_t  i;
 
     for (i = 0; i < n; i++) {
-        if (!phr_matcher_matches(&matchers[i], phr_str_of(""))) {
+        if (phr_matcher_matches(&matchers[i], phr_str_of("")) <= 0) {
             return PHR_OK;
         }
     }

@@ -284,9 +284,14 @@ phr_label_filter(PHR_FN_PARAMS, phr_match_e op)
     kept = 0;
 
     for (i = 0; rc == PHR_OK && i < out->n; i++) {
-        if (phr_matcher_matches(&m, phr_labels_get(out->cols[i].labels,
-                                                   m.name)))
-        {
+        rc = phr_matcher_matches(&m, phr_labels_get(out->cols[i].labels,
+                                                    m.name));
+        if (rc < 0) {
+            rc = phr_matcher_fail(&m, rc, ev->err);
+            break;
+        }
+
+        if (rc > 0) {
             out->cols[kept++] = out->cols[i];
         }
 

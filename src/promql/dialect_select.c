@@ -22,7 +22,8 @@ typedef struct {
 
 static int phr_any_next(phr_series_set_t *set, phr_series_t *series,
     phr_err_t *err);
-static int phr_any_was_given(const phr_any_t *any, phr_labels_t labels);
+static int phr_any_was_given(const phr_any_t *any, phr_labels_t labels,
+    phr_err_t *err);
 
 
 int
@@ -53,7 +54,7 @@ phr_eval_select_any(phr_eval_t *ev, const phr_node_selector_t *s,
 static int
 phr_any_next(phr_series_set_t *set, phr_series_t *series, phr_err_t *err)
 {
-    int                rc;
+    int                rc, given;
     phr_any_t         *any;
     phr_alternative_t  a;
 
@@ -89,16 +90,21 @@ phr_any_next(phr_series_set_t *set, phr_series_t *series, phr_err_t *err)
             continue;
         }
 
-        if (rc < 0 || !phr_any_was_given(any, series->labels)) {
-            return rc;
+        given = rc < 0 ? 0 : phr_any_was_given(any, series->labels, err);
+
+        if (given <= 0) {
+            return given < 0 ? given : rc;
         }
     }
 }
 
 
+/* 1, 0, or a failure of a matcher */
+
 static int
-phr_any_was_given(const phr_any_t *any, phr_labels_t labels)
+phr_any_was_given(const phr_any_t *any, phr_labels_t labels, phr_err_t *err)
 {
+    int                       rc;
     size_t                    i, j;
     const phr_alternative_t  *a;
 
@@ -106,10 +112,14 @@ phr_any_was_given(const phr_any_t *any, phr_labels_t labels)
         a = &any->s->others[i];
 
         for (j = 0; j < a->n; j++) {
-            if (!phr_matcher_matches(&a->matchers[j],
+            rc = phr_matcher_matches(&a->matchers[j],
                                      phr_labels_get(labels,
-                                                    a->matchers[j].name)))
-            {
+                                                    a->matchers[j].name));
+            if (rc < 0) {
+                return phr_matcher_fail(&a->matchers[j], rc, err);
+            }
+
+            if (rc == 0) {
                 break;
             }
         }

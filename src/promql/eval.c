@@ -50,6 +50,10 @@ phr_promql_eval(const phr_query_t *query, phr_querier_t *querier,
 
     ev.query = query;
     ev.querier = querier;
+
+    if (querier->stop == NULL) {
+        querier->stop = query->stop;
+    }
     ev.arena = query->arena;
     ev.err = err;
     ev.func = phr_str_of("");

@@ -100,8 +100,13 @@ phr_fn_info(PHR_FN_PARAMS)
     /* info metrics themselves are left as they are */
 
     for (i = 0; i < in.n; i++) {
-        ignored[i] = phr_matchers_match(info.names, info.nnames,
-                                        in.cols[i].labels);
+        rc = phr_matchers_match(info.names, info.nnames, in.cols[i].labels);
+        if (rc < 0) {
+            rc = phr_matcher_fail(&info.names[0], rc, ev->err);
+            goto done;
+        }
+
+        ignored[i] = (uint8_t) rc;
     }
 
     rc = phr_slots_init(&info.index, ev->arena, 64);
@@ -686,7 +691,7 @@ phr_info_optional(const phr_info_t *info)
 
     for (i = 0; i < info->nmatchers; i++) {
         if (!phr_str_eq(info->matchers[i].name, phr_str_of(PHR_METRIC_NAME))
-            && !phr_matcher_matches(&info->matchers[i], phr_str_of("")))
+            && phr_matcher_matches(&info->matchers[i], phr_str_of("")) <= 0)
         {
             return 0;
         }

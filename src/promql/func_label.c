@@ -62,6 +62,13 @@ phr_fn_label_replace(PHR_FN_PARAMS)
             continue;
         }
 
+        if (rc == PHR_ELIMIT) {
+            rc = phr_err_set(ev->err, rc, "matching the regular expression "
+                             "of label_replace() costs more than allowed: "
+                             "%.*s", (int) phr_min(pattern.len, 200),
+                             pattern.data);
+        }
+
         if (rc == PHR_OK) {
             rc = buf.failed;
         }

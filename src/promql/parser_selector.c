@@ -208,6 +208,16 @@ phr_parser_add_matcher(phr_parser_t *p, phr_node_selector_t *s,
 
     s->nmatchers++;
 
+    if (m[s->nmatchers - 1].re != NULL) {
+        p->regex_bytes += phr_regex_memory(m[s->nmatchers - 1].re);
+    }
+
+    if (p->regex_bytes > PHR_PARSER_REGEX_BYTES) {
+        return phr_parser_error(p, start, end, "regular expressions of the "
+                                "query may need more than %d MB",
+                                PHR_PARSER_REGEX_BYTES / (1024 * 1024));
+    }
+
     return PHR_OK;
 }
 

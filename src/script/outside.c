@@ -97,6 +97,10 @@ phr_outside_match(lua_State *L)
     matches = phr_regex_match(re, s);
     phr_regex_destroy(re);
 
+    if (matches < 0) {
+        return phr_outside_fail(L, "regexp takes too long to match");
+    }
+
     lua_pushboolean(L, matches);
 
     return 1;
@@ -310,7 +314,11 @@ phr_outside_replace_all(phr_str_t pattern, phr_str_t template, phr_str_t s,
         /* no replacement of nothing right behind another match */
 
         if (end > last || start == 0) {
-            (void) phr_regex_expand(re, rest, template, out);
+            rc = phr_regex_expand(re, rest, template, out);
+            if (rc != PHR_OK) {
+                rc = phr_err_set(err, rc, "regexp takes too long to match");
+                goto done;
+            }
         }
 
         last = end;

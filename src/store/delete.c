@@ -148,7 +148,7 @@ phr_store_delete_add(phr_store_delete_t *del, const phr_matcher_t *m,
     rc = phr_txn_begin(del->st->env, 0, &txn, err);
 
     if (rc == PHR_OK) {
-        rc = phr_index_select(txn, m, n, arena, &sids, err);
+        rc = phr_index_select(txn, m, n, NULL, arena, &sids, err);
 
         if (rc == PHR_OK && sids.n > 0) {
             p = phr_array_push_n(&del->sids, sids.n);

@@ -111,8 +111,8 @@ phr_exemplar_sids(phr_exemplar_query_t *q, const phr_matcher_set_t *sets,
     phr_sids_init(&all, q->arena);
 
     for (i = 0; i < nsets; i++) {
-        rc = phr_index_select(q->txn, sets[i].m, sets[i].n, q->arena, &some,
-                              q->err);
+        rc = phr_index_select(q->txn, sets[i].m, sets[i].n, NULL, q->arena,
+                              &some, q->err);
         if (rc != PHR_OK) {
             return rc;
         }

@@ -58,9 +58,13 @@ int phr_pairs_each(phr_txn_t *txn, uint32_t name_id, phr_str_t prefix,
     void *data, phr_err_t *err);
 
 
-/* what select.c does with them: all series that match, sorted */
+/*
+ * What select.c does with them: all series that match, sorted.  stop is that
+ * of a querier, or NULL.
+ */
 int phr_index_select(phr_txn_t *txn, const phr_matcher_t *m, size_t n,
-    phr_arena_t *arena, phr_sids_t *out, phr_err_t *err);
+    const volatile int *stop, phr_arena_t *arena, phr_sids_t *out,
+    phr_err_t *err);
 
 
 #endif /* PHR_INDEX_H_INCLUDED */

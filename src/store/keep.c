@@ -129,21 +129,33 @@ phr_keep_is_ruled(const phr_keep_t *k, phr_labels_t ls)
 }
 
 
+/* a rule of which it is not known whether it holds may only keep more */
+
 int64_t
 phr_keep_labels(const phr_keep_t *k, phr_labels_t ls)
 {
+    int                      rc;
     size_t                   i;
+    int64_t                  unsure;
     const phr_store_rule_t  *r;
+
+    unsure = PHR_TIME_MAX;
 
     for (i = 0; i < k->conf->nrules; i++) {
         r = &k->conf->rules[i];
 
-        if (phr_matchers_match(r->m, r->n, ls)) {
-            return phr_keep_floor(k, r->keep_ms);
+        rc = phr_matchers_match(r->m, r->n, ls);
+
+        if (rc > 0) {
+            return phr_min(unsure, phr_keep_floor(k, r->keep_ms));
+        }
+
+        if (rc < 0) {
+            unsure = phr_min(unsure, phr_keep_floor(k, r->keep_ms));
         }
     }
 
-    return phr_keep_general(k);
+    return phr_min(unsure, phr_keep_general(k));
 }
 
 

@@ -48,6 +48,7 @@ typedef struct {
 typedef struct {
     phr_txn_t            *txn;
     const phr_matcher_t  *m;
+    const volatile int   *stop;
     int                   want;
     phr_sids_t           *out;
     phr_err_t            *err;
@@ -59,22 +60,25 @@ static int phr_term_init(phr_txn_t *txn, const phr_matcher_t *m,
 static int phr_term_values(phr_txn_t *txn, phr_term_t *t,
     const phr_str_t *set, size_t n, phr_arena_t *arena, phr_err_t *err);
 static int phr_term_read(phr_txn_t *txn, const phr_term_t *t,
-    phr_sids_t *out, phr_err_t *err);
+    const volatile int *stop, phr_sids_t *out, phr_err_t *err);
 static int phr_term_walk(phr_txn_t *txn, const phr_term_t *t, int want,
-    phr_sids_t *out, phr_err_t *err);
+    const volatile int *stop, phr_sids_t *out, phr_err_t *err);
 static int phr_values_visit(void *data, phr_str_t value,
     const phr_pair_t *pair);
 static int phr_term_apply(phr_txn_t *txn, const phr_term_t *t,
-    phr_arena_t *arena, phr_sids_t *out, phr_err_t *err);
+    const volatile int *stop, phr_arena_t *arena, phr_sids_t *out,
+    phr_err_t *err);
 static int phr_term_filter(phr_txn_t *txn, const phr_term_t *terms,
-    size_t n, phr_sids_t *out, phr_err_t *err);
+    size_t n, const volatile int *stop, phr_sids_t *out, phr_err_t *err);
+static int phr_term_poll(const volatile int *stop, phr_err_t *err);
 
 #define phr_term_is_positive(t)  ((t)->kind <= PHR_TERM_VALUES)
 
 
 int
 phr_index_select(phr_txn_t *txn, const phr_matcher_t *m, size_t n,
-    phr_arena_t *arena, phr_sids_t *out, phr_err_t *err)
+    const volatile int *stop, phr_arena_t *arena, phr_sids_t *out,
+    phr_err_t *err)
 {
     int          rc;
     size_t       i, first, left;
@@ -109,7 +113,7 @@ phr_index_select(phr_txn_t *txn, const phr_matcher_t *m, size_t n,
     }
 
     if (first < n) {
-        rc = phr_term_read(txn, &terms[first], out, err);
+        rc = phr_term_read(txn, &terms[first], stop, out, err);
         terms[first].done = 1;
 
     } else {
@@ -118,7 +122,7 @@ phr_index_select(phr_txn_t *txn, const phr_matcher_t *m, size_t n,
         rc = phr_name_find(txn, phr_str_of(""), &all.name, err);
 
         if (rc == PHR_OK) {
-            rc = phr_term_read(txn, &all, out, err);
+            rc = phr_term_read(txn, &all, stop, out, err);
         }
     }
 
@@ -145,7 +149,7 @@ phr_index_select(phr_txn_t *txn, const phr_matcher_t *m, size_t n,
             continue;
         }
 
-        rc = phr_term_apply(txn, &terms[i], arena, out, err);
+        rc = phr_term_apply(txn, &terms[i], stop, arena, out, err);
         if (rc != PHR_OK) {
             return rc;
         }
@@ -157,7 +161,7 @@ phr_index_select(phr_txn_t *txn, const phr_matcher_t *m, size_t n,
         return PHR_OK;
     }
 
-    return phr_term_filter(txn, terms, n, out, err);
+    return phr_term_filter(txn, terms, n, stop, out, err);
 }
 
 
@@ -172,6 +176,10 @@ phr_term_init(phr_txn_t *txn, const phr_matcher_t *m, phr_arena_t *arena,
 
     t->m = m;
     empty = phr_matcher_matches(m, phr_str_of(""));
+    if (empty < 0) {
+        return phr_matcher_fail(m, empty, err);
+    }
+
     negative = (m->op == PHR_MATCH_NE || m->op == PHR_MATCH_NRE);
 
     rc = phr_name_find(txn, m->name, &t->name, err);
@@ -271,8 +279,8 @@ phr_term_values(phr_txn_t *txn, phr_term_t *t, const phr_str_t *set,
 
 /* the ids that a term names, sorted: to keep or, of a negative, to drop */
 static int
-phr_term_read(phr_txn_t *txn, const phr_term_t *t, phr_sids_t *out,
-    phr_err_t *err)
+phr_term_read(phr_txn_t *txn, const phr_term_t *t, const volatile int *stop,
+    phr_sids_t *out, phr_err_t *err)
 {
     int         rc;
     size_t      i;
@@ -298,11 +306,11 @@ phr_term_read(phr_txn_t *txn, const phr_term_t *t, phr_sids_t *out,
         break;
 
     case PHR_TERM_VALUES:
-        rc = phr_term_walk(txn, t, 1, out, err);
+        rc = phr_term_walk(txn, t, 1, stop, out, err);
         break;
 
     case PHR_TERM_NOT_VALUES:
-        rc = phr_term_walk(txn, t, 0, out, err);
+        rc = phr_term_walk(txn, t, 0, stop, out, err);
         break;
 
     default:
@@ -321,7 +329,7 @@ phr_term_read(phr_txn_t *txn, const phr_term_t *t, phr_sids_t *out,
 
 static int
 phr_term_walk(phr_txn_t *txn, const phr_term_t *t, int want,
-    phr_sids_t *out, phr_err_t *err)
+    const volatile int *stop, phr_sids_t *out, phr_err_t *err)
 {
     phr_str_t         prefix;
     phr_values_ctx_t  ctx;
@@ -329,6 +337,7 @@ phr_term_walk(phr_txn_t *txn, const phr_term_t *t, int want,
     ctx.txn = txn;
     ctx.m = t->m;
     ctx.want = want;
+    ctx.stop = stop;
     ctx.out = out;
     ctx.err = err;
 
@@ -349,9 +358,20 @@ phr_term_walk(phr_txn_t *txn, const phr_term_t *t, int want,
 static int
 phr_values_visit(void *data, phr_str_t value, const phr_pair_t *pair)
 {
+    int                rc;
     phr_values_ctx_t  *ctx = data;
 
-    if (phr_matcher_matches(ctx->m, value) != ctx->want) {
+    rc = phr_term_poll(ctx->stop, ctx->err);
+    if (rc < 0) {
+        return rc;
+    }
+
+    rc = phr_matcher_matches(ctx->m, value);
+    if (rc < 0) {
+        return phr_matcher_fail(ctx->m, rc, ctx->err);
+    }
+
+    if (rc != ctx->want) {
         return PHR_OK;
     }
 
@@ -360,8 +380,9 @@ phr_values_visit(void *data, phr_str_t value, const phr_pair_t *pair)
 
 
 static int
-phr_term_apply(phr_txn_t *txn, const phr_term_t *t, phr_arena_t *arena,
-    phr_sids_t *out, phr_err_t *err)
+phr_term_apply(phr_txn_t *txn, const phr_term_t *t,
+    const volatile int *stop, phr_arena_t *arena, phr_sids_t *out,
+    phr_err_t *err)
 {
     int                rc;
     phr_sids_t         other;
@@ -370,7 +391,7 @@ phr_term_apply(phr_txn_t *txn, const phr_term_t *t, phr_arena_t *arena,
     mark = phr_arena_mark(arena);
     phr_sids_init(&other, arena);
 
-    rc = phr_term_read(txn, t, &other, err);
+    rc = phr_term_read(txn, t, stop, &other, err);
 
     if (rc == PHR_OK) {
         if (phr_term_is_positive(t)) {
@@ -390,7 +411,7 @@ phr_term_apply(phr_txn_t *txn, const phr_term_t *t, phr_arena_t *arena,
 /* what is not done, decided by the labels themselves */
 static int
 phr_term_filter(phr_txn_t *txn, const phr_term_t *terms, size_t n,
-    phr_sids_t *out, phr_err_t *err)
+    const volatile int *stop, phr_sids_t *out, phr_err_t *err)
 {
     int           rc;
     size_t        i, k, kept;
@@ -408,6 +429,11 @@ phr_term_filter(phr_txn_t *txn, const phr_term_t *terms, size_t n,
     for (i = 0; i < out->n; i++) {
         phr_arena_reset(scratch);
 
+        rc = phr_term_poll(stop, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
         rc = phr_series_labels(txn, out->v[i], scratch, &ls, err);
         if (rc == PHR_NOTFOUND) {
             rc = phr_err_set(err, PHR_ECORRUPT, "series %u is in the index, "
@@ -419,13 +445,23 @@ phr_term_filter(phr_txn_t *txn, const phr_term_t *terms, size_t n,
         }
 
         for (k = 0; k < n; k++) {
-            if (!terms[k].done
-                && !phr_matcher_matches(terms[k].m,
-                                        phr_labels_get(ls, terms[k].m->name)))
-            {
+            if (terms[k].done) {
+                continue;
+            }
+
+            rc = phr_matcher_matches(terms[k].m,
+                                     phr_labels_get(ls, terms[k].m->name));
+            if (rc <= 0) {
                 break;
             }
         }
+
+        if (rc < 0) {
+            (void) phr_matcher_fail(terms[k].m, rc, err);
+            break;
+        }
+
+        rc = PHR_OK;
 
         if (k == n) {
             out->v[kept++] = out->v[i];
@@ -441,4 +477,19 @@ phr_term_filter(phr_txn_t *txn, const phr_term_t *terms, size_t n,
     out->n = kept;
 
     return PHR_OK;
+}
+
+
+/* matching many values takes time: it is given up when the query is */
+static int
+phr_term_poll(const volatile int *stop, phr_err_t *err)
+{
+    int  rc;
+
+    rc = stop == NULL ? PHR_OK : phr_shared_get(stop);
+
+    return rc == PHR_OK
+           ? rc : phr_err_set(err, rc, rc == PHR_ETIMEOUT
+                              ? "query timed out while looking for series"
+                              : "query was canceled while looking for series");
 }

@@ -339,7 +339,7 @@ phr_retain_members(phr_store_t *st, size_t pass, phr_err_t *err)
     rc = phr_txn_begin(st->env, 0, &txn, err);
 
     if (rc == PHR_OK) {
-        rc = phr_index_select(txn, rule->m, rule->n, arena, &sids, err);
+        rc = phr_index_select(txn, rule->m, rule->n, NULL, arena, &sids, err);
 
         for (i = 0; rc == PHR_OK && i < sids.n; i++) {
             g = phr_group_of(sids.v[i]);

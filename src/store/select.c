@@ -200,7 +200,7 @@ phr_querier_select(phr_querier_t *base, const phr_matcher_t *m, size_t n,
     set->max_ms = max_ms;
     set->starts = hints != NULL && hints->starts;
 
-    rc = phr_index_select(q->txn, m, n, arena, &sids, err);
+    rc = phr_index_select(q->txn, m, n, base->stop, arena, &sids, err);
     if (rc != PHR_OK) {
         return rc;
     }

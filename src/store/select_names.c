@@ -201,7 +201,7 @@ phr_strings_begin(phr_store_querier_t *q, phr_strings_t *s,
         return rc;
     }
 
-    rc = phr_index_select(q->txn, m, n, arena, sids, err);
+    rc = phr_index_select(q->txn, m, n, q->base.stop, arena, sids, err);
     if (rc == PHR_OK) {
         rc = phr_alive_filter(&s->alive, sids, err);
     }
