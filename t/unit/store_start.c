@@ -665,6 +665,17 @@ known(void)
     is_int(said(), 3, "of which it is");
     is_str(starts(0), "500 700 500 0 500", "each has its own");
     is_int(damaged(), 0, "nothing is damaged");
+
+    /* the first of all */
+
+    fresh();
+    conf.out_of_order_ms = HOUR;
+    reopen();
+    phr_store_now(st, 5000);
+    ok(committed(one(5000, 1, 0)) && committed(one(3000, 1, 700))
+       && committed(one(2000, 1, 0)) && committed(one(4000, 1, 0)), "late");
+    is_int(said(), 1, "it is said of one");
+    is_str(starts(0), "0 700 0 0", "and of no other");
 }
 
 
