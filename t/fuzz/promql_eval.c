@@ -72,6 +72,7 @@ look_call(const phr_func_t *func, tree_t *t)
     case PHR_FUNC_limit_offset:
     case PHR_FUNC_remove_resets:
     case PHR_FUNC_smooth_exponential:
+    case PHR_FUNC_union:
         t->grid = 1;
         break;
 
