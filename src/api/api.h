@@ -93,7 +93,7 @@ typedef struct {
 
 typedef enum {
     PHR_API_QUERY = 0,      /* may take long: query threads */
-    PHR_API_READ,           /* short: the reader thread */
+    PHR_API_READ,           /* short: a reader thread */
     PHR_API_WRITER,         /* the writer thread */
     PHR_API_IMPORT,         /* long, and waits for the writer thread */
     PHR_API_STREAM          /* long, and waits for its client */

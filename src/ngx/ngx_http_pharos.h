@@ -10,8 +10,8 @@
  * only one that opens the store (engine).  With "master_process off" one
  * process is all of them.
  *
- * Threads of the helper.  The event loop never waits; query threads, one
- * reader thread and the writer thread take tasks; one thread carries
+ * Threads of the helper.  The event loop never waits; query threads, two
+ * reader threads and the writer thread take tasks; one thread carries
  * outbound HTTP; a watchdog looks at the loop.  A thread calls nothing of
  * nginx.  Where a function may be called is said at its declaration;
  * "loop" means the event loop of the helper.

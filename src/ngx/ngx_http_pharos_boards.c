@@ -2,7 +2,7 @@
  * Copyright (C) The Pharos Authors
  *
  * Boards: the files of a folder with dashboards are looked at by a task in
- * the reader thread every few seconds; only what has changed is read.  A
+ * a reader thread every few seconds; only what has changed is read.  A
  * file that is broken keeps the dashboard that it had, and spoils no other.
  */
 
@@ -69,7 +69,7 @@ static ngx_http_pharos_task_t   boards_task;
 static ngx_log_t               *boards_log;
 
 /*
- * The reader thread's while the task is under way.  Boards are shared by
+ * A reader thread's while the task is under way.  Boards are shared by
  * files and lists; the task makes lists and its done() destroys them, so
  * that counts are never touched by two.
  */
@@ -181,7 +181,7 @@ ngx_http_pharos_boards_timer(ngx_event_t *ev)
 }
 
 
-/* in the reader thread, as all up to done() */
+/* in a reader thread, as all up to done() */
 
 static void
 ngx_http_pharos_boards_run(ngx_http_pharos_task_t *t)

@@ -2,7 +2,7 @@
  * Copyright (C) The Pharos Authors
  *
  * Client: settings of an HTTP client become an outbound request.  Secrets in
- * files are read for each request, in the reader thread, so that a rotated
+ * files are read for each request, in a reader thread, so that a rotated
  * one is taken up without a reload.
  */
 
@@ -166,7 +166,7 @@ ngx_http_pharos_client_has_files(const phr_http_client_t *conf)
 }
 
 
-/* in the reader thread */
+/* in a reader thread */
 
 static void
 ngx_http_pharos_client_run(ngx_http_pharos_task_t *t)

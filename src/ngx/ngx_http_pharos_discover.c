@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Discover: files are looked at by a task in the reader thread every few
+ * Discover: files are looked at by a task in a reader thread every few
  * seconds; only when a name, a size or a time has changed are they read and
  * the targets made anew.  A file that is broken keeps the groups that it
  * had.
@@ -187,7 +187,7 @@ ngx_http_pharos_discover_ms(ngx_http_pharos_discover_t *d)
 }
 
 
-/* in the reader thread */
+/* in a reader thread */
 
 static void
 ngx_http_pharos_discover_run(ngx_http_pharos_task_t *t)

@@ -166,7 +166,7 @@ ngx_http_pharos_settings_post(void (*run)(ngx_http_pharos_task_t *t),
 }
 
 
-/* in the reader thread */
+/* in a reader thread */
 
 static void
 ngx_http_pharos_settings_read(ngx_http_pharos_task_t *t)

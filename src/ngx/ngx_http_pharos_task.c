@@ -23,6 +23,9 @@
 #define NGX_HTTP_PHAROS_STACK_SIZE  (2 * 1024 * 1024)
 #define NGX_HTTP_PHAROS_MAX_THREADS 64
 #define NGX_HTTP_PHAROS_READ_QUEUE  1024
+
+/* one that loses its CPU for a slice does not hold up all who wait */
+#define NGX_HTTP_PHAROS_READERS     2
 #define NGX_HTTP_PHAROS_RULES_QUEUE 4096
 
 /* long answers at once: most of them wait for their clients */
@@ -131,7 +134,8 @@ ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
     if (ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_QUERY, n,
                                   pmcf->query_queue, cycle->log)
         != NGX_OK
-        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_READ, 1,
+        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_READ,
+                                     NGX_HTTP_PHAROS_READERS,
                                      NGX_HTTP_PHAROS_READ_QUEUE, cycle->log)
            != NGX_OK
         || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_WRITE, 1,
