@@ -8,7 +8,7 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 WARN      = -Wall -Wextra -Werror -Wno-unused-parameter
 CSTD      = -std=c99 -D_GNU_SOURCE
-INCLUDES  = -Isrc -I/usr/include/luajit-2.1
+INCLUDES  = -Isrc -I$(BUILD)/gen -I/usr/include/luajit-2.1
 SAN       = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
             -fno-omit-frame-pointer
 
@@ -362,7 +362,8 @@ $(BUILD)/nginx/configure: $(NGINX_DEV)/configure
 	cp -rL $(NGINX_DEV) $(BUILD)/nginx
 	touch $@
 
-$(BUILD)/nginx/objs/Makefile: config $(BUILD)/nginx/configure
+$(BUILD)/nginx/objs/Makefile: config src/core/regex_unicode.pl \
+        $(BUILD)/nginx/configure
 	cd $(BUILD)/nginx && ./configure $(NGINX_OPT) \
 	    --add-dynamic-module=$(CURDIR) > configure.log 2>&1 \
 	    || { tail -20 configure.log; rm -f objs/Makefile; exit 1; }
@@ -452,8 +453,18 @@ $(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(CSTD) $(2) $$(WARN) $$(INCLUDES) -MMD -MP -c $$< -o $$@
 
+$(BUILD)/$(1)/src/core/regex_unicode.o: $$(TABLES)
+
 $$(foreach f,$$(FOLDERS),$$(eval $$(call folder,$(1),$$(f))))
 endef
+
+# tables that are made of what Perl knows of Unicode
+TABLES    = $(BUILD)/gen/core/regex_category.h \
+            $(BUILD)/gen/core/regex_script.h
+
+$(TABLES) &: src/core/regex_unicode.pl
+	@mkdir -p $(@D)
+	perl $< $(@D)
 
 # $(1): variant  $(2): folder
 define folder

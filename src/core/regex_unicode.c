@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Regex: what Unicode says of characters, from two tables.
+ * Regex: what Unicode says of characters, from two tables that the build
+ * makes of what Perl knows, see regex_unicode.pl.
  */
 
 #include "core/regex_int.h"

@@ -1,17 +1,17 @@
 #!/usr/bin/perl
 
 # Copyright (C) The Pharos Authors
-
+#
 # Writes the tables of src/core/regex_unicode.c from what Perl knows of
 # Unicode: the general category and the script of each character, and simple
 # case folding.
 #
-#     perl bench/regex_unicode.pl src/core
+#     perl src/core/regex_unicode.pl build/gen/core
 #
-# makes regex_category.h and regex_script.h there.
+# makes regex_category.h and regex_script.h there, as each build does.
 
-use warnings;
 use strict;
+use warnings;
 
 use Unicode::UCD qw/ prop_invmap prop_value_aliases /;
 
@@ -20,13 +20,12 @@ my $version = Unicode::UCD::UnicodeVersion();
 
 table('category', 'General_Category', <<"TEXT", sub { short('gc', shift) });
  * Regex, a table: the general category of each character, and simple case
- * folding, of Unicode $version.  bench/regex_unicode.pl writes it; only
- * regex_unicode.c includes it.
+ * folding, of Unicode $version.  regex_unicode.pl wrote it.
 TEXT
 
 table('script', 'Script', <<"TEXT", sub { shift });
  * Regex, a table: the script of each character, of Unicode $version.
- * bench/regex_unicode.pl writes it; only regex_unicode.c includes it.
+ * regex_unicode.pl wrote it.
 TEXT
 
 
