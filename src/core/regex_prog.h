@@ -13,6 +13,7 @@
 #define PHR_REGEX_PROG_H_INCLUDED
 
 
+#include "core/array.h"
 #include "core/regex_int.h"
 #include "core/utf8.h"
 
@@ -71,6 +72,14 @@ typedef struct {
 int phr_regex_prog_make(phr_regex_prog_t *prog, const phr_regex_node_t *root,
     size_t ngroups, phr_arena_t *scratch, phr_arena_t *arena);
 
+
+/*
+ * regex_class.c: divides characters into classes, by what the instructions
+ * and the sets (of phr_regex_set_t) say, and rewrites both in terms of them.
+ * PHR_OK, PHR_ENOMEM, PHR_ELIMIT.
+ */
+int phr_regex_divide(phr_regex_prog_t *prog, const phr_array_t *sets,
+    phr_arena_t *scratch, phr_arena_t *arena);
 
 /* the class of a character from 0x80 on */
 unsigned phr_regex_class_of(const phr_regex_prog_t *prog, uint32_t c);

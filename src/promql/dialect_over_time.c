@@ -84,17 +84,7 @@ PHR_OVER_TIME(sum_eq_over_time, phr_over_time_sum_eq, 0)
 static double
 phr_over_time_sum(const phr_window_t *w)
 {
-    double  sum, c;
-    size_t  i;
-
-    sum = 0;
-    c = 0;
-
-    for (i = w->lo; i < w->hi; i++) {
-        phr_kahan_add(w->v[i], &sum, &c);
-    }
-
-    return isinf(sum) ? sum : sum + c;
+    return phr_kahan_sum(w->v + w->lo, w->hi - w->lo);
 }
 
 

@@ -182,17 +182,7 @@ phr_fn_whole(PHR_FN_PARAMS, phr_whole_pt f, phr_whole_one_pt one,
 static double
 phr_whole_sum(phr_whole_t *w)
 {
-    double  sum, c;
-    size_t  i;
-
-    sum = 0;
-    c = 0;
-
-    for (i = 0; i < w->nvalues; i++) {
-        phr_kahan_add(w->values[i], &sum, &c);
-    }
-
-    return isinf(sum) ? sum : sum + c;
+    return phr_kahan_sum(w->values, w->nvalues);
 }
 
 

@@ -93,17 +93,7 @@ PHR_RANGE_FUNCTION_IN(double_exponential_smoothing, phr_range_smooth, NULL, 0,
 static double
 phr_range_sum(phr_window_t *w)
 {
-    double  sum, c;
-    size_t  i;
-
-    sum = 0;
-    c = 0;
-
-    for (i = w->lo; i < w->hi; i++) {
-        phr_kahan_add(w->v[i], &sum, &c);
-    }
-
-    return isinf(sum) ? sum : sum + c;
+    return phr_kahan_sum(w->v + w->lo, w->hi - w->lo);
 }
 
 

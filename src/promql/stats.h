@@ -36,6 +36,24 @@ phr_kahan_add(double inc, double *sum, double *c)
 }
 
 
+/* the sum of n values */
+static inline double
+phr_kahan_sum(const double *v, size_t n)
+{
+    double  sum, c;
+    size_t  i;
+
+    sum = 0;
+    c = 0;
+
+    for (i = 0; i < n; i++) {
+        phr_kahan_add(v[i], &sum, &c);
+    }
+
+    return isinf(sum) ? sum : sum + c;
+}
+
+
 /*
  * A mean: sum over count while the sum is finite, from there on a running
  * mean.  Starts zeroed.
