@@ -4,9 +4,9 @@
 #
 # No acknowledged sample is ever lost, and none counts twice: one connection
 # pushes numbered samples, one pushes events, two use remote write, while
-# targets are scraped, queries run and retention drops what another one sends;
-# and the helper, a worker or all of nginx is killed with SIGKILL at a random
-# moment.  Then every number that was acknowledged must be there; no number that
+# targets are scraped, queries run, backups are taken and retention drops what
+# another one sends; and the helper, a worker or all of nginx is killed with
+# SIGKILL at a random moment.  Then every number that was acknowledged must be there; no number that
 # was written with a time is there twice, and no more events than were sent,
 # for one that had no answer may have been taken; and "pharos verify" must find
 # no damage.
@@ -51,14 +51,16 @@ scrape_configs:
 END
 
 $t->allow(qr/exited on signal 9/);
-serve($t, 'pharos_retention_for 5s \'{__name__="short"}\';')->run;
+serve($t, 'pharos_admin on; pharos_retention_for 5s \'{__name__="short"}\';')
+    ->run;
 $t->wait_ready;
 
 for my $round (1 .. $rounds) {
     my $victim = $victims[rand @victims];
     my $moment = 0.02 + rand 0.5;
     my @loads = map { start_writer($round, $_) } 1 .. @ways;
-    push @loads, start_short($round), start_queries($round);
+    push @loads, start_short($round), start_queries($round),
+         start_backups($round);
 
     sleep $moment;
     strike($victim);
@@ -105,6 +107,9 @@ for my $round (1 .. $rounds) {
 is($missing, 0, 'all of them are there after one more restart');
 is($twice, 0, 'none is there twice');
 is($damaged, 0, '"pharos verify" found no damage');
+
+my $backups = () = $t->read_file('backups') =~ /^200$/mg;
+cmp_ok($backups, '>', $rounds, "$backups backups were taken meanwhile");
 diag(sprintf '%d acknowledged, %d not (%s)', $acked, $refused || 0,
      join ', ', map { "$_ x$answers->{$_}" } sort keys %{ $answers || {} });
 $t->done;
@@ -189,6 +194,24 @@ sub start_queries {
 }
 
 
+# what comes is thrown away: what is asked here is what a copy does to writing
+sub start_backups {
+    my ($round) = @_;
+
+    return start_child($round, sub {
+        my ($client) = @_;
+
+        return sub {
+            my $res = $client->get(base() . '/backup',
+                                   { data_callback => sub { } });
+
+            open my $f, '>>', backups_file() or die $!;
+            print {$f} "$res->{status}\n";
+        };
+    });
+}
+
+
 # a process that makes a step again and again, until the round ends
 sub start_child {
     my ($round, $make) = @_;
@@ -218,6 +241,7 @@ sub remote_write {
 sub base { return 'http://127.0.0.1:' . $t->port }
 sub acks_file { return $t->dir . "/acks-$_[0]-$_[1]" }
 sub stop_file { return $t->dir . "/stop-$_[0]" }
+sub backups_file { return $t->dir . '/backups' }
 
 
 sub strike {

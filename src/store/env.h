@@ -158,8 +158,10 @@ int phr_env_stat(phr_env_t *env, phr_txn_t *txn, phr_env_stat_t *stat,
 
 
 /*
- * For copies of the file.  fd is the file's, to be read only and never
- * closed; the number of a transaction is that of the state it sees.
+ * For copies of the file.  fd is the file's, to be read by pread() only and
+ * never closed.  Whoever moves its offset destroys the store: LMDB seeks, and
+ * then writes where the offset is.  The number of a transaction is that of
+ * the state it sees.
  */
 int phr_env_fd(phr_env_t *env, int *fd, phr_err_t *err);
 uint64_t phr_txn_id(phr_txn_t *txn);
