@@ -394,7 +394,11 @@ sub alive {
     open my $f, '<', "/proc/$pid/stat" or return 0;
     my $stat = <$f>;
 
-    return defined $stat && $stat =~ /\) (\S)/ && $1 ne 'Z' ? 1 : 0;
+    return 0 unless defined $stat && $stat =~ /\) (\S)/;
+
+    # the first thread has ended, another may wait for the disk: it holds all
+    # sockets until then
+    return $1 ne 'Z' || (() = glob "/proc/$pid/task/*") > 1 ? 1 : 0;
 }
 
 
