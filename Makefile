@@ -261,12 +261,13 @@ $(BUILD)/bench/remote_fill: $(BUILD)/plain/bench/remote_fill.o \
 	$(CC) -o $@ $^ $(LIBS)
 
 #: make accept-flips  what flipped bits in a store do: FLIPS=2000 SEED=1
+#:                    FIRST=0, to see a round again
 FLIPS    ?= 2000
 
 .PHONY: accept-flips
 accept-flips: $(BUILD)/bench/flips
 	@rm -rf $(BUILD)/flips.store
-	$(BUILD)/bench/flips $(BUILD)/flips.store $(FLIPS) $(or $(SEED),1)
+	$(BUILD)/bench/flips $(BUILD)/flips.store $(FLIPS) $(or $(SEED),1) $(FIRST)
 
 $(BUILD)/bench/flips: $(patsubst %,$(BUILD)/plain/bench/%.o, \
         flips flips_store flips_batch flips_look) \

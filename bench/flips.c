@@ -10,7 +10,10 @@
  * salvages the store: what it keeps must be true, and the new store sound
  * and good to write to.
  *
- *     flips DIRECTORY ROUNDS SEED
+ *     flips DIRECTORY ROUNDS SEED [FIRST]
+ *
+ * To see one round again, its number is FIRST and ROUNDS: what is before is
+ * drawn and not run.
  */
 
 #include "flips.h"
@@ -129,17 +132,19 @@ static flips_e flips_false(const char *what);
 int
 main(int argc, char **argv)
 {
-    int            i;
+    int            i, first;
     char          *bytes, *damaged;
     size_t         size;
     flips_e        outcome;
     phr_err_t      err;
     flips_sums_t   sums;
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: flips DIRECTORY ROUNDS SEED\n");
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: flips DIRECTORY ROUNDS SEED [FIRST]\n");
         return 2;
     }
+
+    first = argc == 5 ? atoi(argv[4]) : 0;
 
     snprintf(dir, sizeof(dir), "%s", argv[1]);
     snprintf(salvaged, sizeof(salvaged), "%s/salvaged", dir);
@@ -181,6 +186,10 @@ main(int argc, char **argv)
     for (i = 0; i <= atoi(argv[2]); i++) {
         memcpy(damaged, bytes, size);
         flips_damage(i, damaged, size);
+
+        if (i < first) {
+            continue;
+        }
 
         flips_write(damaged, size);
         outcome = flips_fork(flips_child);

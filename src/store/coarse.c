@@ -524,8 +524,9 @@ phr_coarse_fits(phr_str_t key, phr_str_t body)
 
     kind = (uint8_t) key.data[0] & ~1;
 
-    if (kind == PHR_COARSE_NEXT) {
-        return key.len == PHR_KEY_COARSE_NEXT && body.len == 12;
+    if (kind == PHR_COARSE_NEXT || kind == PHR_COARSE_HOLES) {
+        return key.len == PHR_KEY_COARSE_NEXT
+               && body.len == (kind == PHR_COARSE_NEXT ? 12 : 8);
     }
 
     if (key.len != PHR_KEY_COARSE) {
@@ -680,6 +681,43 @@ phr_coarse_next_put(phr_txn_t *txn, int res, int64_t start_ms, phr_sid_t sid,
 
     return phr_record_put(txn, PHR_DB_COARSE, key, sizeof(key), value,
                           sizeof(value), err);
+}
+
+
+int
+phr_coarse_holes_get(phr_txn_t *txn, int64_t *t_ms, phr_err_t *err)
+{
+    int        rc;
+    uint8_t    key;
+    phr_str_t  body;
+
+    key = PHR_COARSE_HOLES;
+
+    rc = phr_record_get(txn, PHR_DB_COARSE, &key, 1, &body, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    if (body.len != 8) {
+        return phr_err_set(err, PHR_ECORRUPT, "damaged mark of buckets");
+    }
+
+    *t_ms = phr_key_get_time((const uint8_t *) body.data);
+
+    return PHR_OK;
+}
+
+
+int
+phr_coarse_holes_put(phr_txn_t *txn, int64_t t_ms, phr_err_t *err)
+{
+    uint8_t  key, value[PHR_CRC_SIZE + 8];
+
+    key = PHR_COARSE_HOLES;
+    phr_key_put_time(value + PHR_CRC_SIZE, t_ms);
+
+    return phr_record_put(txn, PHR_DB_COARSE, &key, 1, value, sizeof(value),
+                          err);
 }
 
 

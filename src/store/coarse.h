@@ -35,10 +35,11 @@
 #define phr_coarse_span(res)  (PHR_COARSE_BUCKETS * phr_coarse_ms(res))
 
 #define PHR_KEY_COARSE       9
-#define PHR_KEY_COARSE_NEXT  1
+#define PHR_KEY_COARSE_NEXT  1      /* and of PHR_COARSE_HOLES */
 
 /* first bytes of keys that are not those of buckets, plus the resolution */
 #define PHR_COARSE_MARK      0x80
+#define PHR_COARSE_HOLES     0xe0
 #define PHR_COARSE_NEXT      0xf0
 
 
@@ -155,6 +156,13 @@ int phr_coarse_next_get(phr_txn_t *txn, int res, int64_t *start_ms,
     phr_sid_t *sid, phr_err_t *err);
 int phr_coarse_next_put(phr_txn_t *txn, int res, int64_t start_ms,
     phr_sid_t sid, phr_err_t *err);
+
+/*
+ * Of buckets of five minutes that begin before this time some may be lost, so
+ * that none of an hour can be made of them: PHR_NOTFOUND if none are.
+ */
+int phr_coarse_holes_get(phr_txn_t *txn, int64_t *t_ms, phr_err_t *err);
+int phr_coarse_holes_put(phr_txn_t *txn, int64_t t_ms, phr_err_t *err);
 
 
 #endif /* PHR_COARSE_H_INCLUDED */

@@ -379,21 +379,27 @@ static int
 phr_coarse_from(phr_coarsen_t *m, phr_err_t *err)
 {
     int      rc;
-    int64_t  floor_ms, end;
+    int64_t  floor_ms, lost_ms, end;
 
     end = m->start_ms + phr_coarse_span(m->res);
+    floor_ms = end;
+    lost_ms = PHR_TIME_MIN;
 
-    rc = m->source != PHR_STORE_COARSE
-         ? phr_coarse_first(m->txn, m->source, &floor_ms, err)
-         : phr_coarse_gone_get(m->txn, &floor_ms, err);
+    if (m->source == PHR_STORE_COARSE) {
+        rc = phr_coarse_gone_get(m->txn, &floor_ms, err);
+
+    } else {
+        rc = phr_coarse_first(m->txn, m->source, &floor_ms, err);
+        if (rc >= 0) {
+            rc = phr_coarse_holes_get(m->txn, &lost_ms, err);
+        }
+    }
 
     if (rc < 0) {
         return rc;
     }
 
-    if (rc != PHR_OK) {
-        floor_ms = end;
-    }
+    floor_ms = phr_max(floor_ms, lost_ms);
 
     for (m->from_ms = m->start_ms; m->from_ms < floor_ms && m->from_ms < end;
          m->from_ms += phr_coarse_ms(m->res))

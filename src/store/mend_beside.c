@@ -11,7 +11,8 @@
  * Buckets are made once, and what is made again of samples that are gone, or
  * lost, would tell of less.  So it must not be forgotten how far they are
  * made, nor of what samples none can be made.  But where buckets are lost
- * and no samples are, they are made again.
+ * and no samples are, they are made again; and those of an hour are not made
+ * of what is left of those of five minutes.
  */
 
 #include "store/mend_impl.h"
@@ -198,8 +199,8 @@ phr_mend_exemplars(phr_mend_t *m, phr_str_t key, phr_str_t body,
 int
 phr_mend_progress(phr_mend_t *m, phr_err_t *err)
 {
-    int         rc, res;
-    int64_t     start_ms, gone_ms;
+    int         rc, res, again;
+    int64_t     start_ms, gone_ms, lost_ms;
     phr_sid_t   sid;
     phr_txn_t  *txn;
 
@@ -225,16 +226,25 @@ phr_mend_progress(phr_mend_t *m, phr_err_t *err)
         rc = phr_coarse_gone_put(txn, gone_ms, err);
     }
 
-    if (rc < 0 || m->found->whole[PHR_DB_COARSE]
-        || !m->found->whole[PHR_DB_PACK] || !m->found->whole[PHR_DB_LOOSE]
-        || m->result->norphans != 0)
-    {
+    if (rc < 0 || m->found->whole[PHR_DB_COARSE]) {
         return rc < 0 ? rc : PHR_OK;
     }
 
-    rc = phr_coarse_gone_get(txn, &gone_ms, err);
+    again = m->found->whole[PHR_DB_PACK] && m->found->whole[PHR_DB_LOOSE]
+            && m->result->norphans == 0;
 
-    for (res = 0; res < PHR_STORE_COARSE && rc >= 0; res++) {
+    rc = phr_coarse_gone_get(txn, &gone_ms, err);
+    lost_ms = gone_ms;
+
+    if (rc == PHR_OK && !again) {
+        rc = phr_coarse_next_get(txn, PHR_COARSE_5M, &lost_ms, &sid, err);
+    }
+
+    if (rc == PHR_OK && lost_ms > PHR_KEY_TIME_MIN) {
+        rc = phr_coarse_holes_put(txn, lost_ms, err);
+    }
+
+    for (res = 0; again && res < PHR_STORE_COARSE && rc >= 0; res++) {
         rc = phr_mend_make_again(m, res, gone_ms, err);
     }
 

@@ -301,9 +301,9 @@ coarsen_all(int64_t now_ms)
 }
 
 
-/* samples of which all that is shown tells */
+/* samples of which all that is shown tells, in steps of at most res_ms */
 static inline int
-told(int64_t min_ms, int64_t max_ms)
+told_by(int64_t res_ms, int64_t min_ms, int64_t max_ms)
 {
     int                  rc;
     size_t               i;
@@ -323,6 +323,7 @@ told(int64_t min_ms, int64_t max_ms)
     memset(&hints, 0, sizeof(hints));
     hints.func = phr_str_of("count_over_time");
     hints.range_ms = DAY;
+    hints.max_res_ms = res_ms;
 
     phr_matcher_init(&m, PHR_MATCH_EQ, phr_str_of("job"), phr_str_of("test"),
                      &err);
@@ -347,6 +348,13 @@ told(int64_t min_ms, int64_t max_ms)
     phr_arena_destroy(arena);
 
     return rc == PHR_DONE ? (int) n : rc;
+}
+
+
+static inline int
+told(int64_t min_ms, int64_t max_ms)
+{
+    return told_by(0, min_ms, max_ms);
 }
 
 

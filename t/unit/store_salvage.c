@@ -446,6 +446,48 @@ test_buckets(void)
 }
 
 
+/* the last samples that were dropped, and the first that were not */
+static int
+buckets_between(phr_str_t key)
+{
+    int64_t   start_ms;
+    uint32_t  sid;
+
+    return phr_key_coarse_get(key, 0, PHR_COARSE_5M, &start_ms, &sid)
+           && start_ms == phr_coarse_block(PHR_COARSE_5M,
+                                           NOW - 3 * DAY + 25 * MINUTE);
+}
+
+
+/* an hour of which a part can be made again, and another cannot */
+static void
+test_hours(void)
+{
+    fresh();
+    downsample();
+    reopen();
+    load(NSERIES);
+    (void) coarsen_all(NOW);
+    conf.retention_ms = 3 * DAY - 25 * MINUTE;
+    reopen();
+    (void) retain_all(NOW);
+
+    is_int(spoil(PHR_DB_COARSE, buckets_between), 1, "buckets are damaged");
+    salvage("hours");
+    is_int(result.nsamples_lost, 0, "hours: no sample is lost");
+    phr_store_now(st, NOW);
+    is_int(coarsen_all(NOW), PHR_OK, "hours: they are made again");
+    conf.retention_ms = DAY;
+    reopen();
+    phr_store_now(st, NOW);
+    is_int(told_by(HOUR, START, NOW), NSERIES * NDAYS * 144,
+           "hours: none is made of a part");
+    is_int(told_by(5 * MINUTE, START, NOW), NSERIES * (NDAYS * 144 - 2),
+           "hours: which is all that there is in smaller steps");
+    is_int(damaged(), 0, "hours: nothing is damaged");
+}
+
+
 /* of values in pieces, each written several times, no mixture is told */
 static void
 test_values(void)
@@ -550,6 +592,7 @@ main(void)
     test_starts();
     test_exemplars();
     test_buckets();
+    test_hours();
     test_values();
     test_all_buckets(NULL, 1);
     test_all_buckets(key, 1);
