@@ -67,12 +67,13 @@ my %s = (ours => $t->port, theirs => $port);
 load(series());
 
 my $json = JSON::PP->new;
-my (%kinds, @differences);
+my (%kinds, @differences, $where);
 my $start = time;
 
 for my $n (1 .. $queries) {
     my @request = request();
     my ($ours, $theirs) = map { ask($_, @request) } qw(ours theirs);
+    $where = '';
     my $how = compare($ours, $theirs, $request[-1]);
 
     $kinds{$how}++;
@@ -82,6 +83,7 @@ for my $n (1 .. $queries) {
     next if @differences > $show;
 
     diag("difference: ", join ' ', @request);
+    diag("  $where") if $where;
     diag('  ours:   ', substr $ours, 0, 400);
     diag('  theirs: ', substr $theirs, 0, 400);
 }
@@ -502,7 +504,9 @@ sub math {
     # what jumps at whole numbers, or soon, wants values without an error
     return "$fn(" . pick('parts', 'level', 'odd', 'odd * 2', 'level / 4',
                          'parts offset 5m') . ')'
-        if $fn =~ /^(?:ceil|floor|round|sgn|sin|cos)$/;
+        if $fn =~ /^(?:ceil|floor|round|sgn|sin|cos|hour|minute|month|year
+                       |day_of_week|day_of_month|days_in_month
+                       |day_of_year)$/x;
 
     # Go's logarithm of denormal numbers is wrong on amd64
     return "exp(clamp($in, -700, 700))" if $fn eq 'exp';
@@ -651,7 +655,19 @@ sub compare {
             next;
         }
 
-        return 'different' unless near($a->{$key}, $b->{$key});
+        # 2 averages to 1e-17 what 3 averages to 0, and it is divided by
+        if ($a->{$key} =~ /Inf/ && $b->{$key} !~ /[NI]/
+            && abs $b->{$key} > 1e12 && $query =~ m{/.*avg})
+        {
+            $how = 'by almost zero';
+            next;
+        }
+
+        if (!near($a->{$key}, $b->{$key})) {
+            $where = "$key: $a->{$key}, theirs $b->{$key}";
+            return 'different';
+        }
+
         $how = 'last digits' if $how eq 'equal';
     }
 
