@@ -218,6 +218,7 @@ phr_coarse_find(phr_txn_t *txn, int source, int res, int64_t start_ms,
     phr_sid_t  found;
 
     to_ms = start_ms + phr_coarse_span(res);
+    found = 0;
 
     rc = source == PHR_STORE_COARSE
          ? phr_coarse_find_packs(txn, start_ms, to_ms, phr_group_of(*sid),
