@@ -57,14 +57,20 @@ typedef struct {
     unsigned                       closed:1; /* takes no more */
     unsigned                       stop:1;   /* drops what is queued */
 
+    /* from before the first thread of any until after the last */
+    ngx_uint_t                     open;
     ngx_uint_t                     max;
+
+    /* the loop's */
     ngx_uint_t                     nthreads;
     pthread_t                      threads[NGX_HTTP_PHAROS_MAX_THREADS];
 } ngx_http_pharos_pool_t;
 
 
 static ngx_int_t ngx_http_pharos_pool_open(ngx_http_pharos_pool_e i,
-    ngx_uint_t nthreads, ngx_uint_t max, ngx_log_t *log);
+    ngx_uint_t max, ngx_log_t *log);
+static ngx_int_t ngx_http_pharos_pool_run(ngx_http_pharos_pool_t *p,
+    ngx_uint_t nthreads, ngx_log_t *log);
 static void ngx_http_pharos_pool_close(ngx_http_pharos_pool_t *p,
     ngx_uint_t stop);
 static ngx_int_t ngx_http_pharos_pool_join(ngx_http_pharos_pool_t *p,
@@ -104,7 +110,12 @@ ngx_int_t
 ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
     ngx_http_pharos_writer_t *w, ngx_cycle_t *cycle)
 {
-    ngx_uint_t  n;
+    ngx_uint_t  i, n;
+
+    struct {
+        ngx_uint_t  nthreads;
+        ngx_uint_t  max;            /* tasks that wait */
+    } sizes[NGX_HTTP_PHAROS_POOLS];
 
     writer = *w;
     niced = (pmcf->nice > 0);
@@ -131,29 +142,33 @@ ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
     n = ngx_min(n, pmcf->query_concurrency);
     n = ngx_max(1, ngx_min(n, NGX_HTTP_PHAROS_MAX_THREADS));
 
-    if (ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_QUERY, n,
-                                  pmcf->query_queue, cycle->log)
-        != NGX_OK
-        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_READ,
-                                     NGX_HTTP_PHAROS_READERS,
-                                     NGX_HTTP_PHAROS_READ_QUEUE, cycle->log)
-           != NGX_OK
-        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_WRITE, 1,
-                                     pmcf->write_queue, cycle->log)
-           != NGX_OK
-        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_RULES, 1,
-                                     NGX_HTTP_PHAROS_RULES_QUEUE,
-                                     cycle->log)
-           != NGX_OK
-        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_IMPORT, 1,
-                                     pmcf->query_queue, cycle->log)
-           != NGX_OK
-        || ngx_http_pharos_pool_open(NGX_HTTP_PHAROS_POOL_STREAM,
-                                     NGX_HTTP_PHAROS_STREAMS,
-                                     pmcf->query_queue, cycle->log)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
+    sizes[NGX_HTTP_PHAROS_POOL_QUERY].nthreads = n;
+    sizes[NGX_HTTP_PHAROS_POOL_QUERY].max = pmcf->query_queue;
+    sizes[NGX_HTTP_PHAROS_POOL_READ].nthreads = NGX_HTTP_PHAROS_READERS;
+    sizes[NGX_HTTP_PHAROS_POOL_READ].max = NGX_HTTP_PHAROS_READ_QUEUE;
+    sizes[NGX_HTTP_PHAROS_POOL_WRITE].nthreads = 1;
+    sizes[NGX_HTTP_PHAROS_POOL_WRITE].max = pmcf->write_queue;
+    sizes[NGX_HTTP_PHAROS_POOL_RULES].nthreads = 1;
+    sizes[NGX_HTTP_PHAROS_POOL_RULES].max = NGX_HTTP_PHAROS_RULES_QUEUE;
+    sizes[NGX_HTTP_PHAROS_POOL_IMPORT].nthreads = 1;
+    sizes[NGX_HTTP_PHAROS_POOL_IMPORT].max = pmcf->query_queue;
+    sizes[NGX_HTTP_PHAROS_POOL_STREAM].nthreads = NGX_HTTP_PHAROS_STREAMS;
+    sizes[NGX_HTTP_PHAROS_POOL_STREAM].max = pmcf->query_queue;
+
+    /* threads of one look at how much waits for the others */
+
+    for (i = 0; i < NGX_HTTP_PHAROS_POOLS; i++) {
+        if (ngx_http_pharos_pool_open(i, sizes[i].max, cycle->log) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < NGX_HTTP_PHAROS_POOLS; i++) {
+        if (ngx_http_pharos_pool_run(&pools[i], sizes[i].nthreads, cycle->log)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;
@@ -161,8 +176,8 @@ ngx_http_pharos_task_start(ngx_http_pharos_main_conf_t *pmcf,
 
 
 static ngx_int_t
-ngx_http_pharos_pool_open(ngx_http_pharos_pool_e i, ngx_uint_t nthreads,
-    ngx_uint_t max, ngx_log_t *log)
+ngx_http_pharos_pool_open(ngx_http_pharos_pool_e i, ngx_uint_t max,
+    ngx_log_t *log)
 {
     pthread_condattr_t       attr;
     ngx_http_pharos_pool_t  *p;
@@ -186,10 +201,20 @@ ngx_http_pharos_pool_open(ngx_http_pharos_pool_e i, ngx_uint_t nthreads,
 
     (void) pthread_condattr_destroy(&attr);
 
+    p->open = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pharos_pool_run(ngx_http_pharos_pool_t *p, ngx_uint_t nthreads,
+    ngx_log_t *log)
+{
     while (p->nthreads < nthreads) {
 
         if (ngx_http_pharos_thread(&p->threads[p->nthreads],
-                                   i == NGX_HTTP_PHAROS_POOL_WRITE
+                                   p->pool == NGX_HTTP_PHAROS_POOL_WRITE
                                    ? ngx_http_pharos_task_writer_thread
                                    : ngx_http_pharos_task_thread,
                                    p, log)
@@ -343,11 +368,21 @@ ngx_http_pharos_task_stop(ngx_msec_t ms)
         ngx_del_timer(&lazy_event);
     }
 
-    if (rc == NGX_OK) {
-        ngx_http_pharos_wake_close(&done_wake);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    return rc;
+    for (i = 0; i < NGX_HTTP_PHAROS_POOLS; i++) {
+        if (pools[i].open) {
+            (void) pthread_mutex_destroy(&pools[i].mutex);
+            (void) pthread_cond_destroy(&pools[i].cond);
+            pools[i].open = 0;
+        }
+    }
+
+    ngx_http_pharos_wake_close(&done_wake);
+
+    return NGX_OK;
 }
 
 
@@ -389,9 +424,6 @@ ngx_http_pharos_pool_join(ngx_http_pharos_pool_t *p, struct timespec *until)
         p->nthreads--;
     }
 
-    (void) pthread_mutex_destroy(&p->mutex);
-    (void) pthread_cond_destroy(&p->cond);
-
     return NGX_OK;
 }
 
@@ -406,7 +438,7 @@ ngx_http_pharos_task_stats(ngx_http_pharos_pool_e pool,
 
     ngx_memzero(stats, sizeof(ngx_http_pharos_task_stats_t));
 
-    if (p->nthreads == 0) {
+    if (!p->open) {
         return;
     }
 
