@@ -11,7 +11,6 @@
  * no room when they are compressed or written as holes.
  */
 
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -167,16 +166,7 @@ phr_copy_begin(phr_store_copy_t *c, phr_store_t *st, phr_err_t *err)
 static int
 phr_copy_metas(phr_store_copy_t *c, phr_page_meta_t *meta, phr_err_t *err)
 {
-    int          rc;
-    struct stat  st;
-
-    /* not lseek(): the offset is the writer's, who seeks before it writes */
-
-    if (fstat(c->file.fd, &st) != 0) {
-        return phr_err_set(err, PHR_EIO, "fstat() failed");
-    }
-
-    c->file.file_bytes = (uint64_t) st.st_size;
+    int  rc;
 
     rc = phr_pages_meta(&c->file, 0, &meta[0], err);
     if (rc == PHR_OK) {

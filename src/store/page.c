@@ -32,8 +32,6 @@ phr_pages_known(void)
 int
 phr_pages_open(phr_pages_t *f, const char *name, phr_err_t *err)
 {
-    struct stat  st;
-
     f->page_size = 4096;
     f->file_bytes = 0;
     f->fd = open(name, O_RDONLY|O_CLOEXEC);
@@ -44,9 +42,20 @@ phr_pages_open(phr_pages_t *f, const char *name, phr_err_t *err)
         return errno == ENOENT ? PHR_NOTFOUND : PHR_EIO;
     }
 
+    return phr_pages_size(f, err);
+}
+
+
+/* not by lseek(): the offset may be the writer's, who seeks before it writes */
+
+int
+phr_pages_size(phr_pages_t *f, phr_err_t *err)
+{
+    struct stat  st;
+
     if (fstat(f->fd, &st) != 0) {
-        return phr_err_set(err, PHR_EIO, "fstat(\"%s\") failed: %s", name,
-                           strerror(errno));
+        return phr_err_set(err, PHR_EIO, "fstat() of the store's file failed: "
+                           "%s", strerror(errno));
     }
 
     f->file_bytes = (uint64_t) st.st_size;

@@ -84,6 +84,9 @@ int phr_pages_known(void);
 
 /* PHR_OK, PHR_NOTFOUND or PHR_EIO; close() in any case */
 int phr_pages_open(phr_pages_t *f, const char *name, phr_err_t *err);
+
+/* looks how long the file is by now, as an open store's grows */
+int phr_pages_size(phr_pages_t *f, phr_err_t *err);
 void phr_pages_close(phr_pages_t *f);
 
 /* size bytes from the start of a page on.  PHR_EIO; PHR_ECORRUPT: the end */

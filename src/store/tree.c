@@ -64,7 +64,9 @@ typedef struct {
 static int phr_tree_file(const char *path, uint64_t max_value_bytes,
     uint64_t max_leaf_bytes, phr_tree_result_t *result, phr_err_t *err);
 static int phr_tree_all(phr_tree_t *t);
-static int phr_tree_live(phr_tree_t *t, phr_db_e db, uint64_t txnid);
+static int phr_tree_live(phr_tree_t *t, phr_env_t *env, phr_db_e db,
+    uint64_t txnid);
+static int phr_tree_newest(phr_tree_t *t, phr_env_t *env, uint64_t txnid);
 static phr_tree_t *phr_tree_create(phr_err_t *err);
 static void phr_tree_destroy(phr_tree_t *t, int rc,
     phr_tree_result_t *result);
@@ -201,7 +203,7 @@ phr_tree_check_live(phr_env_t *env, phr_db_e db, volatile int *stop,
         rc = phr_txn_begin(env, 0, &txn, err);
 
         if (rc == PHR_OK) {
-            rc = phr_tree_live(t, db, phr_txn_id(txn));
+            rc = phr_tree_live(t, env, db, phr_txn_id(txn));
             phr_txn_abort(txn);
         }
 
@@ -220,12 +222,18 @@ phr_tree_check_live(phr_env_t *env, phr_db_e db, volatile int *stop,
 
 /* the pages of the transaction's state are not written to */
 static int
-phr_tree_live(phr_tree_t *t, phr_db_e db, uint64_t txnid)
+phr_tree_live(phr_tree_t *t, phr_env_t *env, phr_db_e db, uint64_t txnid)
 {
     int               rc;
     phr_page_meta_t   meta;
 
-    rc = phr_pages_meta(&t->file, 0, &meta, t->err);
+    /* the state may need more of the file than there was when it was opened */
+
+    rc = phr_pages_size(&t->file, t->err);
+
+    if (rc == PHR_OK) {
+        rc = phr_pages_meta(&t->file, 0, &meta, t->err);
+    }
 
     if (rc == PHR_OK && (txnid & 1)) {
         rc = phr_pages_meta(&t->file, 1, &meta, t->err);
@@ -237,6 +245,11 @@ phr_tree_live(phr_tree_t *t, phr_db_e db, uint64_t txnid)
 
     if (meta.txnid != txnid) {
         return PHR_AGAIN;
+    }
+
+    rc = phr_tree_newest(t, env, txnid);
+    if (rc != PHR_OK) {
+        return rc;
     }
 
     t->txnid = txnid;
@@ -252,6 +265,28 @@ phr_tree_live(phr_tree_t *t, phr_db_e db, uint64_t txnid)
     }
 
     return rc == PHR_OK ? phr_tree_free(t, &meta.free) : rc;
+}
+
+
+/*
+ * PHR_AGAIN if there is a newer state than this by now: the commit after it
+ * may have begun to write the meta page that was read, its number last.
+ */
+static int
+phr_tree_newest(phr_tree_t *t, phr_env_t *env, uint64_t txnid)
+{
+    int         rc;
+    phr_txn_t  *txn;
+
+    rc = phr_txn_begin(env, 0, &txn, t->err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_txn_id(txn) == txnid ? PHR_OK : PHR_AGAIN;
+    phr_txn_abort(txn);
+
+    return rc;
 }
 
 

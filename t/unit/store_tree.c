@@ -46,7 +46,12 @@ check(uint64_t max)
 }
 
 
-/* looks at the pages of the open store, over and over */
+/*
+ * Many look at the pages of the open store, over and over: each waits for its
+ * turn at any place, while the file grows.
+ */
+#define NWATCHERS  24
+
 static volatile int  stop;
 static int           nchecks, nfailed;
 
@@ -62,11 +67,11 @@ watch(void *data)
 
     while (!stop) {
         rc = phr_store_check(st, &never, &npages, &err);
-        nchecks++;
+        __sync_fetch_and_add(&nchecks, 1);
 
         if (rc != PHR_OK) {
             printf("# %d: %s\n", rc, err.text);
-            nfailed++;
+            __sync_fetch_and_add(&nfailed, 1);
         }
     }
 
@@ -87,7 +92,7 @@ life(int round, phr_err_t *err)
     phr_batch_t       b;
     phr_labels_t      ls;
     phr_appender_t   *app;
-    pthread_t         watcher;
+    pthread_t         watcher[NWATCHERS];
     phr_store_conf_t  conf;
 
     memset(&conf, 0, sizeof(conf));
@@ -102,8 +107,10 @@ life(int round, phr_err_t *err)
 
     stop = 0;
 
-    if (pthread_create(&watcher, NULL, watch, NULL) != 0) {
-        return PHR_ERROR;
+    for (i = 0; i < NWATCHERS; i++) {
+        if (pthread_create(&watcher[i], NULL, watch, NULL) != 0) {
+            return PHR_ERROR;
+        }
     }
 
     memset(&b, 0, sizeof(b));
@@ -151,7 +158,11 @@ life(int round, phr_err_t *err)
     }
 
     stop = 1;
-    pthread_join(watcher, NULL);
+
+    for (i = 0; i < NWATCHERS; i++) {
+        pthread_join(watcher[i], NULL);
+    }
+
     phr_store_close(st);
 
     return rc;
