@@ -340,16 +340,16 @@ test_exemplars(void)
 }
 
 
-/* buckets of all, samples of the last three days */
+/* buckets of all, samples of the retention */
 static void
-buckets_made(void)
+make_buckets(int64_t retention_ms)
 {
     fresh();
     downsample();
     reopen();
     load(NSERIES);
     (void) coarsen_all(NOW);
-    conf.retention_ms = 3 * DAY;
+    conf.retention_ms = retention_ms;
     reopen();
     (void) retain_all(NOW);
     is_int(told(START, NOW), NSERIES * NDAYS * 144, "all is told of");
@@ -395,14 +395,14 @@ packs_of_today(phr_str_t key)
 static void
 test_buckets(void)
 {
-    buckets_made();
+    make_buckets(3 * DAY);
     salvage("sound");
     phr_store_now(st, NOW);
     is_int(told(START, NOW), NSERIES * NDAYS * 144, "sound: buckets tell");
     ok(result.nbuckets > 0, "sound: they are counted");
     is_int(result.nbuckets_lost, 0, "sound: none is lost");
 
-    buckets_made();
+    make_buckets(3 * DAY);
     is_int(spoil(PHR_DB_COARSE, young_buckets), 1, "buckets are damaged");
     salvage("buckets");
     is_int(result.nbuckets_lost, 1, "buckets: it is said");
@@ -416,7 +416,7 @@ test_buckets(void)
 
     /* they are not made of what is left of the samples */
 
-    buckets_made();
+    make_buckets(3 * DAY);
     is_int(spoil(PHR_DB_COARSE, progress), 2, "progress is damaged");
     ok(spoil(PHR_DB_PACK, packs_of_today) > 0, "and samples");
     salvage("progress");
@@ -429,7 +429,7 @@ test_buckets(void)
     is_int(told(START, NOW), NSERIES * NDAYS * 144,
            "progress: buckets tell of all samples");
 
-    buckets_made();
+    make_buckets(3 * DAY);
     is_int(spoil(PHR_DB_KV, dropped), 1, "what was dropped is not known");
     salvage("dropped");
     conf.retention_ms = 0;
@@ -463,15 +463,7 @@ buckets_between(phr_str_t key)
 static void
 test_hours(void)
 {
-    fresh();
-    downsample();
-    reopen();
-    load(NSERIES);
-    (void) coarsen_all(NOW);
-    conf.retention_ms = 3 * DAY - 25 * MINUTE;
-    reopen();
-    (void) retain_all(NOW);
-
+    make_buckets(3 * DAY - 25 * MINUTE);
     is_int(spoil(PHR_DB_COARSE, buckets_between), 1, "buckets are damaged");
     salvage("hours");
     is_int(result.nsamples_lost, 0, "hours: no sample is lost");
