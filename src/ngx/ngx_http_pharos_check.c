@@ -16,7 +16,7 @@
 
 #include "ngx/ngx_http_pharos_check.h"
 #include "ngx/ngx_http_pharos_parts.h"
-#include "ngx/ngx_http_pharos_task.h"
+#include "ngx/ngx_http_pharos_thread.h"
 #include "store/aside.h"
 
 

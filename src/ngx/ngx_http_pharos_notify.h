@@ -19,6 +19,7 @@
 #include "core/arena.h"
 #include "ngx/ngx_http_pharos_client.h"
 #include "ngx/ngx_http_pharos_parts.h"
+#include "ngx/ngx_http_pharos_thread.h"
 #include "notify/dispatch.h"
 #include "script/vm.h"
 

@@ -16,7 +16,7 @@
 #include "ngx/ngx_http_pharos_heap.h"
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_resolve.h"
-#include "ngx/ngx_http_pharos_task.h"
+#include "ngx/ngx_http_pharos_thread.h"
 #include "ngx/ngx_http_pharos_transfer.h"
 
 

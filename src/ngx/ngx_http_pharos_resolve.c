@@ -13,8 +13,9 @@
 #include <pthread.h>
 
 #include "core/bytes.h"
+#include "ngx/ngx_http_pharos.h"
 #include "ngx/ngx_http_pharos_resolve.h"
-#include "ngx/ngx_http_pharos_task.h"
+#include "ngx/ngx_http_pharos_thread.h"
 
 
 #define NGX_HTTP_PHAROS_RESOLVE_THREADS  8

@@ -14,8 +14,9 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
+#include "ngx/ngx_http_pharos.h"
 #include "ngx/ngx_http_pharos_stream.h"
-#include "ngx/ngx_http_pharos_task.h"
+#include "ngx/ngx_http_pharos_thread.h"
 
 
 /* a thread that waits looks this often whether it is to stop */

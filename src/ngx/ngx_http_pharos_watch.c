@@ -14,7 +14,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "ngx/ngx_http_pharos_task.h"
+#include "ngx/ngx_http_pharos.h"
+#include "ngx/ngx_http_pharos_thread.h"
 
 
 /* linux/ioprio.h is not everywhere: best effort, the lowest level */
