@@ -141,6 +141,7 @@ is(answer('count(count_over_time(pushed[1m]))'), 4, 'what was pushed is there');
 $t->wait_for(sub { ($t->json('/api/v1/query?query=count(up{job="many"})')
                     || {})->{data}{result}[0]{value}[1] },
              'scraping goes on', 10 * $slow);
-cmp_ok(scalar $t->requests($sink), '>', 0, 'alerts were told');
+$t->wait_for(sub { scalar $t->requests($sink) }, 'alerts are told',
+             10 * $slow);
 
 $t->done;
