@@ -372,7 +372,8 @@ phr_tree_meta(phr_tree_t *t, phr_page_meta_t *meta)
     t->npages = meta->npages;
 
     if (t->txnid - m[!newer].txnid > 1
-        || (t->txnid > 1 && (t->txnid & 1) != newer))
+        || (t->txnid > 1 && ((t->txnid & 1) != newer
+                             || t->txnid == m[!newer].txnid)))
     {
         return phr_tree_bad(t, "the states %llu and %llu do not follow each "
                             "other", (unsigned long long) m[0].txnid,
