@@ -167,8 +167,8 @@ sub section_disk {
     my $targets = 2;
     my %disk;
 
-    # long enough that what is not packed yet does not count
-    my $rows = 120 * (int(80 * $scale) || 1);
+    # long enough that what is not packed yet, and the series, hardly count
+    my $rows = 160 * (int(240 * $scale) || 1);
 
     for my $who (@systems) {
         my $s = filled($who, $targets, $rows) or next;

@@ -15,6 +15,12 @@
 
 #define PHR_PACK_MAX_TIMES  2047
 
+/*
+ * A chunk is cut in two if so much of a page would be empty without: about
+ * twice what the second one takes, with its times.
+ */
+#define PHR_PACK_REST       96
+
 /* what is left of PHR_PACK_MAX bytes, or fewer where they are encrypted */
 #define phr_pack_room(txn)                                                    \
     (PHR_PACK_MAX - (PHR_VALUE_MAX - phr_txn_room(txn)) - PHR_CRC_SIZE        \
@@ -55,6 +61,14 @@ typedef struct {
 } phr_new_chunk_t;
 
 
+/* one of floats, and the bytes of it */
+typedef struct {
+    phr_new_chunk_t  c;
+    uint8_t          values[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
+    uint8_t          times[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
+} phr_float_chunk_t;
+
+
 struct phr_packer_s {
     phr_txn_t       *txn;
     uint32_t         seal;
@@ -72,15 +86,22 @@ struct phr_packer_s {
 
 
 static size_t phr_packer_cut(const int64_t *t_ms, size_t n);
-static int phr_packer_chunk(phr_packer_t *p, phr_pack_kind_e kind,
-    phr_sid_t sid, const int64_t *t_ms, const double *v, size_t n,
+static int phr_packer_floats(phr_packer_t *p, phr_sid_t sid,
+    const int64_t *t_ms, const double *v, size_t n, size_t *taken,
     phr_err_t *err);
+static int phr_packer_part(const phr_new_chunk_t *whole, const int64_t *t_ms,
+    const double *v, size_t left, phr_float_chunk_t *part);
+static void phr_packer_encode(phr_float_chunk_t *f, phr_pack_kind_e kind,
+    phr_sid_t sid, const int64_t *t_ms, const double *v, size_t n);
 static int phr_packer_hists(phr_packer_t *p, phr_sid_t sid,
     const int64_t *t_ms, const phr_hist_t *const *h, size_t n, size_t *taken,
     phr_err_t *err);
 static size_t phr_packer_times(const int64_t *t_ms, size_t n, uint8_t *times);
 static int phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c,
     phr_err_t *err);
+static void phr_packer_place(const phr_new_chunk_t *c, phr_pack_key_t *key);
+static size_t phr_packer_left(phr_packer_t *p, const phr_new_chunk_t *c);
+static size_t phr_open_pack_bytes(const phr_open_pack_t *o);
 static int phr_packer_pack(phr_packer_t *p, phr_pack_kind_e kind,
     const phr_pack_key_t *key, phr_open_pack_t **o, phr_err_t *err);
 static int phr_packer_flush(phr_packer_t *p, phr_open_pack_t *o,
@@ -129,8 +150,7 @@ phr_packer_add(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
     for (i = 0; i < n; i += k) {
         k = phr_packer_cut(t_ms + i, n - i);
 
-        rc = phr_packer_chunk(p, PHR_PACK_FLOATS, sid, t_ms + i, v + i, k,
-                              err);
+        rc = phr_packer_floats(p, sid, t_ms + i, v + i, k, &k, err);
         if (rc != PHR_OK) {
             return rc;
         }
@@ -144,9 +164,10 @@ int
 phr_packer_add_starts(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
     const double *v, size_t n, phr_err_t *err)
 {
-    int      rc;
-    size_t   i, k, max;
-    int32_t  window;
+    int                rc;
+    size_t             i, k, max;
+    int32_t            window;
+    phr_float_chunk_t  f;
 
     for (i = 0; i < n; i += k) {
         window = phr_window_of(PHR_LEVEL_STARTS, t_ms[i]);
@@ -158,8 +179,9 @@ phr_packer_add_starts(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
             /* void */
         }
 
-        rc = phr_packer_chunk(p, PHR_PACK_STARTS, sid, t_ms + i, v + i, k,
-                              err);
+        phr_packer_encode(&f, PHR_PACK_STARTS, sid, t_ms + i, v + i, k);
+
+        rc = phr_packer_put(p, &f.c, err);
         if (rc != PHR_OK) {
             return rc;
         }
@@ -183,25 +205,78 @@ phr_packer_cut(const int64_t *t_ms, size_t n)
 }
 
 
+/* one chunk, of fewer samples if these fill a page */
 static int
-phr_packer_chunk(phr_packer_t *p, phr_pack_kind_e kind, phr_sid_t sid,
-    const int64_t *t_ms, const double *v, size_t n, phr_err_t *err)
+phr_packer_floats(phr_packer_t *p, phr_sid_t sid, const int64_t *t_ms,
+    const double *v, size_t n, size_t *taken, phr_err_t *err)
 {
-    uint8_t          values[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
-    uint8_t          times[PHR_CHUNK_BOUND(PHR_CHUNK_MAX_SAMPLES)];
-    phr_new_chunk_t  c;
+    size_t             left;
+    phr_float_chunk_t  whole, part;
 
-    c.kind = kind;
-    c.sid = sid;
-    c.n = n;
-    c.min_ms = t_ms[0];
-    c.max_ms = t_ms[n - 1];
-    c.values = values;
-    c.vlen = phr_chunk_encode(v, n, values);
-    c.times = times;
-    c.tlen = phr_packer_times(t_ms, n, times);
+    phr_packer_encode(&whole, PHR_PACK_FLOATS, sid, t_ms, v, n);
+    left = phr_packer_left(p, &whole.c);
 
-    return phr_packer_put(p, &c, err);
+    if (left >= PHR_PACK_REST
+        && phr_packer_part(&whole.c, t_ms, v, left, &part))
+    {
+        *taken = part.c.n;
+        return phr_packer_put(p, &part.c, err);
+    }
+
+    *taken = n;
+
+    return phr_packer_put(p, &whole.c, err);
+}
+
+
+/*
+ * As many of the first samples as have room in "left" bytes, about; false if
+ * that is too few, or if these would be in a pack of another level.
+ */
+static int
+phr_packer_part(const phr_new_chunk_t *whole, const int64_t *t_ms,
+    const double *v, size_t left, phr_float_chunk_t *part)
+{
+    size_t          n;
+    phr_pack_key_t  key, other;
+
+    phr_packer_place(whole, &key);
+
+    /* those of a part take as much as those of the whole, or less */
+
+    left -= phr_min(left, 2 + whole->tlen);
+    n = phr_min(whole->n - 1, whole->n * left / whole->vlen);
+
+    for ( /* void */ ; n >= 8; n -= n / 8) {
+        phr_packer_encode(part, whole->kind, whole->sid, t_ms, v, n);
+        phr_packer_place(&part->c, &other);
+
+        if (other.level != key.level || other.window != key.window) {
+            return 0;
+        }
+
+        if (part->c.vlen <= left && part->c.tlen <= whole->tlen) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+phr_packer_encode(phr_float_chunk_t *f, phr_pack_kind_e kind, phr_sid_t sid,
+    const int64_t *t_ms, const double *v, size_t n)
+{
+    f->c.kind = kind;
+    f->c.sid = sid;
+    f->c.n = n;
+    f->c.min_ms = t_ms[0];
+    f->c.max_ms = t_ms[n - 1];
+    f->c.values = f->values;
+    f->c.vlen = phr_chunk_encode(v, n, f->values);
+    f->c.times = f->times;
+    f->c.tlen = phr_packer_times(t_ms, n, f->times);
 }
 
 
@@ -281,15 +356,7 @@ phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c, phr_err_t *err)
     phr_pack_key_t    key;
     phr_open_pack_t  *o;
 
-    if (c->kind == PHR_PACK_STARTS) {
-        key.level = PHR_LEVEL_STARTS;
-        key.window = phr_window_of(PHR_LEVEL_STARTS, c->min_ms);
-
-    } else {
-        phr_pack_key_place(&key, c->min_ms, c->max_ms);
-    }
-
-    key.first = c->sid;
+    phr_packer_place(c, &key);
 
     for (fresh = 0; /* void */; fresh++) {
         rc = phr_packer_pack(p, c->kind, &key, &o, err);
@@ -299,8 +366,7 @@ phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c, phr_err_t *err)
 
         at = phr_pack_find_times(o, c->times, c->tlen);
 
-        room = 4u * o->nchunks + 2u * o->ntimes + o->nvalues
-               + o->ntimes_bytes + 4 + c->vlen
+        room = phr_open_pack_bytes(o) + 4 + c->vlen
                + (at == o->ntimes ? 2 + c->tlen : 0);
 
         if (room <= phr_pack_room(p->txn) && at < PHR_PACK_MAX_TIMES) {
@@ -340,6 +406,70 @@ phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c, phr_err_t *err)
     o->nsamples += (uint32_t) c->n;
 
     return PHR_OK;
+}
+
+
+static void
+phr_packer_place(const phr_new_chunk_t *c, phr_pack_key_t *key)
+{
+    if (c->kind == PHR_PACK_STARTS) {
+        key->level = PHR_LEVEL_STARTS;
+        key->window = phr_window_of(PHR_LEVEL_STARTS, c->min_ms);
+
+    } else {
+        phr_pack_key_place(key, c->min_ms, c->max_ms);
+    }
+
+    key->first = c->sid;
+}
+
+
+/*
+ * What the pack that the chunk would go to has left for the values and the
+ * times of a chunk; 0 if there is none, or if this one fits.
+ */
+static size_t
+phr_packer_left(phr_packer_t *p, const phr_new_chunk_t *c)
+{
+    size_t                  i, used, room;
+    phr_pack_key_t          key;
+    const phr_open_pack_t  *o;
+
+    phr_packer_place(c, &key);
+    room = phr_pack_room(p->txn);
+
+    for (i = 0; i < PHR_PACKER_OPEN; i++) {
+        o = &p->open[i];
+
+        if (o->nchunks == 0 || o->kind != c->kind
+            || o->key.level != key.level || o->key.window != key.window
+            || phr_group_of(o->key.first) != phr_group_of(key.first))
+        {
+            continue;
+        }
+
+        used = phr_open_pack_bytes(o) + 4;
+
+        if (used >= room || o->ntimes == PHR_PACK_MAX_TIMES
+            || used + c->vlen
+               + (phr_pack_find_times(o, c->times, c->tlen) == o->ntimes
+                  ? 2 + c->tlen : 0) <= room)
+        {
+            return 0;
+        }
+
+        return room - used;
+    }
+
+    return 0;
+}
+
+
+/* all but what it has before its first word and after its last byte */
+static size_t
+phr_open_pack_bytes(const phr_open_pack_t *o)
+{
+    return 4u * o->nchunks + 2u * o->ntimes + o->nvalues + o->ntimes_bytes;
 }
 
 

@@ -32,7 +32,7 @@
 #define PHR_STORE_CIPHER         1
 
 /* rows of a source that are sealed together */
-#define PHR_SEAL_ROWS        120
+#define PHR_SEAL_ROWS        160
 
 /* unsealed samples become packs after so long, however few they are */
 #define PHR_SEAL_AGE_MS      PHR_WINDOW_MS
