@@ -474,6 +474,11 @@ phr_scan_leaf(phr_scan_t *s, uint64_t pgno, uint8_t *p, phr_str_t low,
     size_t            i, n, bytes, ngood;
     phr_page_node_t   node;
 
+    if (phr_scan_misplaced(s, pgno, p, s->file.page_size)) {
+        phr_scan_lost(s);
+        return PHR_OK;
+    }
+
     n = phr_scan_forgive(s, pgno, p);
     ngood = 0;
 
@@ -694,7 +699,8 @@ phr_scan_strays(phr_scan_t *s)
         if (phr_scan_bit(s->seen, pgno) || phr_scan_bit(s->free, pgno)
             || phr_pages_read(&s->file, pgno, s->stray, s->file.page_size,
                               NULL)
-               != PHR_OK)
+               != PHR_OK
+            || phr_scan_misplaced(s, pgno, s->stray, s->file.page_size))
         {
             continue;
         }

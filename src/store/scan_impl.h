@@ -71,5 +71,14 @@ int phr_scan_read(phr_scan_t *s, const phr_page_node_t *node, phr_db_e *db,
 int phr_scan_value(phr_scan_t *s, const phr_page_node_t *node, size_t max,
     phr_str_t *value);
 
+/*
+ * Whether a page, of which these are the first bytes, was written to another's
+ * place, so that its records may be of any earlier state.  Its number says so,
+ * unless it is the number that is damaged: one bit of it, and the page of that
+ * number is another one.
+ */
+int phr_scan_misplaced(phr_scan_t *s, uint64_t pgno, const uint8_t *page,
+    size_t len);
+
 
 #endif /* PHR_SCAN_IMPL_H_INCLUDED */

@@ -148,6 +148,7 @@ phr_scan_value(phr_scan_t *s, const phr_page_node_t *node, size_t max,
 {
     size_t    whole;
     uint8_t  *grown;
+    uint64_t  pgno;
 
     if (!(node->flags & PHR_NODE_BIG)) {
         *value = phr_str_from((const char *) node->data, node->size);
@@ -170,9 +171,10 @@ phr_scan_value(phr_scan_t *s, const phr_page_node_t *node, size_t max,
         s->nvalue = whole;
     }
 
-    if (phr_pages_read(&s->file, phr_page_get64(node->data), s->value, whole,
-                       NULL)
-        != PHR_OK)
+    pgno = phr_page_get64(node->data);
+
+    if (phr_pages_read(&s->file, pgno, s->value, whole, NULL) != PHR_OK
+        || phr_scan_misplaced(s, pgno, s->value, whole))
     {
         return PHR_ECORRUPT;
     }
@@ -181,4 +183,39 @@ phr_scan_value(phr_scan_t *s, const phr_page_node_t *node, size_t max,
                           node->size);
 
     return PHR_OK;
+}
+
+
+int
+phr_scan_misplaced(phr_scan_t *s, uint64_t pgno, const uint8_t *page,
+    size_t len)
+{
+    int        same;
+    uint8_t   *home;
+    uint64_t   number, bits;
+
+    number = phr_page_get64(page);
+
+    if (number == pgno || number < 2 || number >= s->npages) {
+        return 0;
+    }
+
+    bits = number ^ pgno;
+
+    if ((bits & (bits - 1)) != 0) {
+        return 1;
+    }
+
+    len = phr_min(len, s->file.page_size);
+
+    home = phr_malloc(len);
+    if (home == NULL) {
+        return 1;
+    }
+
+    same = phr_pages_read(&s->file, number, home, len, NULL) == PHR_OK
+           && memcmp(home, page, len) == 0;
+    phr_free(home);
+
+    return same;
 }

@@ -480,6 +480,74 @@ test_hours(void)
 }
 
 
+/* a value of four pieces, letters of one case */
+static void
+put_letters(char first)
+{
+    size_t           n;
+    phr_buf_t        b;
+    phr_appender_t  *app;
+
+    phr_buf_init(&b, 0);
+
+    for (n = 0; n < 16000; n++) {
+        phr_buf_putc(&b, (char) (first + n / 4000));
+    }
+
+    app = phr_store_appender(st);
+    app->ops->put(app, PHR_KV_TARGET, phr_str_of("letters"),
+                  phr_buf_view(&b), &err);
+    commit();
+    phr_buf_free(&b);
+}
+
+
+/* the second piece as it was before, written where the new one is */
+static void
+test_misplaced(void)
+{
+    int        fd;
+    char       path[64], page[4096], old[4096];
+    off_t      at, to;
+    size_t     n, nold;
+    phr_buf_t  b;
+
+    fresh();
+    put_letters('a');
+    put_letters('A');
+    phr_store_close(st);
+    st = NULL;
+
+    path_of(path, "data.mdb");
+    fd = open(path, O_RDWR);
+
+    for (at = to = 0, nold = 0; pread(fd, page, 4096, at) == 4096; at += 4096)
+    {
+        to = page[100] == 'B' ? at : to;
+
+        if (page[100] == 'b') {
+            memcpy(old, page, 4096);
+            nold++;
+        }
+    }
+
+    ok(to > 0 && nold == 1, "misplaced: both are there");
+    is_int(pwrite(fd, old, 4096, to), 4096, "misplaced: written over");
+    close(fd);
+
+    salvage("misplaced");
+    phr_buf_init(&b, 0);
+    is_int(phr_store_get(st, PHR_KV_TARGET, phr_str_of("letters"), &b, &err),
+           PHR_NOTFOUND, "misplaced: no value of both");
+    is_int(result.nvalues_lost, 1, "misplaced: which is counted");
+
+    for (n = 0; n < b.len && b.data[n] < 'a'; n++) { /* void */ }
+
+    is_int(n, b.len, "misplaced: nor one with old letters");
+    phr_buf_free(&b);
+}
+
+
 /* of values in pieces, each written several times, no mixture is told */
 static void
 test_values(void)
@@ -586,6 +654,7 @@ main(void)
     test_buckets();
     test_hours();
     test_values();
+    test_misplaced();
     test_all_buckets(NULL, 1);
     test_all_buckets(key, 1);
     test_all_buckets(NULL, 0);
