@@ -748,9 +748,23 @@ sub done {
     }
 
     $self->check_log;
+    $self->tell_log unless Test::More->builder->is_passing;
     $self->clean;
 
     done_testing();
+
+    return;
+}
+
+
+# what a failure may be explained by, as the folder is gone afterwards
+sub tell_log {
+    my ($self) = @_;
+
+    my @lines = split /\n/, $self->read_file('error.log');
+
+    diag('the log begins and ends so:') if @lines;
+    diag($_) for @lines > 80 ? @lines[0 .. 39, -40 .. -1] : @lines;
 
     return;
 }
