@@ -8,7 +8,7 @@
 # how soon the first answer comes after a start, and what is lost when it is
 # killed.  Each line has our figure, theirs, and ours in parts of theirs.
 #
-# SECTIONS: which of scrape, write, memory, disk, start, kill (all: 50 min).
+# SECTIONS: which of scrape, write, memory, disk, start, kill (all: an hour).
 # SCALE (1): how much data and time, 0.1 for a quick look.  Processor time is
 # that of all processes of a system; memory is PSS, with the pages of files
 # that they have mapped, and "own" without those.  STEPS: targets x seconds

@@ -101,7 +101,11 @@ static int phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c,
     phr_err_t *err);
 static void phr_packer_place(const phr_new_chunk_t *c, phr_pack_key_t *key);
 static size_t phr_packer_left(phr_packer_t *p, const phr_new_chunk_t *c);
+static int phr_open_pack_is(const phr_open_pack_t *o, phr_pack_kind_e kind,
+    const phr_pack_key_t *key);
 static size_t phr_open_pack_bytes(const phr_open_pack_t *o);
+static size_t phr_open_pack_with(const phr_open_pack_t *o,
+    const phr_new_chunk_t *c, size_t at);
 static int phr_packer_pack(phr_packer_t *p, phr_pack_kind_e kind,
     const phr_pack_key_t *key, phr_open_pack_t **o, phr_err_t *err);
 static int phr_packer_flush(phr_packer_t *p, phr_open_pack_t *o,
@@ -352,7 +356,7 @@ static int
 phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c, phr_err_t *err)
 {
     int               rc, fresh;
-    size_t            at, room;
+    size_t            at;
     phr_pack_key_t    key;
     phr_open_pack_t  *o;
 
@@ -366,10 +370,9 @@ phr_packer_put(phr_packer_t *p, const phr_new_chunk_t *c, phr_err_t *err)
 
         at = phr_pack_find_times(o, c->times, c->tlen);
 
-        room = phr_open_pack_bytes(o) + 4 + c->vlen
-               + (at == o->ntimes ? 2 + c->tlen : 0);
-
-        if (room <= phr_pack_room(p->txn) && at < PHR_PACK_MAX_TIMES) {
+        if (phr_open_pack_with(o, c, at) <= phr_pack_room(p->txn)
+            && at < PHR_PACK_MAX_TIMES)
+        {
             break;
         }
 
@@ -431,7 +434,7 @@ phr_packer_place(const phr_new_chunk_t *c, phr_pack_key_t *key)
 static size_t
 phr_packer_left(phr_packer_t *p, const phr_new_chunk_t *c)
 {
-    size_t                  i, used, room;
+    size_t                  i, at, used, room;
     phr_pack_key_t          key;
     const phr_open_pack_t  *o;
 
@@ -441,27 +444,29 @@ phr_packer_left(phr_packer_t *p, const phr_new_chunk_t *c)
     for (i = 0; i < PHR_PACKER_OPEN; i++) {
         o = &p->open[i];
 
-        if (o->nchunks == 0 || o->kind != c->kind
-            || o->key.level != key.level || o->key.window != key.window
+        if (!phr_open_pack_is(o, c->kind, &key)
             || phr_group_of(o->key.first) != phr_group_of(key.first))
         {
             continue;
         }
 
         used = phr_open_pack_bytes(o) + 4;
+        at = phr_pack_find_times(o, c->times, c->tlen);
 
-        if (used >= room || o->ntimes == PHR_PACK_MAX_TIMES
-            || used + c->vlen
-               + (phr_pack_find_times(o, c->times, c->tlen) == o->ntimes
-                  ? 2 + c->tlen : 0) <= room)
-        {
-            return 0;
-        }
-
-        return room - used;
+        return used >= room || o->ntimes == PHR_PACK_MAX_TIMES
+               || phr_open_pack_with(o, c, at) <= room ? 0 : room - used;
     }
 
     return 0;
+}
+
+
+static int
+phr_open_pack_is(const phr_open_pack_t *o, phr_pack_kind_e kind,
+    const phr_pack_key_t *key)
+{
+    return o->nchunks != 0 && o->kind == kind && o->key.level == key->level
+           && o->key.window == key->window;
 }
 
 
@@ -470,6 +475,16 @@ static size_t
 phr_open_pack_bytes(const phr_open_pack_t *o)
 {
     return 4u * o->nchunks + 2u * o->ntimes + o->nvalues + o->ntimes_bytes;
+}
+
+
+/* the same with one more chunk, whose times are the at-th there or new */
+static size_t
+phr_open_pack_with(const phr_open_pack_t *o, const phr_new_chunk_t *c,
+    size_t at)
+{
+    return phr_open_pack_bytes(o) + 4 + c->vlen
+           + (at == o->ntimes ? 2 + c->tlen : 0);
 }
 
 
@@ -487,9 +502,8 @@ phr_packer_pack(phr_packer_t *p, phr_pack_kind_e kind,
     for (i = 0; i < PHR_PACKER_OPEN; i++) {
         o = &p->open[i];
 
-        if (o->nchunks != 0 && o->kind == kind
-            && o->key.level == key->level && o->key.window == key->window)
-        {
+        if (phr_open_pack_is(o, kind, key)) {
+
             if (phr_group_of(o->key.first) != phr_group_of(key->first)) {
                 rc = phr_packer_flush(p, o, err);
                 if (rc != PHR_OK) {

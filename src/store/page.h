@@ -85,7 +85,7 @@ int phr_pages_known(void);
 /* PHR_OK, PHR_NOTFOUND or PHR_EIO; close() in any case */
 int phr_pages_open(phr_pages_t *f, const char *name, phr_err_t *err);
 
-/* looks how long the file is by now, as an open store's grows */
+/* looks how long the file is by now, as an open store's grows; or PHR_EIO */
 int phr_pages_size(phr_pages_t *f, phr_err_t *err);
 void phr_pages_close(phr_pages_t *f);
 
