@@ -36,6 +36,7 @@ struct phr_arena_s {
     phr_arena_block_t  *block;    /* the newest, NULL at first */
     size_t              limit;    /* bytes, 0: none */
     size_t              total;    /* bytes handed out */
+    size_t              taken;    /* bytes from elsewhere */
     size_t              peak;
     size_t              next;     /* size of the next block */
     int                 rc;       /* why the last failure was */
@@ -195,6 +196,31 @@ phr_arena_grow(phr_arena_t *a, void *p, size_t old_size, size_t new_size)
 }
 
 
+int
+phr_arena_take(phr_arena_t *a, size_t size)
+{
+    int  rc;
+
+    rc = phr_arena_account(a, size);
+
+    if (rc == PHR_OK) {
+        a->total -= size;
+        a->taken += size;
+    }
+
+    return rc;
+}
+
+
+void
+phr_arena_give(phr_arena_t *a, size_t size)
+{
+    phr_assert(size <= a->taken);
+
+    a->taken -= size;
+}
+
+
 char *
 phr_arena_strdup(phr_arena_t *a, const char *s, size_t len)
 {
@@ -268,7 +294,7 @@ phr_arena_rc(const phr_arena_t *a)
 size_t
 phr_arena_used(const phr_arena_t *a)
 {
-    return a->total;
+    return a->total + a->taken;
 }
 
 
@@ -345,16 +371,14 @@ phr_arena_block(phr_arena_t *a, size_t size)
 static int
 phr_arena_account(phr_arena_t *a, size_t size)
 {
-    if (a->limit != 0 && size > a->limit - a->total) {
+    if (a->limit != 0 && size > a->limit - a->total - a->taken) {
         a->rc = PHR_ELIMIT;
         return PHR_ELIMIT;
     }
 
     a->total += size;
 
-    if (a->total > a->peak) {
-        a->peak = a->total;
-    }
+    a->peak = phr_max(a->peak, a->total + a->taken);
 
     return PHR_OK;
 }

@@ -37,6 +37,14 @@ void *phr_arena_calloc(phr_arena_t *a, size_t n, size_t size);
 void *phr_arena_grow(phr_arena_t *a, void *p, size_t old_size,
     size_t new_size);
 
+/*
+ * Memory that is got elsewhere, but for whoever the arena is for, counts as
+ * if it were the arena's: PHR_OK, or PHR_ELIMIT, and then nothing is taken.
+ * It counts until it is given back, whatever is released or reset meanwhile.
+ */
+int phr_arena_take(phr_arena_t *a, size_t size);
+void phr_arena_give(phr_arena_t *a, size_t size);
+
 /* terminated copies */
 char *phr_arena_strdup(phr_arena_t *a, const char *s, size_t len);
 char *phr_arena_printf(phr_arena_t *a, const char *fmt, ...)
@@ -48,7 +56,7 @@ phr_str_t phr_arena_str(phr_arena_t *a, phr_str_t s);
 /* PHR_ELIMIT if an allocation failed for the limit, else PHR_ENOMEM */
 int phr_arena_rc(const phr_arena_t *a);
 
-/* bytes handed out since create or reset; the highest it ever was */
+/* bytes handed out since create or reset, and taken; the highest it was */
 size_t phr_arena_used(const phr_arena_t *a);
 size_t phr_arena_peak(const phr_arena_t *a);
 

@@ -147,7 +147,8 @@ typedef struct {
      * min_ms <= t <= max_ms; only samples in that range are returned, and a
      * series without any is left out (except with labels_only, where the
      * range is that of the store's blocks).  Memory is taken from the
-     * arena; PHR_ELIMIT when it has none left.
+     * arena, which outlives the querier, or counts there; PHR_ELIMIT when
+     * it has none left.
      */
     int   (*select)(phr_querier_t *q, const phr_matcher_t *m, size_t n,
                     int64_t min_ms, int64_t max_ms,
@@ -196,7 +197,8 @@ struct phr_querier_s {
 
     /*
      * NULL, or set by who opened it, as phr_query_t has it: names and values
-     * of labels are then no longer looked for, nor the labels of series.
+     * of labels are then no longer looked for, nor the labels of series, nor
+     * exemplars.
      */
     const volatile int       *stop;
 };

@@ -111,5 +111,23 @@ main(void)
 
     ok(phr_oom_run(many, NULL) > 2, "out of memory is reported");
 
+    a = phr_arena_create(4096);
+    is_int(phr_arena_take(a, 4000), PHR_OK, "memory from elsewhere");
+    ok(phr_arena_alloc(a, 100) == NULL, "leaves less for others");
+    is_int(phr_arena_take(a, 100), PHR_ELIMIT, "and has the same limit");
+    phr_arena_give(a, 4000);
+    ok(phr_arena_alloc(a, 100) != NULL, "until it is given back");
+    is_int(phr_arena_peak(a), 4000, "it counts for the peak");
+
+    m = phr_arena_mark(a);
+    is_int(phr_arena_take(a, 3000), PHR_OK, "taken after a mark");
+    phr_arena_release(a, m);
+    is_int(phr_arena_take(a, 3000), PHR_ELIMIT, "it stays taken");
+    phr_arena_reset(a);
+    is_int(phr_arena_used(a), 3000, "whatever is given back");
+    phr_arena_give(a, 3000);
+    is_int(phr_arena_used(a), 0, "until it is itself");
+    phr_arena_destroy(a);
+
     return done_testing();
 }
