@@ -710,6 +710,40 @@ phr_hist_list(const phr_hist_t *h, phr_hist_bucket_t *buckets, int clip)
 }
 
 
+void
+phr_hist_classic_init(phr_hist_classic_t *c, const phr_hist_t *h)
+{
+    c->h = h;
+    c->i = 0;
+    c->count = 0;
+
+    phr_hist_iter_init(&c->it, &h->positive);
+    c->more = phr_hist_iter_next(&c->it);
+}
+
+
+int
+phr_hist_classic_next(phr_hist_classic_t *c)
+{
+    if (c->i > c->h->nbounds) {
+        return 0;
+    }
+
+    if (c->more && c->it.index == (int32_t) c->i) {
+        c->count += c->it.count;
+        c->more = phr_hist_iter_next(&c->it);
+    }
+
+    if (c->i == c->h->nbounds) {
+        c->count = c->h->count;
+    }
+
+    c->le = phr_hist_bound(c->h, (int32_t) c->i++);
+
+    return 1;
+}
+
+
 double
 phr_hist_bound(const phr_hist_t *h, int32_t index)
 {

@@ -177,6 +177,25 @@ void phr_hist_iter_init(phr_hist_iter_t *it, const phr_hist_side_t *side);
 int phr_hist_iter_next(phr_hist_iter_t *it);
 
 
+/*
+ * The buckets that a classic histogram has of one with custom bounds: for
+ * each bound how many are not above it, last the infinite one with the count.
+ */
+typedef struct {
+    const phr_hist_t       *h;
+    phr_hist_iter_t         it;
+    int                     more;
+    uint32_t                i;
+    double                  le;
+    double                  count;
+} phr_hist_classic_t;
+
+void phr_hist_classic_init(phr_hist_classic_t *c, const phr_hist_t *h);
+
+/* 1: le and count are set; 0: no more buckets */
+int phr_hist_classic_next(phr_hist_classic_t *c);
+
+
 /* whether any bucket of a side has less than before */
 int phr_hist_fell(const phr_hist_side_t *side, const phr_hist_side_t *prev);
 

@@ -137,29 +137,18 @@ phr_family_pb_flush(phr_family_pb_writer_t *w)
 static void
 phr_family_pb_classic(phr_buf_t *out, const phr_hist_t *h)
 {
-    int              more;
-    size_t           bucket;
-    double           total;
-    uint32_t         i;
-    phr_hist_iter_t  it;
+    size_t              bucket;
+    phr_hist_classic_t  c;
 
     phr_family_pb_count(out, h, h->count);
     phr_protobuf_put_double(out, 2, h->sum);
 
-    total = 0;
-    phr_hist_iter_init(&it, &h->positive);
-    more = phr_hist_iter_next(&it);
+    phr_hist_classic_init(&c, h);
 
-    for (i = 0; i <= h->nbounds; i++) {
-
-        if (more && it.index == (int32_t) i) {
-            total += it.count;
-            more = phr_hist_iter_next(&it);
-        }
-
+    while (phr_hist_classic_next(&c)) {
         bucket = phr_protobuf_begin(out, 3);
-        phr_family_pb_count(out, h, total);
-        phr_protobuf_put_double(out, 2, phr_hist_bound(h, (int32_t) i));
+        phr_family_pb_count(out, h, c.count);
+        phr_protobuf_put_double(out, 2, c.le);
         phr_protobuf_end(out, bucket);
     }
 }
