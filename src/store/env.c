@@ -104,6 +104,8 @@ phr_env_open(const char *path, uint64_t map_bytes, int read_only,
 
     rc = phr_env_open_dbs(env, read_only, err);
     if (rc == PHR_OK && !read_only) {
+        /* whoever wrote last may have died before it was flushed */
+        env->unsynced = UINT64_MAX;
         rc = phr_place_sync(path, err);
     }
     if (rc != PHR_OK) {
@@ -258,7 +260,7 @@ phr_env_vault(const phr_env_t *env)
 }
 
 
-int
+uint64_t
 phr_env_unsynced(const phr_env_t *env)
 {
     return env->unsynced;

@@ -97,7 +97,9 @@ const char *phr_env_path(const phr_env_t *env);
  * it does already.
  */
 int phr_env_sync(phr_env_t *env, phr_err_t *err);
-int phr_env_unsynced(const phr_env_t *env);     /* whether it would do any */
+
+/* 0 if it would do nothing, else another number after each commit */
+uint64_t phr_env_unsynced(const phr_env_t *env);
 
 /*
  * Gives back the pages of the file that were read, as far as they count as

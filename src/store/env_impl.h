@@ -29,7 +29,7 @@ struct phr_env_s {
     MDB_env  *mdb;
     uint64_t  map_bytes;
     char     *path;
-    uint8_t   unsynced;     /* the newest commit was not durable */
+    uint64_t  unsynced;     /* id of the newest commit, 0: it was durable */
     int       ndbs;         /* that there are, see phr_db_is_later() */
 
     phr_vault_t  *vault;    /* NULL: not encrypted */

@@ -619,7 +619,7 @@ phr_store_writing(const phr_store_t *st)
 }
 
 
-int
+uint64_t
 phr_store_unsynced(const phr_store_t *st)
 {
     return phr_env_unsynced(st->env);

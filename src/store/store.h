@@ -146,8 +146,11 @@ int phr_store_heavy(const phr_store_t *st);
 /* whether something was written since the last commit */
 int phr_store_writing(const phr_store_t *st);
 
-/* whether the newest commit may not survive a power failure */
-int phr_store_unsynced(const phr_store_t *st);
+/*
+ * 0, or if the newest commit may not survive a power failure another number
+ * than after the one before.  What changes nothing is no commit.
+ */
+uint64_t phr_store_unsynced(const phr_store_t *st);
 
 /*
  * Makes everything committed durable; called as often as samples may be

@@ -48,6 +48,8 @@ struct phr_cursor_s {
 
 
 static void phr_txn_free(phr_txn_t *txn);
+static int phr_txn_committed(phr_env_t *env, size_t id, int durable,
+    phr_err_t *err);
 static phr_cursor_t *phr_cursor_again(phr_txn_t *txn, phr_db_e db);
 static int phr_txn_open(phr_txn_t *txn, phr_db_e db, phr_str_t key,
     phr_str_t *value, phr_plain_t **plain, phr_err_t *err);
@@ -130,10 +132,12 @@ int
 phr_txn_commit(phr_env_t *env, phr_txn_t *txn, int durable, phr_err_t *err)
 {
     int              rc;
+    size_t           id;
     MDB_txn         *mdb;
     struct statvfs   fs;
 
     mdb = txn->mdb;
+    id = mdb_txn_id(mdb);
     phr_txn_free(txn);
 
     /* only the writer thread comes here, the flag is its own */
@@ -145,8 +149,7 @@ phr_txn_commit(phr_env_t *env, phr_txn_t *txn, int durable, phr_err_t *err)
 
     rc = mdb_txn_commit(mdb);
     if (rc == 0) {
-        env->unsynced = !durable;
-        return PHR_OK;
+        return phr_txn_committed(env, id, durable, err);
     }
 
     /* a short write to a full disk is reported as EIO */
@@ -155,6 +158,30 @@ phr_txn_commit(phr_env_t *env, phr_txn_t *txn, int durable, phr_err_t *err)
     }
 
     return phr_env_error(err, rc, "mdb_txn_commit()");
+}
+
+
+/*
+ * What changed nothing is not written, so it flushes nothing of what was
+ * committed before, either.
+ */
+static int
+phr_txn_committed(phr_env_t *env, size_t id, int durable, phr_err_t *err)
+{
+    int          rc;
+    MDB_envinfo  info;
+
+    rc = mdb_env_info(env->mdb, &info);
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_env_info()");
+    }
+
+    if (info.me_last_txnid == id) {
+        env->unsynced = durable ? 0 : id;
+        return PHR_OK;
+    }
+
+    return durable ? phr_env_sync(env, err) : PHR_OK;
 }
 
 

@@ -5,10 +5,25 @@
  * way, retention and what becomes of expired series.
  */
 
+#include <sys/syscall.h>
+
 #include "core/alloc.h"
 #include "store/env.h"
 
 #include "onestore.h"
+
+
+static int  nsyncs;
+
+
+/* LMDB's, too */
+int
+fdatasync(int fd)
+{
+    nsyncs++;
+
+    return (int) syscall(SYS_fdatasync, fd);
+}
 
 
 static int
@@ -191,6 +206,109 @@ test_retention(void)
 }
 
 
+/* a clock that is years ahead for days, and is set right then */
+static void
+test_retention_back(void)
+{
+    int                t, wrong;
+    phr_store_stats_t  stats;
+
+    fresh();
+    conf.retention_ms = 24 * 3600000;
+    reopen();
+
+    phr_store_now(st, INT64_C(9000) * 3600000);
+    append("a", 0, 100, INT64_C(9000) * 3600000, 1);
+    phr_store_commit(st, INT64_C(9000) * 3600000, 0, &err);
+    retain_all(INT64_C(9000) * 3600000);
+
+    wrong = 0;
+
+    for (t = 0; t < 60 * 60; t += 5) {
+        phr_store_now(st, t * 60000);
+        wrong += append("b", 100, 100, t * 60000, t) != PHR_OK;
+        phr_store_commit(st, t * 60000, 0, &err);
+        seal_all(t * 60000);
+        retain_all(t * 60000);
+    }
+
+    is_int(wrong, 0, "what comes when the clock was set back is taken");
+    phr_store_stats(st, &stats);
+    ok(stats.npacks < 20, "and dropped in its time: %d packs",
+       (int) stats.npacks);
+    is_int(damaged(), 0, "nothing is damaged");
+
+    /* a bound that leaves nothing but what is not packed */
+
+    fresh();
+    conf.retention_bytes = 64 << 10;
+    reopen();
+
+    for (t = 0; t < 200; t++) {
+        append("a", 0, 100, INT64_C(9000) * 3600000 + t * 60000, t);
+    }
+
+    t = 300 * 60000;
+    phr_store_commit(st, INT64_C(9000) * 3600000 + t, 0, &err);
+    seal_all(INT64_C(9000) * 3600000 + t);
+    retain_all(INT64_C(9000) * 3600000 + t);
+    is_int(append("a", 0, 1, INT64_C(9000) * 3600000, 1), PHR_ELIMIT,
+           "what was dropped for the size is not taken");
+
+    phr_store_commit(st, t, 0, &err);
+    retain_all(t);
+    is_int(append("b", 200, 1, t, 1), PHR_OK,
+           "what comes when the clock was set back is");
+}
+
+
+static void
+coarsen_all(int64_t now)
+{
+    while (phr_store_coarsen(st, now, &err) == PHR_AGAIN) { /* void */ }
+}
+
+
+/* the same, with buckets of what it is to drop */
+static void
+test_coarse_back(void)
+{
+    int      t;
+    int64_t  far;
+
+    fresh();
+    conf.retention_ms = 24 * 3600000;
+    conf.coarse[0].after_ms = 10 * 3600000;
+    reopen();
+    far = INT64_C(9000) * 3600000;
+
+    for (t = 0; t < 120 * 60; t += 5) {
+
+        if (t == 600) {
+            phr_store_now(st, far);
+            append("a", 0, 10, far, 1);
+            phr_store_commit(st, far, 0, &err);
+            seal_all(far + 18 * 3600000);
+            retain_all(far + 18 * 3600000);
+            coarsen_all(far + 18 * 3600000);
+            retain_all(far + 18 * 3600000);
+            coarsen_all(far + 18 * 3600000);
+        }
+
+        phr_store_now(st, t * 60000);
+        append("b", 100, 10, t * 60000, t);
+        phr_store_commit(st, t * 60000, 0, &err);
+        seal_all(t * 60000);
+        retain_all(t * 60000);
+        coarsen_all(t * 60000);
+    }
+
+    ok(count(INT64_C(30) * 3600000, INT64_C(80) * 3600000 - 1, NULL)
+       >= 50 * 12 * 10, "buckets are made when the clock was set back");
+    is_int(damaged(), 0, "nothing is damaged");
+}
+
+
 /* a source of several pieces is packed in steps, while rows go on coming */
 static void
 test_wide(void)
@@ -355,6 +473,42 @@ test_version(void)
 }
 
 
+/* what is awaited changed nothing, but repeats what is not on the disk yet */
+static void
+test_durable(void)
+{
+    uint64_t  before;
+
+    fresh();
+    ok(phr_store_unsynced(st) == 0, "nothing to be flushed");
+
+    append("a", 0, 10, 1000, 1);
+    phr_store_commit(st, 1000, 0, &err);
+    before = phr_store_unsynced(st);
+    ok(before != 0, "a commit that is not durable");
+
+    is_int(append("b", 0, 10, 1000, 1), PHR_OK, "the same samples again");
+    phr_store_commit(st, 1000, 0, &err);
+    is_int(append("b", 0, 10, 1000, 1), PHR_OK, "and again");
+    before = phr_store_unsynced(st);
+    phr_store_commit(st, 1000, 0, &err);
+    ok(phr_store_unsynced(st) == before, "flush nothing");
+
+    is_int(append("b", 0, 10, 1000, 1), PHR_OK, "once more");
+    nsyncs = 0;
+    is_int(phr_store_commit(st, 1000, 1, &err), PHR_OK, "now durable");
+    is_int(nsyncs, 1, "which flushes what they repeat");
+    ok(phr_store_unsynced(st) == 0, "that is on the disk");
+
+    append("a", 0, 10, 2000, 1);
+    phr_store_commit(st, 2000, 0, &err);
+    nsyncs = 0;
+    reopen();
+    ok(nsyncs > 0 && phr_store_unsynced(st) == 0,
+       "who opens it flushes what the last one left");
+}
+
+
 int
 main(void)
 {
@@ -365,10 +519,13 @@ main(void)
     test_kv();
     test_room();
     test_retention();
+    test_retention_back();
+    test_coarse_back();
     test_wide();
     test_lost_sid();
     test_full();
     test_version();
+    test_durable();
 
     leave();
 
