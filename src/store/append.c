@@ -5,30 +5,22 @@
  *
  * A sample newer than all of its series is taken at once: that is known from
  * memory.  The others are looked up together, after the new ones were
- * written: the same value at the same time is no error, another value is a
- * duplicate, and a time that is not there is taken if it lies within the
- * out-of-order window.
- *
- * While the clock goes a second time through hours that were stored already
- * (phr_store_overlap()), order is no reason to refuse, and the second value
- * of a time is the true one: of equal times readers and the sealer keep what
- * was written last.
+ * written, see append_late.c.
  */
 
 #include "store/append.h"
 
 #include <stdlib.h>
 
+#include "store/append_impl.h"
 #include "store/change.h"
 #include "store/coarse_make.h"
 #include "store/exemplar.h"
 #include "store/hist_chunk.h"
 #include "store/hist_list.h"
-#include "store/index.h"
 #include "store/keep.h"
 #include "store/kv.h"
 #include "store/newest.h"
-#include "store/reader.h"
 #include "store/loose.h"
 #include "store/row.h"
 #include "store/series.h"
@@ -72,27 +64,11 @@ static int phr_append_row(phr_store_t *st, phr_source_t *src,
     phr_err_t *err);
 static int phr_append_note(phr_store_t *st, const phr_batch_t *b,
     const int8_t *status, int8_t which, phr_err_t *err);
-static int phr_append_late(phr_store_t *st, const phr_batch_t *b,
-    int8_t *status, size_t nlate, size_t *ngood, phr_err_t *err);
-static int phr_append_look_up(phr_store_t *st, const phr_batch_t *b,
-    const phr_loose_t *s, size_t n, int8_t *status, phr_err_t *err);
-static void phr_append_decide(const phr_store_t *st, const phr_batch_t *b,
-    int64_t last, const phr_columns_t *c, const phr_loose_t *s, size_t n,
-    int8_t *status);
 static int phr_append_late_starts(phr_store_t *st, const phr_batch_t *b,
     const int8_t *status, phr_err_t *err);
-static int phr_append_same(const phr_loose_t *a, const phr_loose_t *b);
-static int phr_append_overlaps(const phr_store_t *st, int64_t t_ms);
-static int phr_append_too_late(const phr_store_t *st, int64_t last,
-    int64_t t_ms);
 static void phr_append_count(phr_store_t *st, const phr_batch_t *b,
     int8_t *status);
 static int phr_fail(phr_store_t *st, int rc);
-
-
-/* status of a sample that is not newer than its series, until looked up */
-#define PHR_LATE         PHR_AGAIN
-#define PHR_LATE_GOOD    PHR_FULL
 
 
 const phr_appender_ops_t  phr_store_appender_ops = {
@@ -108,33 +84,6 @@ const phr_appender_ops_t  phr_store_appender_ops = {
 };
 
 #define phr_store_of(app)  (((phr_store_appender_t *) (app))->st)
-
-
-/* a stale marker needs no buckets: it is a float */
-static inline const phr_hist_t *
-phr_append_hist(const phr_batch_t *b, size_t i)
-{
-    return b->h == NULL || b->h[i] == NULL || phr_hist_is_stale(b->h[i])
-           ? NULL : b->h[i];
-}
-
-
-static inline double
-phr_append_value(const phr_batch_t *b, size_t i)
-{
-    return b->h == NULL || b->h[i] == NULL ? b->v[i] : b->h[i]->sum;
-}
-
-
-static inline void
-phr_append_take(const phr_batch_t *b, size_t i, phr_loose_t *s)
-{
-    s->sid = b->sid[i];
-    s->at = (uint32_t) i;
-    s->t_ms = b->t_each != NULL ? b->t_each[i] : b->t_ms;
-    s->v = phr_append_value(b, i);
-    s->h = phr_append_hist(b, i);
-}
 
 
 /* a transaction that failed half-way can only be given up */
@@ -654,206 +603,6 @@ phr_append_row(phr_store_t *st, phr_source_t *src, const phr_batch_t *b,
     }
 
     return phr_row_append(st, src, b->t_ms, sid, v, n, err);
-}
-
-
-/* decides on what is not newer than its series; *ngood are to be written */
-static int
-phr_append_late(phr_store_t *st, const phr_batch_t *b, int8_t *status,
-    size_t nlate, size_t *ngood, phr_err_t *err)
-{
-    int           rc;
-    size_t        i, k;
-    phr_loose_t  *s;
-
-    s = phr_arena_alloc(st->scratch, nlate * sizeof(phr_loose_t));
-    if (s == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory");
-    }
-
-    k = 0;
-
-    for (i = 0; i < b->n; i++) {
-        if (status[i] == PHR_LATE) {
-            phr_append_take(b, i, &s[k++]);
-        }
-    }
-
-    phr_loose_sort(s, nlate);
-
-    rc = phr_append_look_up(st, b, s, nlate, status, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    *ngood = 0;
-
-    for (i = 0; i < nlate; i++) {
-        *ngood += (status[s[i].at] == PHR_LATE_GOOD);
-    }
-
-    return PHR_OK;
-}
-
-
-/* s is sorted by series and time */
-static int
-phr_append_look_up(phr_store_t *st, const phr_batch_t *b,
-    const phr_loose_t *s, size_t n, int8_t *status, phr_err_t *err)
-{
-    int             rc;
-    size_t          i, k, nsids;
-    int64_t         min_ms, max_ms;
-    phr_sid_t      *sid;
-    phr_group_t    *g;
-    phr_reader_t   *reader;
-    phr_columns_t   c;
-
-    sid = phr_arena_alloc(st->scratch, n * sizeof(phr_sid_t));
-    if (sid == NULL) {
-        return phr_err_set(err, PHR_ENOMEM, "no memory");
-    }
-
-    nsids = 0;
-    min_ms = s[0].t_ms;
-    max_ms = s[0].t_ms;
-
-    for (i = 0; i < n; i++) {
-        if (i == 0 || s[i].sid != s[i - 1].sid) {
-            sid[nsids++] = s[i].sid;
-        }
-
-        min_ms = phr_min(min_ms, s[i].t_ms);
-        max_ms = phr_max(max_ms, s[i].t_ms);
-    }
-
-    rc = phr_reader_create(st->txn, sid, nsids, min_ms, max_ms, &reader, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    for (i = 0; i < n; i = k) {
-        rc = phr_reader_next(reader, &c, err);
-        if (rc != PHR_OK) {
-            break;
-        }
-
-        rc = phr_group_get(st, phr_group_of(s[i].sid), &g, err);
-        if (rc != PHR_OK) {
-            break;
-        }
-
-        for (k = i + 1; k < n && s[k].sid == s[i].sid; k++) {
-            /* void */
-        }
-
-        phr_append_decide(st, b, g->last[s[i].sid % PHR_GROUP_SIZE], &c,
-                          s + i, k - i, status);
-    }
-
-    phr_reader_destroy(reader);
-
-    return rc;
-}
-
-
-/* the late samples of one series, beside what is stored of it */
-static void
-phr_append_decide(const phr_store_t *st, const phr_batch_t *b, int64_t last,
-    const phr_columns_t *c, const phr_loose_t *s, size_t n, int8_t *status)
-{
-    int          rc, taken;
-    size_t       i, at;
-    phr_loose_t  stored;
-
-    at = 0;
-    taken = 0;
-    memset(&stored, 0, sizeof(stored));
-
-    for (i = 0; i < n; i++) {
-
-        if (i > 0 && s[i].t_ms == s[i - 1].t_ms) {
-            /* as the one before it was: stored, taken or refused */
-
-            if (!taken) {
-                status[s[i].at] = status[s[i - 1].at];
-                continue;
-            }
-
-        } else {
-            while (at < c->n && c->t_ms[at] < s[i].t_ms) {
-                at++;
-            }
-
-            taken = (at < c->n && c->t_ms[at] == s[i].t_ms);
-
-            if (!taken && !b->backfill) {
-                rc = phr_append_too_late(st, last, s[i].t_ms);
-
-                if (rc != PHR_OK) {
-                    status[s[i].at] = (int8_t) rc;
-                    continue;
-                }
-            }
-
-            if (taken) {
-                stored.v = c->v[at];
-                stored.h = c->h != NULL ? c->h[at] : NULL;
-            }
-
-            if (!taken
-                || (phr_append_overlaps(st, s[i].t_ms)
-                    && !phr_append_same(&stored, &s[i])))
-            {
-                taken = 1;
-                stored = s[i];
-                status[s[i].at] = PHR_LATE_GOOD;
-                continue;
-            }
-        }
-
-        status[s[i].at] = phr_append_same(&stored, &s[i]) ? PHR_OK
-                                                          : PHR_EDUPLICATE;
-    }
-}
-
-
-static int
-phr_append_same(const phr_loose_t *a, const phr_loose_t *b)
-{
-    if (a->h == NULL || b->h == NULL) {
-        return a->h == b->h && phr_double_bits(a->v) == phr_double_bits(b->v);
-    }
-
-    return phr_hist_eq(a->h, b->h);
-}
-
-
-static int
-phr_append_overlaps(const phr_store_t *st, int64_t t_ms)
-{
-    return t_ms >= st->overlap_from_ms && t_ms <= st->overlap_to_ms;
-}
-
-
-/* of a sample that is not newer than its series, at a time without one */
-static int
-phr_append_too_late(const phr_store_t *st, int64_t last, int64_t t_ms)
-{
-    if (phr_append_overlaps(st, t_ms)) {
-        return PHR_OK;
-    }
-
-    if (st->overlap_from_ms <= st->overlap_to_ms) {
-        /* what the wrong clock wrote is no measure of late */
-        last = phr_min(last, st->now_ms);
-    }
-
-    if (st->conf.out_of_order_ms <= 0) {
-        return PHR_EORDER;
-    }
-
-    return t_ms < last - st->conf.out_of_order_ms ? PHR_EOLD : PHR_OK;
 }
 
 

@@ -313,6 +313,49 @@ test_overlap(void)
 }
 
 
+/* while the clock was wrong a source had one series more for some time */
+static void
+test_overlap_layouts(void)
+{
+    int      i;
+    int64_t  was, now;
+
+    fresh();
+    was = 1001 * HOUR;
+
+    for (i = 0; i < 40; i++) {
+        phr_store_now(st, was + i * 60000);
+        append("a", 0, i < 20 ? 9 : 10, was + i * 60000, i);
+        phr_store_commit(st, was + i * 60000, 1, &err);
+    }
+
+    now = was;
+    phr_store_overlap(st, now, was + 40 * 60000);
+
+    for (i = 0; i < 40; i++) {
+        phr_store_now(st, now + i * 60000);
+        append("a", 0, 9, now + i * 60000, 1000 + i);
+        phr_store_commit(st, now + i * 60000, 1, &err);
+    }
+
+    for (i = 0; i < 40 && value_at(now + i * 60000) == 1000 + i; i++) {
+        /* void */
+    }
+
+    is_int(i, 40, "the newer value holds, whichever its layout");
+
+    seal_all(now + 20 * HOUR);
+    reopen();
+
+    for (i = 0; i < 40 && value_at(now + i * 60000) == 1000 + i; i++) {
+        /* void */
+    }
+
+    is_int(i, 40, "also when all is sealed");
+    is_int(damaged(), 0, "nothing is damaged");
+}
+
+
 static int
 count_sid(void *data, phr_sid_t sid)
 {
@@ -467,6 +510,7 @@ main(void)
     test_late();
     test_loose();
     test_overlap();
+    test_overlap_layouts();
     test_newest();
 
     leave();
