@@ -23,6 +23,9 @@
 /* of a bucket, see phr_coarse_edges() */
 #define PHR_COARSE_POINTS  6
 
+/* bytes of one in all columns, whatever is in them */
+#define PHR_COARSE_POINT   (4 * sizeof(int64_t))
+
 
 typedef struct {
     const char       *func;
@@ -34,8 +37,10 @@ typedef struct {
 struct phr_coarse_reader_s {
     phr_coarse_plan_t   plan;
     phr_cursor_t       *cursor;
+    phr_arena_t        *count;
     size_t              n;
     size_t              nalloc;
+    size_t              counted;
     int64_t            *t_ms;
     double             *v;
     double             *w;
@@ -351,7 +356,7 @@ phr_coarse_narrow(phr_coarse_plan_t *plan, int64_t min_ms, int64_t max_ms)
 
 int
 phr_coarse_reader_create(phr_txn_t *txn, const phr_coarse_plan_t *plan,
-    phr_coarse_reader_t **out, phr_err_t *err)
+    phr_arena_t *arena, phr_coarse_reader_t **out, phr_err_t *err)
 {
     int                   rc;
     phr_coarse_reader_t  *r;
@@ -362,6 +367,7 @@ phr_coarse_reader_create(phr_txn_t *txn, const phr_coarse_plan_t *plan,
     }
 
     r->plan = *plan;
+    r->count = arena;
 
     rc = phr_cursor_open(txn, PHR_DB_COARSE, &r->cursor, err);
     if (rc != PHR_OK) {
@@ -382,6 +388,7 @@ phr_coarse_reader_destroy(phr_coarse_reader_t *r)
         return;
     }
 
+    phr_arena_give(r->count, r->counted);
     phr_cursor_close(r->cursor);
     phr_free(r->t_ms);
     phr_free(r->v);
@@ -471,7 +478,7 @@ static int
 phr_coarse_room(phr_coarse_reader_t *r, size_t n, phr_err_t *err)
 {
     void    *t_ms, *v, *w, *h;
-    size_t   nalloc;
+    size_t   nalloc, more;
 
     if (r->n + n <= r->nalloc) {
         return PHR_OK;
@@ -479,6 +486,14 @@ phr_coarse_room(phr_coarse_reader_t *r, size_t n, phr_err_t *err)
 
     nalloc = phr_max(r->nalloc * 2, r->n + n);
     nalloc = phr_max(nalloc, 1024);
+    more = nalloc * PHR_COARSE_POINT - r->counted;
+
+    if (phr_arena_take(r->count, more) != PHR_OK) {
+        return phr_err_set(err, PHR_ELIMIT, "too much memory needed for "
+                           "samples");
+    }
+
+    r->counted += more;
 
     t_ms = phr_realloc(r->t_ms, nalloc * sizeof(int64_t));
     r->t_ms = t_ms != NULL ? t_ms : r->t_ms;

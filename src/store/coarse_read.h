@@ -47,9 +47,12 @@ int phr_coarse_plan(phr_txn_t *txn, const phr_keep_t *keep,
 
 typedef struct phr_coarse_reader_s  phr_coarse_reader_t;
 
-/* the transaction must not change meanwhile */
+/*
+ * The transaction must not change meanwhile.  Its memory counts in the arena,
+ * which outlives it: PHR_ELIMIT if a series needs more than is left there.
+ */
 int phr_coarse_reader_create(phr_txn_t *txn, const phr_coarse_plan_t *plan,
-    phr_coarse_reader_t **r, phr_err_t *err);
+    phr_arena_t *arena, phr_coarse_reader_t **r, phr_err_t *err);
 void phr_coarse_reader_destroy(phr_coarse_reader_t *r); /* may be NULL */
 
 /*

@@ -130,7 +130,14 @@ struct phr_reader_s {
     const phr_hist_t     **merged_h;
     size_t                 merged_h_nalloc;
     size_t                 merged_nalloc;
+
+    phr_arena_t           *count;       /* or NULL: where memory counts */
+    size_t                 counted;     /* there */
 };
+
+
+/* counts the memory that there is, and "more" that is needed at once */
+int phr_reader_memory(phr_reader_t *r, size_t more, phr_err_t *err);
 
 
 /* notes where the chunks of the batch are */

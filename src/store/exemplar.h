@@ -116,9 +116,9 @@ int phr_exemplar_delete_step(phr_exemplar_delete_t *d, phr_err_t *err);
 
 /* exemplar_read.c: see phr_querier_ops_t; max is the size of the ring */
 int phr_exemplar_select(phr_txn_t *txn, const phr_keep_t *keep, uint64_t max,
-    const phr_matcher_set_t *sets, size_t nsets, int64_t min_ms,
-    int64_t max_ms, phr_arena_t *arena, phr_exemplars_of_t **out, size_t *n,
-    phr_err_t *err);
+    const volatile int *stop, const phr_matcher_set_t *sets, size_t nsets,
+    int64_t min_ms, int64_t max_ms, phr_arena_t *arena,
+    phr_exemplars_of_t **out, size_t *n, phr_err_t *err);
 
 
 #endif /* PHR_EXEMPLAR_H_INCLUDED */

@@ -32,6 +32,7 @@ typedef struct {
     const phr_keep_t      *keep;
     phr_arena_t           *arena;
     phr_err_t             *err;
+    const volatile int    *stop;        /* the querier's */
     int64_t                min_ms, max_ms;
 
     phr_sid_t             *sid;         /* sorted */
@@ -56,6 +57,7 @@ static int phr_exemplar_group(phr_exemplar_query_t *q,
     phr_exemplars_of_t **out, size_t *n);
 static int phr_exemplar_series(phr_exemplar_query_t *q, size_t from,
     size_t to, phr_exemplars_of_t *of);
+static int phr_exemplar_poll(phr_exemplar_query_t *q);
 static int phr_exemplar_no_memory(phr_exemplar_query_t *q);
 static int phr_exemplar_sid_cmp(const void *a, const void *b);
 static int phr_exemplar_found_cmp(const void *a, const void *b);
@@ -64,9 +66,9 @@ static int phr_exemplars_of_cmp(const void *a, const void *b);
 
 int
 phr_exemplar_select(phr_txn_t *txn, const phr_keep_t *keep, uint64_t max,
-    const phr_matcher_set_t *sets, size_t nsets, int64_t min_ms,
-    int64_t max_ms, phr_arena_t *arena, phr_exemplars_of_t **out, size_t *n,
-    phr_err_t *err)
+    const volatile int *stop, const phr_matcher_set_t *sets, size_t nsets,
+    int64_t min_ms, int64_t max_ms, phr_arena_t *arena,
+    phr_exemplars_of_t **out, size_t *n, phr_err_t *err)
 {
     int                   rc;
     phr_exemplar_query_t  q;
@@ -83,6 +85,7 @@ phr_exemplar_select(phr_txn_t *txn, const phr_keep_t *keep, uint64_t max,
     q.keep = keep;
     q.arena = arena;
     q.err = err;
+    q.stop = stop;
     q.min_ms = phr_max(min_ms, keep->low_ms);
     q.max_ms = max_ms;
 
@@ -111,8 +114,8 @@ phr_exemplar_sids(phr_exemplar_query_t *q, const phr_matcher_set_t *sets,
     phr_sids_init(&all, q->arena);
 
     for (i = 0; i < nsets; i++) {
-        rc = phr_index_select(q->txn, sets[i].m, sets[i].n, NULL, q->arena,
-                              &some, q->err);
+        rc = phr_index_select(q->txn, sets[i].m, sets[i].n, q->stop,
+                              q->arena, &some, q->err);
         if (rc != PHR_OK) {
             return rc;
         }
@@ -168,7 +171,11 @@ phr_exemplar_scan(phr_exemplar_query_t *q, uint64_t max)
     rc = phr_exemplar_start(q, cursor, max, &low, &k, &v);
 
     while (rc == PHR_OK) {
-        rc = phr_exemplar_one(q, k, v, low);
+        rc = phr_exemplar_poll(q);
+
+        if (rc == PHR_OK) {
+            rc = phr_exemplar_one(q, k, v, low);
+        }
 
         if (rc == PHR_OK) {
             rc = phr_cursor_next(cursor, &k, &v, q->err);
@@ -333,7 +340,12 @@ phr_exemplar_group(phr_exemplar_query_t *q, phr_exemplars_of_t **out,
             /* void */
         }
 
-        rc = phr_exemplar_series(q, i, end, &of[n]);
+        rc = phr_exemplar_poll(q);
+
+        if (rc == PHR_OK) {
+            rc = phr_exemplar_series(q, i, end, &of[n]);
+        }
+
         if (rc < 0) {
             return rc;
         }
@@ -410,6 +422,19 @@ phr_exemplar_series(phr_exemplar_query_t *q, size_t from, size_t to,
     of->n = n;
 
     return PHR_OK;
+}
+
+
+static int
+phr_exemplar_poll(phr_exemplar_query_t *q)
+{
+    int  rc;
+
+    rc = q->stop == NULL ? PHR_OK : phr_shared_get(q->stop);
+
+    return rc == PHR_OK
+           ? rc : phr_err_set(q->err, rc, "looking for exemplars took too "
+                              "long or was canceled");
 }
 
 

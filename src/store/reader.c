@@ -23,6 +23,9 @@
 #define PHR_READER_BATCH_MAX    8192
 #define PHR_READER_BATCH_REFS   262144
 
+/* bytes of one in t_ms and v */
+#define PHR_READER_SAMPLE       (sizeof(int64_t) + sizeof(double))
+
 
 /* of a batch: sorted by sid, and where it was before */
 typedef struct {
@@ -40,6 +43,7 @@ static int phr_reader_loose_series(phr_reader_t *r, phr_sid_t sid,
 static int phr_reader_chunks(phr_reader_t *r, uint32_t slot, phr_err_t *err);
 static int phr_reader_chunk(phr_reader_t *r, size_t place,
     const phr_chunk_ref_t *ref, int *shared, phr_err_t *err);
+static size_t phr_reader_bytes(const phr_reader_t *r);
 static int phr_reader_room(phr_reader_t *r, size_t n, phr_err_t *err);
 static void phr_reader_add(phr_reader_t *r, const int64_t *t_ms,
     const double *v, size_t n);
@@ -111,6 +115,10 @@ phr_reader_destroy(phr_reader_t *r)
         return;
     }
 
+    if (r->count != NULL) {
+        phr_arena_give(r->count, r->counted);
+    }
+
     phr_array_free(&r->refs);
     phr_array_free(&r->cols);
     phr_array_free(&r->loose);
@@ -133,6 +141,13 @@ phr_reader_destroy(phr_reader_t *r)
     phr_free(r->merged_v);
     phr_free((void *) r->merged_h);
     phr_free(r);
+}
+
+
+void
+phr_reader_count(phr_reader_t *r, phr_arena_t *arena)
+{
+    r->count = arena;
 }
 
 
@@ -486,9 +501,59 @@ phr_reader_chunk(phr_reader_t *r, size_t place, const phr_chunk_ref_t *ref,
 }
 
 
+int
+phr_reader_memory(phr_reader_t *r, size_t more, phr_err_t *err)
+{
+    size_t  bytes;
+
+    if (r->count == NULL) {
+        return PHR_OK;
+    }
+
+    bytes = phr_reader_bytes(r) + more;
+
+    if (bytes <= r->counted) {
+        return PHR_OK;
+    }
+
+    if (phr_arena_take(r->count, bytes - r->counted) != PHR_OK) {
+        return phr_err_set(err, PHR_ELIMIT, "too much memory needed for "
+                           "samples");
+    }
+
+    r->counted = bytes;
+
+    return PHR_OK;
+}
+
+
+/* of one series; what is noted of a batch of them has bounds of its own */
+static size_t
+phr_reader_bytes(const phr_reader_t *r)
+{
+    size_t              i, bytes;
+    const phr_array_t  *const  arrays[] = {
+        &r->chain, &r->merge, &r->runs
+    };
+
+    bytes = r->hmem != NULL ? phr_arena_used(r->hmem) : 0;
+
+    for (i = 0; i < phr_nelems(arrays); i++) {
+        bytes += arrays[i]->nalloc * arrays[i]->size;
+    }
+
+    bytes += r->st_nalloc * sizeof(int64_t);
+    bytes += (r->nalloc + r->merged_nalloc) * PHR_READER_SAMPLE;
+    bytes += (r->h_nalloc + r->merged_h_nalloc) * sizeof(phr_hist_t *);
+
+    return bytes;
+}
+
+
 static int
 phr_reader_room(phr_reader_t *r, size_t n, phr_err_t *err)
 {
+    int      rc;
     void    *t_ms, *v;
     size_t   nalloc;
 
@@ -498,6 +563,11 @@ phr_reader_room(phr_reader_t *r, size_t n, phr_err_t *err)
 
     nalloc = phr_max(r->nalloc * 2, r->nsamples + n);
     nalloc = phr_max(nalloc, 1024);
+
+    rc = phr_reader_memory(r, (nalloc - r->nalloc) * PHR_READER_SAMPLE, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
 
     t_ms = phr_realloc(r->t_ms, nalloc * sizeof(int64_t));
     if (t_ms != NULL) {
@@ -559,12 +629,20 @@ phr_reader_run(phr_reader_t *r, uint64_t rank, phr_err_t *err)
 static int
 phr_reader_merge(phr_reader_t *r, phr_err_t *err)
 {
+    int                   rc;
     void                 *t, *v;
     size_t                i, n;
     phr_reader_run_t     *run;
     phr_reader_sample_t  *s;
 
     n = r->nsamples;
+
+    rc = phr_reader_memory(r, r->merged_nalloc < n
+                           ? n * sizeof(phr_reader_sample_t)
+                             + r->nalloc * PHR_READER_SAMPLE : 0, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
 
     if (r->hists && phr_reader_merge_hists(r) != PHR_OK) {
         return phr_err_set(err, PHR_ENOMEM, "no memory");

@@ -34,6 +34,12 @@ int phr_reader_create(phr_txn_t *txn, const phr_sid_t *sid, size_t n,
 void phr_reader_destroy(phr_reader_t *r);       /* r may be NULL */
 
 /*
+ * From now on the samples of a series count in the arena, which outlives the
+ * reader: PHR_ELIMIT if they need more than is left there.
+ */
+void phr_reader_count(phr_reader_t *r, phr_arena_t *arena);
+
+/*
  * PHR_OK and the next series, one without samples too (n is 0 then), or
  * PHR_DONE.  The columns are valid until the next call.
  */

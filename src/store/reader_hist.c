@@ -18,6 +18,7 @@ int
 phr_reader_hists(phr_reader_t *r, const phr_hist_t *const *h, size_t n,
     phr_err_t *err)
 {
+    int      rc;
     size_t   i;
     void    *room;
 
@@ -29,6 +30,11 @@ phr_reader_hists(phr_reader_t *r, const phr_hist_t *const *h, size_t n,
     }
 
     if (r->h_nalloc < r->nalloc) {
+        rc = phr_reader_memory(r, r->nalloc * sizeof(phr_hist_t *), err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
         room = phr_realloc((void *) r->h, r->nalloc * sizeof(phr_hist_t *));
         if (room == NULL) {
             return phr_err_set(err, PHR_ENOMEM, "no memory");
@@ -75,6 +81,11 @@ phr_reader_hist_chunk(phr_reader_t *r, const phr_chunk_ref_t *ref,
         return rc == PHR_ECORRUPT
                ? rc : phr_err_set(err, rc, "too much memory needed for "
                                   "histograms of series %u", ref->sid);
+    }
+
+    rc = phr_reader_memory(r, 0, err);
+    if (rc != PHR_OK) {
+        return rc;
     }
 
     for (i = 0; i < ref->n; i++) {

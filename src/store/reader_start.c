@@ -50,6 +50,12 @@ phr_reader_starts(phr_reader_t *r, const int64_t *t_ms, size_t n,
         return rc;
     }
 
+    rc = phr_reader_memory(r, r->st_nalloc < n ? n * sizeof(int64_t) : 0,
+                           err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
     if (r->st_nalloc < n) {
         room = phr_realloc(r->st_ms, n * sizeof(int64_t));
         if (room == NULL) {

@@ -48,6 +48,7 @@ static int phr_select_sort(phr_store_set_t *set, phr_err_t *err);
 static int phr_labelled_cmp(const void *a, const void *b);
 static int phr_set_next(phr_series_set_t *base, phr_series_t *series,
     phr_err_t *err);
+static void phr_set_done(phr_store_set_t *set);
 static void phr_set_raw(phr_series_t *series, const phr_columns_t *c);
 static int phr_set_coarse(phr_store_set_t *set, phr_sid_t sid,
     phr_columns_t *c, phr_series_t *series, phr_reader_t **reader,
@@ -268,7 +269,8 @@ phr_select_read(phr_store_set_t *set, const phr_select_hints_t *hints,
             return phr_err_set(err, PHR_ENOMEM, "no memory");
         }
 
-        rc = phr_coarse_reader_create(set->q->txn, &set->plan, coarse, err);
+        rc = phr_coarse_reader_create(set->q->txn, &set->plan, set->arena,
+                                      coarse, err);
         if (rc != PHR_OK) {
             set->q->coarse.nelts--;
             return rc;
@@ -296,6 +298,7 @@ phr_select_read(phr_store_set_t *set, const phr_select_hints_t *hints,
     }
 
     set->reader = *slot;
+    phr_reader_count(set->reader, set->arena);
 
     if (set->starts) {
         phr_reader_want_starts(set->reader);
@@ -379,6 +382,7 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
 
     do {
         if (set->pos == set->n) {
+            phr_set_done(set);
             return PHR_DONE;
         }
 
@@ -426,6 +430,37 @@ phr_set_next(phr_series_set_t *base, phr_series_t *series, phr_err_t *err)
                              ? series->parts[series->nparts - 1].to_ms
                              : PHR_TIME_MIN,
                              &series->st_ms, err);
+}
+
+
+/* others of the query get the memory of those that have read everything */
+static void
+phr_set_done(phr_store_set_t *set)
+{
+    size_t                 i;
+    phr_reader_t         **r;
+    phr_coarse_reader_t  **c;
+
+    for (i = 0; set->reader != NULL && i < set->q->readers.nelts; i++) {
+        r = phr_array_get(&set->q->readers, phr_reader_t *, i);
+
+        if (*r == set->reader || i + 1 == set->other) {
+            phr_reader_destroy(*r);
+            *r = NULL;
+        }
+    }
+
+    for (i = 0; set->coarse != NULL && i < set->q->coarse.nelts; i++) {
+        c = phr_array_get(&set->q->coarse, phr_coarse_reader_t *, i);
+
+        if (*c == set->coarse) {
+            phr_coarse_reader_destroy(*c);
+            *c = NULL;
+        }
+    }
+
+    set->reader = NULL;
+    set->coarse = NULL;
 }
 
 
@@ -518,6 +553,7 @@ phr_set_alone(phr_store_set_t *set, phr_sid_t sid, phr_columns_t *c,
     }
 
     *reader = *slot;
+    phr_reader_count(*slot, set->arena);
 
     if (set->starts) {
         phr_reader_want_starts(*slot);
@@ -588,6 +624,7 @@ phr_querier_exemplars(phr_querier_t *base, const phr_matcher_set_t *sets,
 
     q = (phr_store_querier_t *) base;
 
-    return phr_exemplar_select(q->txn, &q->keep, q->max_exemplars, sets,
-                               nsets, min_ms, max_ms, arena, out, n, err);
+    return phr_exemplar_select(q->txn, &q->keep, q->max_exemplars,
+                               base->stop, sets, nsets, min_ms, max_ms,
+                               arena, out, n, err);
 }

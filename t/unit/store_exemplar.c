@@ -350,6 +350,54 @@ test_sealed(void)
 }
 
 
+/* one is chosen by its index alone, the other by looking at all values */
+static void
+test_stopped(phr_match_e kind)
+{
+    int                  rc;
+    size_t               n;
+    phr_arena_t         *arena;
+    volatile int         stop;
+    phr_matcher_t        m;
+    phr_querier_t       *q;
+    phr_storage_t       *storage;
+    phr_matcher_set_t    set;
+    phr_exemplars_of_t  *of;
+
+    ring(100);
+    offer(0, "t=a", 1000, 1, own);
+    commit();
+
+    storage = phr_store_storage(st);
+    arena = phr_arena_create(0);
+
+    phr_matcher_init(&m, kind, phr_str_of("__name__"), phr_str_of("s0"),
+                     &err);
+    set.m = &m;
+    set.n = 1;
+
+    rc = storage->querier(storage, &q, &err);
+    is_int(rc, PHR_OK, "a querier");
+    q->stop = &stop;
+
+    stop = 0;
+    rc = q->ops->exemplars(q, &set, 1, 0, 2000, arena, &of, &n, &err);
+    is_int(rc == PHR_OK ? (int) n : rc, 1, "found in time");
+
+    stop = PHR_ETIMEOUT;
+    rc = q->ops->exemplars(q, &set, 1, 0, 2000, arena, &of, &n, &err);
+    is_int(rc, PHR_ETIMEOUT, "not when time is over");
+
+    stop = PHR_ECANCELED;
+    rc = q->ops->exemplars(q, &set, 1, 0, 2000, arena, &of, &n, &err);
+    is_int(rc, PHR_ECANCELED, "nor for who has left");
+
+    q->ops->close(q);
+    phr_matcher_destroy(&m);
+    phr_arena_destroy(arena);
+}
+
+
 int
 main(void)
 {
@@ -367,6 +415,8 @@ main(void)
     test_delete();
     test_failed();
     test_sealed();
+    test_stopped(PHR_MATCH_EQ);
+    test_stopped(PHR_MATCH_RE);
     leave();
 
     return done_testing();

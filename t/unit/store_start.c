@@ -6,6 +6,9 @@
  * and dropped, and the store is opened anew; then the plain cases by hand.
  */
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "beside.h"
 
 #include "store/loose.h"
@@ -679,6 +682,80 @@ known(void)
 }
 
 
+static int
+packs(void)
+{
+    int            rc, n;
+    phr_str_t      k, v;
+    phr_txn_t     *txn;
+    phr_cursor_t  *cursor;
+
+    n = 0;
+    phr_txn_begin(st->env, 0, &txn, &err);
+    phr_cursor_open(txn, PHR_DB_PACK, &cursor, &err);
+
+    for (rc = phr_cursor_first(cursor, &k, &v, &err); rc == PHR_OK;
+         rc = phr_cursor_next(cursor, &k, &v, &err))
+    {
+        n++;
+    }
+
+    phr_cursor_close(cursor);
+    phr_txn_abort(txn);
+
+    return n;
+}
+
+
+/* steps of retention, number "fail" of which cannot write; how many */
+static int
+retain_failing(int64_t t_ms, int fail)
+{
+    int            rc, n;
+    struct rlimit  was, none;
+
+    getrlimit(RLIMIT_FSIZE, &was);
+    none = was;
+    none.rlim_cur = 4096;
+
+    for (n = 0, rc = PHR_AGAIN; rc == PHR_AGAIN || n == fail + 1; n++) {
+        if (n == fail) {
+            setrlimit(RLIMIT_FSIZE, &none);
+        }
+
+        rc = phr_store_retain(st, t_ms, &err);
+        setrlimit(RLIMIT_FSIZE, &was);
+    }
+
+    return rc == PHR_OK ? n - 1 : rc;
+}
+
+
+/* whichever step of a pass is lost, the pass is made again */
+static void
+unfinished(void)
+{
+    int      n, fail;
+    int64_t  window;
+
+    window = phr_window_ms(PHR_LEVEL_STARTS);
+    (void) signal(SIGXFSZ, SIG_IGN);
+
+    for (fail = 0, n = 1; n > fail; fail++) {
+        fresh();
+        conf.retention_ms = HOUR;
+        reopen();
+        phr_store_now(st, window);
+        ok(committed(one(window, 1, 500)), "a sample");
+        (void) seal_all(window + 3 * HOUR);
+        is_int(packs(), 1, "its start is packed");
+
+        n = retain_failing(3 * window, fail);
+        is_int(packs(), 0, "gone, though step %d of %d failed", fail, n);
+    }
+}
+
+
 int
 main(void)
 {
@@ -692,6 +769,7 @@ main(void)
 
     by_hand();
     known();
+    unfinished();
     run(NULL);
     run(key);
     leave();
