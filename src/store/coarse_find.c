@@ -123,14 +123,19 @@ int
 phr_coarse_gone_put(phr_txn_t *txn, int64_t t_ms, phr_err_t *err)
 {
     int      rc;
-    char     value[8];
     int64_t  before_ms;
 
     rc = phr_coarse_gone_get(txn, &before_ms, err);
 
-    if (rc != PHR_OK || t_ms <= before_ms) {
-        return rc;
-    }
+    return rc == PHR_OK && t_ms > before_ms
+           ? phr_coarse_gone_set(txn, t_ms, err) : rc;
+}
+
+
+int
+phr_coarse_gone_set(phr_txn_t *txn, int64_t t_ms, phr_err_t *err)
+{
+    char  value[8];
 
     phr_key_put_time((uint8_t *) value, t_ms);
 

@@ -16,6 +16,7 @@
 #include "store/coarse_make.h"
 
 #include "core/alloc.h"
+#include "store/change.h"
 #include "store/keep.h"
 #include "store/reader.h"
 
@@ -46,6 +47,7 @@ typedef struct {
 } phr_coarsen_t;
 
 
+static int phr_coarse_back(phr_store_t *st, phr_err_t *err);
 static int phr_coarse_drop(phr_store_t *st, int res, phr_err_t *err);
 static int phr_coarse_used(phr_store_t *st, int res, int64_t *floor_ms,
     phr_err_t *err);
@@ -77,6 +79,11 @@ phr_store_coarsen(phr_store_t *st, int64_t now_ms, phr_err_t *err)
     phr_store_tell(st, now_ms);
     phr_coarse_forget(st);
 
+    rc = phr_coarse_back(st, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
     for (res = 0; res < PHR_STORE_COARSE; res++) {
 
         if (st->conf.coarse[res].after_ms == 0) {
@@ -97,6 +104,65 @@ phr_store_coarsen(phr_store_t *st, int64_t now_ms, phr_err_t *err)
     }
 
     return PHR_OK;
+}
+
+
+/*
+ * What was made, and dropped, of a time to come was so by a wrong clock, that
+ * was believed.  What comes now needs its buckets nevertheless.
+ */
+static int
+phr_coarse_back(phr_store_t *st, phr_err_t *err)
+{
+    int         rc, res, back;
+    int64_t     gone_ms, start_ms, next_ms[PHR_STORE_COARSE];
+    phr_sid_t   sid;
+    phr_txn_t  *txn;
+
+    rc = phr_txn_begin(st->env, 0, &txn, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = phr_coarse_gone_get(txn, &gone_ms, err);
+    back = (rc == PHR_OK && gone_ms > st->now_ms);
+
+    for (res = 0; res < PHR_STORE_COARSE && rc >= 0; res++) {
+        next_ms[res] = PHR_TIME_MIN;
+        rc = phr_coarse_next_get(txn, res, &next_ms[res], &sid, err);
+        back |= (next_ms[res] > st->now_ms);
+    }
+
+    phr_txn_abort(txn);
+
+    if (rc < 0 || !back) {
+        return rc < 0 ? rc : PHR_OK;
+    }
+
+    rc = phr_txn_begin(st->env, 1, &st->txn, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    if (gone_ms > st->now_ms) {
+        rc = phr_coarse_gone_set(st->txn, st->now_ms, err);
+    }
+
+    for (res = 0; res < PHR_STORE_COARSE && rc == PHR_OK; res++) {
+        if (next_ms[res] <= st->now_ms) {
+            continue;
+        }
+
+        start_ms = phr_coarse_block(res, st->now_ms
+                                         - st->conf.coarse[res].after_ms);
+
+        /* queries see samples from there on, which they did not */
+        phr_change_note(st, start_ms);
+
+        rc = phr_coarse_next_put(st->txn, res, start_ms, 0, err);
+    }
+
+    return phr_store_end(st, rc, err);
 }
 
 

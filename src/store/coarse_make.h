@@ -34,10 +34,11 @@ int phr_coarse_any_later(phr_txn_t *txn, int source, int64_t t_ms,
 
 /*
  * Samples before this time may have been dropped, so that no buckets can be
- * made of them: PHR_TIME_MIN if none were.  The later of two is remembered.
+ * made of them: PHR_TIME_MIN if none were.  put() remembers the later of two.
  */
 int phr_coarse_gone_get(phr_txn_t *txn, int64_t *t_ms, phr_err_t *err);
 int phr_coarse_gone_put(phr_txn_t *txn, int64_t t_ms, phr_err_t *err);
+int phr_coarse_gone_set(phr_txn_t *txn, int64_t t_ms, phr_err_t *err);
 
 /*
  * Samples from this time on are needed for buckets that are still to be

@@ -26,6 +26,7 @@ static int phr_repack_survey(phr_repack_t *d, const phr_pack_t *pack,
     int64_t *from, int64_t *to, int *any, phr_err_t *err);
 static int phr_repack_rewrite(phr_repack_t *d, const phr_pack_t *pack,
     const int64_t *from, const int64_t *to, phr_err_t *err);
+static int phr_repack_packer(phr_repack_t *d, uint32_t seal, phr_err_t *err);
 static int phr_repack_add(phr_repack_t *d, const phr_repack_chunk_t *c,
     size_t n, phr_err_t *err);
 static size_t phr_repack_stays(const phr_repack_chunk_t *c, int64_t from,
@@ -288,23 +289,12 @@ phr_repack_rewrite(phr_repack_t *d, const phr_pack_t *pack,
     phr_arena_mark_t    mark;
     phr_repack_chunk_t  c;
 
-    /* a packer takes series in ascending order: each pack needs its own */
-
-    if (d->packer != NULL) {
-        rc = phr_packer_finish(d->packer, err);
-        if (rc != PHR_OK) {
-            return rc;
-        }
-
-    } else {
-        d->packer = phr_packer_create(d->st->txn, d->st->next.seal++);
-        if (d->packer == NULL) {
-            return phr_err_set(err, PHR_ENOMEM, "no memory");
-        }
+    rc = phr_repack_packer(d, pack->key.seal, err);
+    if (rc != PHR_OK) {
+        return rc;
     }
 
     arena = d->st->scratch;
-    rc = PHR_OK;
 
     if (pack->kind == PHR_PACK_STARTS) {
         phr_repack_start(d->st, pack->key.first);
@@ -339,6 +329,32 @@ phr_repack_rewrite(phr_repack_t *d, const phr_pack_t *pack,
     }
 
     return rc;
+}
+
+
+/*
+ * A packer takes series in ascending order: each pack needs its own.  What is
+ * written anew keeps the number of its seal, for it is no newer than it was:
+ * of equal times that of the highest seal holds.
+ */
+static int
+phr_repack_packer(phr_repack_t *d, uint32_t seal, phr_err_t *err)
+{
+    int  rc;
+
+    if (d->packer != NULL) {
+        rc = phr_packer_finish(d->packer, err);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        phr_packer_destroy(d->packer);
+    }
+
+    d->packer = phr_packer_create(d->st->txn, seal);
+
+    return d->packer != NULL ? PHR_OK
+                             : phr_err_set(err, PHR_ENOMEM, "no memory");
 }
 
 

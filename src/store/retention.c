@@ -61,7 +61,7 @@ enum {
 
 
 static int phr_retain_begin(phr_store_t *st, phr_err_t *err);
-static int phr_retain_due(const phr_retain_t *r, const phr_keep_t *keep,
+static int phr_retain_due(phr_retain_t *r, const phr_keep_t *keep,
     size_t pass, int64_t *to_ms);
 static int phr_retain_hold(phr_store_t *st, phr_keep_t *keep, phr_err_t *err);
 static int64_t phr_retain_keep(const phr_store_conf_t *conf, size_t pass);
@@ -156,6 +156,12 @@ phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err)
         return rc;
     }
 
+    if (r->stage == PHR_RETAIN_PACKS && r->level == PHR_NLEVELS_ALL) {
+        r->done_ms[r->pass] = r->to_ms;
+        r->dropped = 1;
+        r->stage = PHR_RETAIN_IDLE;
+    }
+
     return PHR_AGAIN;
 }
 
@@ -239,27 +245,30 @@ phr_retain_begin(phr_store_t *st, phr_err_t *err)
 
 /* passes are those of the rules, of all other series, and of the size */
 static int
-phr_retain_due(const phr_retain_t *r, const phr_keep_t *keep, size_t pass,
+phr_retain_due(phr_retain_t *r, const phr_keep_t *keep, size_t pass,
     int64_t *to_ms)
 {
     int64_t                  keep_ms, step_ms;
     const phr_store_conf_t  *conf;
 
     conf = keep->conf;
-
-    if (pass == conf->nrules + 1) {
-        *to_ms = keep->size_ms;
-        return keep->size_ms > r->done_ms[pass];
-    }
-
     keep_ms = phr_retain_keep(conf, pass);
 
-    if (keep_ms == 0) {
+    if (pass <= conf->nrules && keep_ms == 0) {
         return 0;
     }
 
-    *to_ms = pass == conf->nrules ? phr_keep_general(keep)
-                                  : phr_keep_floor(keep, keep_ms);
+    *to_ms = pass > conf->nrules ? keep->size_ms
+             : pass == conf->nrules ? phr_keep_general(keep)
+             : phr_keep_floor(keep, keep_ms);
+
+    /* the clock was set back: what comes now is not gone */
+
+    r->done_ms[pass] = phr_min(r->done_ms[pass], *to_ms);
+
+    if (pass > conf->nrules) {
+        return *to_ms > r->done_ms[pass];
+    }
 
     if (r->done_ms[pass] == PHR_TIME_MIN) {
         return *to_ms > PHR_TIME_MIN;
@@ -372,6 +381,12 @@ phr_retain_size(phr_store_t *st, phr_err_t *err)
 
     if (bound == 0) {
         return PHR_OK;
+    }
+
+    if (st->retain.size_ms > st->now_ms) {
+        /* the clock was set back, and what comes now is to be taken */
+        st->retain.size_ms = st->now_ms;
+        phr_store_tell(st, st->now_ms);
     }
 
     reserve = phr_max(bound / 8, PHR_RETAIN_RESERVE_MIN);
@@ -513,12 +528,9 @@ phr_retain_step(phr_store_t *st, int *changed, phr_err_t *err)
         return rc < 0 ? rc : PHR_OK;
     }
 
-    if (++r->level == PHR_NLEVELS_ALL) {
-        r->done_ms[r->pass] = r->to_ms;
-        r->dropped = 1;
-        r->stage = PHR_RETAIN_IDLE;
-    }
+    /* after the last, the pass is done once this is committed */
 
+    r->level++;
     r->resume = 0;
 
     return PHR_OK;

@@ -34,6 +34,8 @@ static int phr_row_put(phr_txn_t *txn, const phr_row_key_t *key,
     const phr_row_first_t *first, const double *v, size_t n, size_t *len,
     phr_err_t *err);
 static size_t phr_row_plain(uint8_t *p, const double *v, size_t n);
+static int phr_row_taken(phr_store_t *st, const phr_source_t *src,
+    const phr_layout_t *l, int64_t t_ms, phr_err_t *err);
 static int phr_row_exists(phr_store_t *st, const phr_source_t *src,
     const phr_layout_t *l, int64_t t_ms, phr_err_t *err);
 static int phr_row_again(phr_store_t *st, int64_t t_ms, const phr_sid_t *sid,
@@ -203,11 +205,9 @@ phr_row_append(phr_store_t *st, phr_source_t *src, int64_t t_ms,
         return rc;
     }
 
-    if (l->nrows > 0 && t_ms <= l->last_ms) {
-        rc = phr_row_exists(st, src, l, t_ms, err);
-        if (rc != PHR_NOTFOUND) {
-            return rc < 0 ? rc : phr_row_again(st, t_ms, sid, v, n, err);
-        }
+    rc = phr_row_taken(st, src, l, t_ms, err);
+    if (rc != PHR_NOTFOUND) {
+        return rc < 0 ? rc : phr_row_again(st, t_ms, sid, v, n, err);
     }
 
     rc = phr_row_pieces(st, src, l, t_ms, v, err);
@@ -355,6 +355,32 @@ phr_row_plain(uint8_t *p, const double *v, size_t n)
     }
 
     return PHR_ROW_HEADER + 8 * n;
+}
+
+
+/* PHR_NOTFOUND if no row of the layout, or of a later one, has that time */
+static int
+phr_row_taken(phr_store_t *st, const phr_source_t *src,
+    const phr_layout_t *l, int64_t t_ms, phr_err_t *err)
+{
+    int                  rc;
+    size_t               i;
+    const phr_layout_t  *other;
+
+    for (i = 0; i < src->layouts.nelts; i++) {
+        other = *phr_array_get(&src->layouts, phr_layout_t *, i);
+
+        if (other->id < l->id || other->nrows == 0 || t_ms > other->last_ms) {
+            continue;
+        }
+
+        rc = phr_row_exists(st, src, other, t_ms, err);
+        if (rc != PHR_NOTFOUND) {
+            return rc;
+        }
+    }
+
+    return PHR_NOTFOUND;
 }
 
 

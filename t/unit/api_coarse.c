@@ -420,6 +420,40 @@ compare(const char *when, int64_t max_res_ms, int64_t expected_ms)
 
 
 static int
+long_range(int64_t max_res_ms, size_t limit_bytes, size_t *peak)
+{
+    int            rc;
+    phr_arena_t   *arena;
+    phr_result_t   r;
+
+    arena = phr_arena_create(limit_bytes);
+    rc = eval(1, "increase(x[20d])", max_res_ms, START + NDAYS * DAY, 0,
+              arena, &r);
+    *peak = phr_arena_peak(arena);
+    phr_arena_destroy(arena);
+
+    return rc;
+}
+
+
+/* a bucket is two points at least, of four numbers */
+static void
+memory(void)
+{
+    size_t  bytes, few, many;
+
+    bytes = (NDAYS - 2) * 288 * 2 * 32;
+
+    is_int(long_range(HOUR, 0, &few), PHR_OK, "buckets of an hour");
+    is_int(long_range(5 * MINUTE, 0, &many), PHR_OK, "buckets of 5 minutes");
+    ok(many >= few + bytes, "their points count as memory: %zu, %zu", few,
+       many);
+    is_int(long_range(5 * MINUTE, few + bytes, &many), PHR_ELIMIT,
+           "which may be too much");
+}
+
+
+static int
 sound(void)
 {
     phr_store_damage_t  d;
@@ -487,6 +521,7 @@ main(void)
     compare("samples", 0, 0);
     compare("by choice, 5m", 5 * MINUTE, 5 * MINUTE);
     compare("by choice", INT64_MAX, HOUR);
+    memory();
 
     late(START + 10 * DAY + 90 * MINUTE);
     (void) all(1, phr_store_coarsen, NOW);
