@@ -18,6 +18,7 @@
 #include "store/exemplar.h"
 #include "store/index.h"
 #include "store/internal.h"
+#include "store/loose.h"
 #include "store/repack.h"
 #include "store/seal.h"
 #include "store/series.h"
@@ -77,7 +78,11 @@ static int phr_delete_range(void *data, phr_sid_t sid, int64_t *from_ms,
     int64_t *to_ms, phr_err_t *err);
 static int phr_delete_any(void *data, phr_sid_t first, phr_sid_t last);
 static int phr_delete_last(phr_store_delete_t *d, phr_err_t *err);
+static int phr_delete_oldest(phr_store_delete_t *d, phr_err_t *err);
+static int phr_delete_older_rows(phr_store_delete_t *d, phr_err_t *err);
 static int phr_delete_empty(phr_store_delete_t *d, phr_sid_t sid,
+    phr_err_t *err);
+static int phr_delete_older(phr_store_delete_t *d, phr_sid_t sid,
     phr_err_t *err);
 
 
@@ -375,13 +380,16 @@ phr_delete_rows(phr_store_delete_t *d, phr_err_t *err)
 }
 
 
-/* PHR_OK if a layout of the source may have one of the series */
+/*
+ * PHR_OK if a layout of the source may have one of the series, or another of
+ * their groups: the loose samples of a group hold beside rows, and would not
+ * if they were packed before these.
+ */
 static int
 phr_delete_has(phr_store_delete_t *d, const phr_source_t *src,
     phr_err_t *err)
 {
     int            rc;
-    size_t         i;
     uint8_t        key[PHR_KEY_HEAD];
     phr_str_t      k, v, body;
     phr_head_t     h;
@@ -410,9 +418,9 @@ phr_delete_has(phr_store_delete_t *d, const phr_source_t *src,
             break;
         }
 
-        i = phr_delete_find(d, h.min_sid);
-
-        if (i < d->sids.nelts && phr_delete_sid(d, i) <= h.max_sid) {
+        if (phr_delete_any(d, h.min_sid & ~(phr_sid_t) (PHR_GROUP_SIZE - 1),
+                           h.max_sid | (PHR_GROUP_SIZE - 1)))
+        {
             phr_cursor_close(cursor);
             return PHR_OK;
         }
@@ -582,15 +590,16 @@ phr_delete_range(void *data, phr_sid_t sid, int64_t *from_ms, int64_t *to_ms,
 }
 
 
-/* removes series that have nothing left; what came meanwhile is newer */
+/* removes series that have nothing left, nor got anything meanwhile */
 static int
 phr_delete_last(phr_store_delete_t *d, phr_err_t *err)
 {
     int     rc;
     size_t  n;
 
-    if (d->min_ms > PHR_KEY_TIME_MIN) {
-        return PHR_OK;
+    rc = phr_delete_oldest(d, err);
+    if (rc != PHR_OK) {
+        return rc < 0 ? rc : PHR_OK;
     }
 
     /* adds and removals are not mixed between two flushes of the index */
@@ -615,6 +624,103 @@ phr_delete_last(phr_store_delete_t *d, phr_err_t *err)
 }
 
 
+/* PHR_NOTFOUND if there may be samples, or buckets, of before the range */
+static int
+phr_delete_oldest(phr_store_delete_t *d, phr_err_t *err)
+{
+    int            rc, i, of;
+    int32_t        window;
+    int64_t        t_ms;
+    uint8_t        key[PHR_KEY_WINDOW];
+    phr_str_t      k, v, body;
+    phr_window_t   w;
+    phr_cursor_t  *cursor;
+
+    if (d->min_ms <= PHR_KEY_TIME_MIN) {
+        return PHR_OK;
+    }
+
+    for (i = 0; i < PHR_STORE_COARSE; i++) {
+        rc = phr_coarse_first(d->st->txn, i, &t_ms, err);
+
+        if (rc < 0 || (rc == PHR_OK && t_ms < d->min_ms)) {
+            return rc < 0 ? rc : PHR_NOTFOUND;
+        }
+    }
+
+    rc = phr_delete_older_rows(d, err);
+    if (rc != PHR_NOTFOUND) {
+        return rc < 0 ? rc : PHR_NOTFOUND;
+    }
+
+    rc = phr_cursor_open(d->st->txn, PHR_DB_WINDOW, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    /* the first window of a level has its oldest samples */
+
+    for (i = 0; i < PHR_NLEVELS && rc >= 0; i++) {
+        phr_key_window(key, i, INT32_MIN);
+        rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+
+        if (rc == PHR_OK && phr_key_window_get(k, &of, &window) && of == i
+            && (phr_record_check(PHR_DB_WINDOW, k, v, &body, NULL) != PHR_OK
+                || phr_window_decode(body, &w) != PHR_OK
+                || w.min_ms < d->min_ms))
+        {
+            break;
+        }
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc < 0 ? rc : i < PHR_NLEVELS ? PHR_NOTFOUND : PHR_OK;
+}
+
+
+/* late rows may have come since all were sealed; PHR_NOTFOUND: none did */
+static int
+phr_delete_older_rows(phr_store_delete_t *d, phr_err_t *err)
+{
+    int             rc;
+    size_t          i;
+    uint8_t         key[4];
+    phr_str_t       k, v;
+    phr_cursor_t   *cursor;
+    phr_source_t   *src;
+    phr_row_key_t   row;
+
+    rc = phr_cursor_open(d->st->txn, PHR_DB_ROW, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    rc = PHR_NOTFOUND;
+
+    for (i = 0; rc == PHR_NOTFOUND && i < d->st->sources.nelts; i++) {
+        src = *phr_slot(&d->st->sources, i);
+
+        if (src == NULL || src->nrows == 0) {
+            continue;
+        }
+
+        phr_put_be32(key, src->id);
+        rc = phr_cursor_seek(cursor, key, sizeof(key), &k, &v, err);
+
+        if (rc == PHR_OK) {
+            rc = phr_key_row_get(k, &row) && row.source == src->id
+                 && row.t_ms < d->min_ms ? phr_delete_has(d, src, err)
+                                         : PHR_NOTFOUND;
+        }
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc;
+}
+
+
 static int
 phr_delete_empty(phr_store_delete_t *d, phr_sid_t sid, phr_err_t *err)
 {
@@ -636,6 +742,13 @@ phr_delete_empty(phr_store_delete_t *d, phr_sid_t sid, phr_err_t *err)
         return PHR_OK;
     }
 
+    if (g->nloose > 0 && d->min_ms > PHR_KEY_TIME_MIN) {
+        rc = phr_delete_older(d, sid, err);
+        if (rc != PHR_NOTFOUND) {
+            return rc;
+        }
+    }
+
     rc = phr_series_remove(d->st, sid, err);
     if (rc < 0) {
         return rc;
@@ -644,4 +757,48 @@ phr_delete_empty(phr_store_delete_t *d, phr_sid_t sid, phr_err_t *err)
     *last = PHR_LAST_NONE;
 
     return phr_group_touch(d->st, number, err);
+}
+
+
+/* PHR_NOTFOUND if no loose sample of the series is before the range */
+static int
+phr_delete_older(phr_store_delete_t *d, phr_sid_t sid, phr_err_t *err)
+{
+    int                rc;
+    size_t             i, n;
+    phr_loose_t        s[PHR_LOOSE_MAX];
+    phr_cursor_t      *cursor;
+    phr_loose_walk_t   w;
+
+    rc = phr_cursor_open(d->st->txn, PHR_DB_LOOSE, &cursor, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
+    for (rc = phr_loose_first(&w, cursor, phr_group_of(sid), err);
+         rc == PHR_OK; rc = phr_loose_next(&w, err))
+    {
+        if (w.head.min_ms >= d->min_ms) {
+            continue;
+        }
+
+        rc = phr_loose_samples(&w, NULL, s, &n, err);
+        if (rc != PHR_OK) {
+            break;
+        }
+
+        for (i = 0; i < n && (s[i].sid != sid || s[i].t_ms >= d->min_ms);
+             i++)
+        {
+            /* void */
+        }
+
+        if (i < n) {
+            break;
+        }
+    }
+
+    phr_cursor_close(cursor);
+
+    return rc;
 }
