@@ -6,9 +6,9 @@
  * Of two records with one key the one that is surer stays (see scan.h).
  * Records in doubt are collected beside the store first: two of them with
  * one key that differ are both left out, for nobody can tell which is the
- * newer.  Such that are there in one form may have been deleted since: then
- * they were packed, and the pack has the same values, or fell to the
- * retention, which drops them again.
+ * newer, but that a pack only ever loses samples.  Such that are there in
+ * one form may have been deleted since: then they were packed, and the pack
+ * has the same values, or fell to the retention, which drops them again.
  *
  * A small record in pieces is taken from one state: those that lack are not
  * to be had from the state before, nor any of them from records in doubt.
@@ -17,6 +17,7 @@
 #include "store/salvage.h"
 
 #include "core/bytes.h"
+#include "store/block.h"
 #include "store/internal.h"
 #include "store/kv.h"
 #include "store/mend.h"
@@ -48,6 +49,8 @@ static int phr_salvage_record(void *data, phr_scan_rank_e rank, phr_db_e db,
     phr_str_t key, phr_str_t value, phr_err_t *err);
 static int phr_salvage_put(phr_salvage_t *s, phr_db_e db, phr_str_t key,
     phr_str_t value, phr_err_t *err);
+static size_t phr_salvage_samples(phr_db_e db, phr_str_t key,
+    phr_str_t value);
 static int phr_salvage_doubt(phr_salvage_t *s, phr_db_e db, phr_str_t key,
     phr_str_t value, phr_err_t *err);
 static int phr_salvage_mixes(phr_salvage_t *s, phr_scan_rank_e rank,
@@ -302,6 +305,7 @@ phr_salvage_doubt(phr_salvage_t *s, phr_db_e db, phr_str_t key,
     phr_str_t value, phr_err_t *err)
 {
     int        rc;
+    size_t     n, nthere;
     phr_str_t  there;
 
     rc = PHR_OK;
@@ -332,13 +336,50 @@ phr_salvage_doubt(phr_salvage_t *s, phr_db_e db, phr_str_t key,
     }
 
     if (rc == PHR_OK) {
-        value.len = 0;
+        n = phr_salvage_samples(db, key, value);
+        nthere = phr_salvage_samples(db, key, there);
+
+        if (nthere != 0 && nthere < n) {
+            return PHR_OK;
+        }
+
+        value.len = n != 0 && n < nthere ? value.len : 0;
     }
 
     s->ndoubt++;
 
     return phr_txn_put(s->doubt_txn, db, key.data, key.len, value.data,
                        value.len, err);
+}
+
+
+/* of a pack; 0: it is not known, or it is something else */
+static size_t
+phr_salvage_samples(phr_db_e db, phr_str_t key, phr_str_t value)
+{
+    size_t           i, n;
+    phr_str_t        body;
+    phr_pack_t       pack;
+    phr_pack_key_t   pack_key;
+    phr_chunk_ref_t  ref;
+
+    if (db != PHR_DB_PACK || value.len == 0
+        || !phr_key_pack_get(key, &pack_key)
+        || phr_record_check(db, key, value, &body, NULL) != PHR_OK
+        || phr_pack_open(&pack_key, body, &pack) != PHR_OK)
+    {
+        return 0;
+    }
+
+    for (i = 0, n = 0; i < pack.nchunks; i++) {
+        if (phr_pack_chunk(&pack, i, &ref) != PHR_OK) {
+            return 0;
+        }
+
+        n += ref.n;
+    }
+
+    return n;
 }
 
 

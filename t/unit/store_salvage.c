@@ -548,6 +548,47 @@ test_misplaced(void)
 }
 
 
+/* a pack that was written anew with the key that it had, without a series */
+static void
+test_rewritten(void)
+{
+    int                  i, rc;
+    int64_t              t_ms;
+    phr_matcher_t        m;
+    phr_store_delete_t  *del;
+
+    fresh();
+
+    for (i = 0; i < 60; i++) {
+        t_ms = INT64_C(250000) * 2 * HOUR + i * 60000;
+        phr_store_now(st, t_ms);
+        append("a", 0, 3, t_ms, i);
+        phr_store_commit(st, t_ms, 0, &err);
+    }
+
+    is_int(seal_all(t_ms + 9 * HOUR) > 0, 1, "rewritten: a pack");
+    phr_matcher_init(&m, PHR_MATCH_EQ, phr_str_of("__name__"),
+                     phr_str_of("s1"), &err);
+    phr_store_delete_open(st, PHR_TIME_MIN, PHR_TIME_MAX, &del, &err);
+    rc = phr_store_delete_add(del, &m, 1, &err);
+
+    while (rc == PHR_OK
+           && (rc = phr_store_delete_step(del, &err)) == PHR_AGAIN)
+    {
+        rc = phr_store_commit(st, t_ms, 0, &err);
+    }
+
+    phr_store_delete_close(del);
+    is_int(rc, PHR_OK, "rewritten: without one of its series");
+    phr_store_commit(st, t_ms, 0, &err);
+
+    lose_trees();
+    salvage("rewritten");
+    is_int(count(t_ms - HOUR, t_ms, NULL), 120,
+           "rewritten: the others are there, and it is not");
+}
+
+
 /* of values in pieces, each written several times, no mixture is told */
 static void
 test_values(void)
@@ -655,6 +696,7 @@ main(void)
     test_hours();
     test_values();
     test_misplaced();
+    test_rewritten();
     test_all_buckets(NULL, 1);
     test_all_buckets(key, 1);
     test_all_buckets(NULL, 0);
