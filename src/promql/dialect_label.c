@@ -280,6 +280,12 @@ phr_label_filter(PHR_FN_PARAMS, phr_match_e op)
                            call->u.call.func->name, why.text);
     }
 
+    rc = phr_arena_take(ev->arena, phr_regex_memory(m.re));
+    if (rc < 0) {
+        phr_matcher_destroy(&m);
+        return rc;
+    }
+
     rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
     kept = 0;
 
@@ -299,6 +305,7 @@ phr_label_filter(PHR_FN_PARAMS, phr_match_e op)
     }
 
     out->n = kept;
+    phr_arena_give(ev->arena, phr_regex_memory(m.re));
     phr_matcher_destroy(&m);
 
     return rc;
@@ -317,13 +324,9 @@ phr_fn_labels_equal(PHR_FN_PARAMS)
         rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
     }
 
-    if (rc < 0) {
-        return rc;
-    }
-
     kept = 0;
 
-    for (i = 0; i < out->n; i++) {
+    for (i = 0; rc == PHR_OK && i < out->n; i++) {
         for (j = 1; j < n; j++) {
             if (!phr_str_eq(phr_labels_get(out->cols[i].labels, names[j]),
                             phr_labels_get(out->cols[i].labels, names[0])))
@@ -335,11 +338,13 @@ phr_fn_labels_equal(PHR_FN_PARAMS)
         if (j >= n) {
             out->cols[kept++] = out->cols[i];
         }
+
+        rc = phr_eval_poll(ev);
     }
 
     out->n = kept;
 
-    return phr_eval_poll(ev);
+    return rc;
 }
 
 

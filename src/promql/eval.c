@@ -519,9 +519,12 @@ phr_eval_once(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     }
 
     read = ev->read - read;
+    ev->read += read * (g->n - 1);
 
-    for (i = 1; i < g->n; i++) {
-        phr_eval_read(ev, i, read);
+    /* of the steps of the query, while those of subqueries may be many */
+
+    for (i = 1; ev->step_read != NULL && i < g->n; i++) {
+        ev->step_read[i] += read;
     }
 
     rc = phr_eval_hold(ev, phr_eval_value_samples(ev, out, 1) * g->n);

@@ -189,12 +189,15 @@ typedef struct {
     phr_value_t         value;
     phr_grid_t          grid;
     size_t              next;
-    int64_t            *t_buf;          /* on the heap */
-    int64_t            *st_buf;
+
+    phr_arena_t        *arena;          /* where the room counts */
+    char               *room;           /* on the heap */
+    size_t              nroom;
+    int64_t            *t_buf;          /* in it, those that are needed */
     double             *v_buf;
-    double             *w_buf;
     const phr_hist_t  **h_buf;
-    size_t              nbuf;
+    int64_t            *st_buf;
+    double             *w_buf;
 } phr_points_t;
 
 /* the time up to which samples answer for t: t, where they are not coarse */
@@ -342,9 +345,12 @@ int phr_eval_between(phr_eval_t *ev, const phr_hist_t *a, int64_t a_ms,
     const phr_hist_t *b, int64_t b_ms, int64_t t_ms, int counter,
     int32_t start, phr_str_t name, const phr_hist_t **h);
 
-/* "smoothed" selectors, at the step that looks at ref */
+/*
+ * "smoothed" selectors, at the step that looks at ref; *first is where the
+ * step before began to look, 0 for the first one
+ */
 int phr_eval_smooth_native(phr_eval_t *ev, const phr_node_t *node,
-    const phr_series_t *s, int64_t ref, double *v);
+    const phr_series_t *s, int64_t ref, size_t *first, double *v);
 
 /* the sum or the average of histograms as they come */
 typedef struct {

@@ -241,6 +241,11 @@ phr_eval_groups(phr_eval_t *ev, const phr_node_t *node,
 
         ids[i] = id;
         list[id].n++;
+
+        rc = phr_eval_poll(ev);
+        if (rc < 0) {
+            return rc;
+        }
     }
 
     for (i = 0; i < n; i++) {
@@ -257,7 +262,7 @@ phr_eval_groups(phr_eval_t *ev, const phr_node_t *node,
     *ngroups = node->u.aggregate.limit == 0
                ? n : phr_min(n, node->u.aggregate.limit);
 
-    return phr_eval_poll(ev);
+    return PHR_OK;
 }
 
 

@@ -29,6 +29,7 @@ typedef struct {
     unsigned                  swapped:1;
     unsigned                  keep_names:1;
     uint8_t                  *notes;        /* by step, with histograms */
+    double                   *spare;        /* a column that none has kept */
 
     phr_collect_t             collect;
 } phr_join_t;
@@ -47,6 +48,9 @@ static int phr_join_check_labels(phr_join_t *j, uint32_t group,
     phr_labels_t one_labels, const double *one);
 static int phr_join_duplicates(phr_join_t *j, uint32_t a, uint32_t b);
 static int phr_join_many(phr_join_t *j, uint32_t many);
+static int phr_join_pair(phr_join_t *j, uint32_t many,
+    const phr_column_t *one, double *v);
+static int phr_join_column(phr_join_t *j, double **v);
 static int phr_join_one(phr_join_t *j, uint32_t one);
 static int phr_join_has_one(const phr_join_t *j, uint32_t group,
     size_t step);
@@ -470,8 +474,13 @@ phr_join_check_labels(phr_join_t *j, uint32_t group, phr_labels_t one_labels,
     rc = phr_slots_init(&index, j->ev->arena, n);
 
     for (k = 0; rc == PHR_OK && k < n; k++) {
-        rc = phr_join_labels(j, j->many->cols[cols[k]].labels, one_labels,
-                             &labels[k]);
+        rc = phr_eval_poll(j->ev);
+
+        if (rc == PHR_OK) {
+            rc = phr_join_labels(j, j->many->cols[cols[k]].labels,
+                                 one_labels, &labels[k]);
+        }
+
         if (rc < 0) {
             break;
         }
@@ -505,87 +514,128 @@ phr_join_check_labels(phr_join_t *j, uint32_t group, phr_labels_t one_labels,
 static int
 phr_join_many(phr_join_t *j, uint32_t many)
 {
-    int            rc, any;
+    int            rc;
     double        *v;
-    size_t         i, k, n;
+    size_t         k, n, nout;
     uint32_t       group;
-    phr_column_t  *c, *one;
-    phr_labels_t   labels, other;
+    phr_column_t  *one;
 
-    c = &j->many->cols[many];
     group = j->many_group[many];
     n = j->one_start[group + 1] - j->one_start[group];
 
-    for (k = 0; k <= n; k++) {
+    /* with a single partner the column itself can take the result */
 
-        if (k == n && !j->b->has_fill_rhs) {
-            break;
-        }
+    if (n == 1 && !j->b->has_fill_rhs && !j->b->has_fill_lhs) {
+        one = &j->one->cols[j->one_cols[j->one_start[group]]];
+        rc = phr_join_pair(j, many, one, j->many->cols[many].v);
+
+        return rc < 0 ? rc : phr_eval_poll(j->ev);
+    }
+
+    for (k = 0; k < n + j->b->has_fill_rhs; k++) {
 
         one = k < n ? &j->one->cols[j->one_cols[j->one_start[group] + k]]
                     : NULL;
 
-        /* with a single partner the column itself can take the result */
-
-        v = c->v;
-
-        if (n != 1 || j->b->has_fill_rhs || j->b->has_fill_lhs) {
-            v = phr_col_create(j->ev->arena, j->g->n);
-            if (v == NULL) {
-                return phr_eval_nomem(j->ev);
-            }
+        rc = phr_join_column(j, &v);
+        if (rc < 0) {
+            return rc;
         }
 
-        any = 0;
+        nout = j->collect.out->n;
 
-        for (i = 0; i < j->g->n; i++) {
-
-            if (!phr_col_has(c, i)
-                || (one != NULL ? !phr_col_has(one, i)
-                                : phr_join_has_one(j, group, i)))
-            {
-                v[i] = phr_no_sample();
-                continue;
-            }
-
-            rc = phr_join_sample(j, i, c->v[i],
-                                 one ? one->v[i] : j->b->fill_rhs, &v[i]);
-            if (rc < 0) {
-                return rc;
-            }
-
-            any |= rc;
+        rc = phr_join_pair(j, many, one, v);
+        if (rc < 0) {
+            return rc;
         }
 
-        if (!any) {
-            continue;
+        /* partners come one after the other: most have no step in common */
+
+        if (j->collect.out->n == nout) {
+            j->spare = v;
         }
 
-        if (one != NULL) {
-            other = one->labels;
-
-        } else {
-            rc = phr_join_match_labels(j, c->labels, &other);
-            if (rc < 0) {
-                return rc;
-            }
-        }
-
-        rc = phr_join_labels(j, c->labels, other, &labels);
-
-        if (rc == PHR_OK) {
-            rc = phr_collect_add(&j->collect, labels, v,
-                                 j->b->is_bool
-                                 || (phr_token_is_comparison(j->b->op)
-                                     && c->drop_name), j->ev->err);
-        }
-
+        rc = phr_eval_poll(j->ev);
         if (rc < 0) {
             return rc;
         }
     }
 
     return phr_eval_poll(j->ev);
+}
+
+
+/* with what is in it to be overwritten */
+static int
+phr_join_column(phr_join_t *j, double **v)
+{
+    *v = j->spare;
+    j->spare = NULL;
+
+    if (*v == NULL) {
+        *v = phr_col_create(j->ev->arena, j->g->n);
+    }
+
+    return *v == NULL ? phr_eval_nomem(j->ev) : PHR_OK;
+}
+
+
+/* the results of two columns, in v; a NULL stands for the fill value */
+static int
+phr_join_pair(phr_join_t *j, uint32_t many, const phr_column_t *one,
+    double *v)
+{
+    int            rc, any;
+    size_t         i;
+    phr_column_t  *c;
+    phr_labels_t   labels, other;
+
+    c = &j->many->cols[many];
+    any = 0;
+
+    for (i = 0; i < j->g->n; i++) {
+
+        if (!phr_col_has(c, i)
+            || (one != NULL ? !phr_col_has(one, i)
+                            : phr_join_has_one(j, j->many_group[many], i)))
+        {
+            v[i] = phr_no_sample();
+            continue;
+        }
+
+        rc = phr_join_sample(j, i, c->v[i],
+                             one ? one->v[i] : j->b->fill_rhs, &v[i]);
+        if (rc < 0) {
+            return rc;
+        }
+
+        any |= rc;
+    }
+
+    if (!any) {
+        return PHR_OK;
+    }
+
+    if (one != NULL) {
+        other = one->labels;
+        rc = PHR_OK;
+
+    } else {
+        rc = phr_join_match_labels(j, c->labels, &other);
+    }
+
+    if (rc == PHR_OK) {
+        rc = phr_join_labels(j, c->labels, other, &labels);
+    }
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    return phr_collect_add(&j->collect, labels, v,
+                           j->b->is_bool
+                           || (phr_token_is_comparison(j->b->op)
+                               && c->drop_name), j->ev->err);
 }
 
 
@@ -602,12 +652,18 @@ phr_join_one(phr_join_t *j, uint32_t one)
     c = &j->one->cols[one];
     any = 0;
 
-    v = phr_col_create(j->ev->arena, j->g->n);
-    if (v == NULL) {
-        return phr_eval_nomem(j->ev);
+    rc = phr_join_column(j, &v);
+    if (rc == PHR_OK) {
+        rc = phr_eval_poll(j->ev);
+    }
+
+    if (rc < 0) {
+        return rc;
     }
 
     for (i = 0; i < j->g->n; i++) {
+        v[i] = phr_no_sample();
+
         if (phr_col_has(c, i)
             && !phr_join_has_many(j, j->one_group[one], i))
         {
@@ -621,6 +677,7 @@ phr_join_one(phr_join_t *j, uint32_t one)
     }
 
     if (!any) {
+        j->spare = v;
         return PHR_OK;
     }
 

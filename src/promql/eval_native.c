@@ -499,7 +499,7 @@ phr_eval_between(phr_eval_t *ev, const phr_hist_t *a, int64_t a_ms,
 
 int
 phr_eval_smooth_native(phr_eval_t *ev, const phr_node_t *node,
-    const phr_series_t *s, int64_t ref, double *v)
+    const phr_series_t *s, int64_t ref, size_t *first, double *v)
 {
     int                rc, counter;
     size_t             i, prev, next, nfloats, nhists;
@@ -514,8 +514,12 @@ phr_eval_smooth_native(phr_eval_t *ev, const phr_node_t *node,
     prev = next = SIZE_MAX;
     nfloats = nhists = 0;
 
-    for (i = 0; i < s->n; i++) {
-        if (s->t_ms[i] <= from || s->t_ms[i] > to || phr_is_stale(s->v[i])) {
+    while (*first < s->n && s->t_ms[*first] <= from) {
+        (*first)++;
+    }
+
+    for (i = *first; i < s->n && s->t_ms[i] <= to; i++) {
+        if (phr_is_stale(s->v[i])) {
             continue;
         }
 

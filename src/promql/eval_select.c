@@ -41,7 +41,8 @@ static double phr_select_seconds(const phr_series_t *s, size_t i,
     phr_select_what_e what);
 static void phr_select_smooth(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, const phr_series_t *s, double *v);
-static int phr_points_reserve(phr_points_t *p, size_t n);
+static int phr_points_reserve(phr_points_t *p, size_t n, int h, int st,
+    int w);
 static int phr_points_next_column(phr_eval_t *ev, phr_points_t *p);
 static int phr_points_hist(phr_eval_t *ev, phr_points_t *p, size_t n,
     double v);
@@ -243,7 +244,10 @@ phr_select_native(phr_eval_t *ev, const phr_node_t *node,
         v[i] = phr_no_sample();
 
         if (node->u.selector.smoothed && what == PHR_SELECT_VALUES) {
-            rc = phr_eval_smooth_native(ev, node, s, ref, &v[i]);
+            rc = phr_eval_poll(ev);
+            if (rc == PHR_OK) {
+                rc = phr_eval_smooth_native(ev, node, s, ref, &j, &v[i]);
+            }
             if (rc < 0) {
                 return rc;
             }
@@ -293,10 +297,10 @@ static void
 phr_select_smooth(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, const phr_series_t *s, double *v)
 {
-    size_t   i, j, next, prev;
+    size_t   i, j, next, prev, after;
     int64_t  ref, from, to;
 
-    j = 0;
+    j = next = after = 0;
 
     for (i = 0; i < g->n; i++) {
         ref = phr_select_time(ev, node, g, i);
@@ -304,11 +308,13 @@ phr_select_smooth(phr_eval_t *ev, const phr_node_t *node,
         to = phr_time_add(ref, ev->query->lookback_ms);
         v[i] = phr_no_sample();
 
-        while (j < s->n && s->t_ms[j] < ref) {
-            j++;
+        /* a series may be stale for long: no step goes through that anew */
+
+        for ( ; j < s->n && s->t_ms[j] < ref; j++) {
+            after = phr_is_stale(s->v[j]) ? after : j + 1;
         }
 
-        next = j;
+        next = phr_max(next, j);
         while (next < s->n && phr_is_stale(s->v[next])) {
             next++;
         }
@@ -318,16 +324,11 @@ phr_select_smooth(phr_eval_t *ev, const phr_node_t *node,
             continue;
         }
 
-        prev = j;
-        while (prev > 0 && phr_is_stale(s->v[prev - 1])) {
-            prev--;
-        }
-
-        if (prev == 0 || s->t_ms[prev - 1] <= from) {
+        if (after == 0 || s->t_ms[after - 1] <= from) {
             continue;
         }
 
-        prev--;
+        prev = after - 1;
         v[i] = s->v[prev];
 
         if (next < s->n && s->t_ms[next] <= to) {
@@ -522,6 +523,7 @@ phr_points_open(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
     const phr_node_selector_t  *s;
 
     memset(p, 0, sizeof(*p));
+    p->arena = ev->arena;
     p->node = node;
     p->steps = g;
     began_us = phr_cost_clock_us(ev);
@@ -608,26 +610,38 @@ phr_points_next(phr_eval_t *ev, phr_points_t *p)
         return PHR_OK;
     }
 
-    rc = phr_points_reserve(p, s.n);
+    rc = phr_points_reserve(p, s.n, s.h != NULL, s.st_ms != NULL,
+                            s.w != NULL);
     if (rc < 0) {
         return rc;
     }
 
     for (i = 0, n = 0; i < s.n; i++) {
-        if (!phr_is_stale(s.v[i])) {
-            p->t_buf[n] = s.t_ms[i];
-            p->h_buf[n] = s.h != NULL ? s.h[i] : NULL;
-            p->w_buf[n] = s.w != NULL ? s.w[i] : 1;
-            p->st_buf[n] = s.st_ms != NULL ? s.st_ms[i] : 0;
-            p->v_buf[n++] = phr_is_boxed(s.v[i]) ? NAN : s.v[i];
+        if (phr_is_stale(s.v[i])) {
+            continue;
         }
+
+        if (s.h != NULL) {
+            p->h_buf[n] = s.h[i];
+        }
+
+        if (s.st_ms != NULL) {
+            p->st_buf[n] = s.st_ms[i];
+        }
+
+        if (s.w != NULL) {
+            p->w_buf[n] = s.w[i];
+        }
+
+        p->t_buf[n] = s.t_ms[i];
+        p->v_buf[n++] = phr_is_boxed(s.v[i]) ? NAN : s.v[i];
     }
 
     p->t_ms = p->t_buf;
     p->v = p->v_buf;
-    p->h = s.h != NULL ? p->h_buf : NULL;
-    p->w = s.w != NULL ? p->w_buf : NULL;
-    p->st_ms = s.st_ms != NULL ? p->st_buf : NULL;
+    p->h = p->h_buf;
+    p->w = p->w_buf;
+    p->st_ms = p->st_buf;
     p->n = n;
 
     return PHR_OK;
@@ -645,7 +659,7 @@ phr_points_next_column(phr_eval_t *ev, phr_points_t *p)
         return PHR_DONE;
     }
 
-    rc = phr_points_reserve(p, p->grid.n);
+    rc = phr_points_reserve(p, p->grid.n, ev->nhists != 0, 0, 0);
     if (rc < 0) {
         return rc;
     }
@@ -711,28 +725,41 @@ phr_points_hist(phr_eval_t *ev, phr_points_t *p, size_t n, double v)
 }
 
 
+/* for n points; those of a subquery are as many as the query wants */
 static int
-phr_points_reserve(phr_points_t *p, size_t n)
+phr_points_reserve(phr_points_t *p, size_t n, int h, int st, int w)
 {
-    if (n <= p->nbuf) {
-        return PHR_OK;
+    int     rc;
+    char   *at;
+    size_t  each, bytes;
+
+    /* whatever it is, it has eight bytes at most */
+
+    each = n * sizeof(int64_t);
+    bytes = each * (size_t) (2 + h + st + w);
+
+    if (bytes > p->nroom) {
+        phr_points_close(p);
+
+        rc = phr_arena_take(p->arena, bytes);
+        if (rc != PHR_OK) {
+            return rc;
+        }
+
+        p->nroom = bytes;
+
+        p->room = phr_malloc(bytes);
+        if (p->room == NULL) {
+            return PHR_ENOMEM;
+        }
     }
 
-    phr_points_close(p);
-
-    p->t_buf = phr_malloc(n * sizeof(int64_t));
-    p->st_buf = phr_malloc(n * sizeof(int64_t));
-    p->v_buf = phr_malloc(n * sizeof(double));
-    p->w_buf = phr_malloc(n * sizeof(double));
-    p->h_buf = phr_malloc(n * sizeof(phr_hist_t *));
-
-    if (p->t_buf == NULL || p->st_buf == NULL || p->v_buf == NULL
-        || p->w_buf == NULL || p->h_buf == NULL)
-    {
-        return PHR_ENOMEM;
-    }
-
-    p->nbuf = n;
+    at = p->room;
+    p->t_buf = (int64_t *) (void *) at;
+    p->v_buf = (double *) (void *) (at += each);
+    p->h_buf = h ? (void *) (at += each) : NULL;
+    p->st_buf = st ? (void *) (at += each) : NULL;
+    p->w_buf = w ? (void *) (at += each) : NULL;
 
     return PHR_OK;
 }
@@ -741,16 +768,13 @@ phr_points_reserve(phr_points_t *p, size_t n)
 void
 phr_points_close(phr_points_t *p)
 {
-    phr_free(p->t_buf);
-    phr_free(p->st_buf);
-    phr_free(p->v_buf);
-    phr_free(p->w_buf);
-    phr_free(p->h_buf);
+    if (p->nroom == 0) {
+        return;
+    }
 
-    p->t_buf = NULL;
-    p->st_buf = NULL;
-    p->v_buf = NULL;
-    p->w_buf = NULL;
-    p->h_buf = NULL;
-    p->nbuf = 0;
+    phr_free(p->room);
+    phr_arena_give(p->arena, p->nroom);
+
+    p->room = NULL;
+    p->nroom = 0;
 }

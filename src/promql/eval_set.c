@@ -100,9 +100,14 @@ phr_match_side(phr_eval_t *ev, const phr_node_binary_t *b,
         }
 
         numbers[i] = id;
+
+        rc = phr_eval_poll(ev);
+        if (rc < 0) {
+            return rc;
+        }
     }
 
-    return phr_eval_poll(ev);
+    return PHR_OK;
 }
 
 

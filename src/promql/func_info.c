@@ -42,6 +42,7 @@ typedef struct {
     size_t                n;
     size_t                nalloc;
     phr_slots_t           index;    /* by the identifying labels */
+    uint32_t             *lists;    /* room for three, one column at a time */
 
     phr_matcher_t         own[4];   /* matchers whose regexes are ours */
     size_t                nown;
@@ -112,6 +113,12 @@ phr_fn_info(PHR_FN_PARAMS)
     rc = phr_slots_init(&info.index, ev->arena, 64);
     if (rc == PHR_OK) {
         rc = phr_info_select(&info, &in, ignored);
+    }
+
+    if (rc == PHR_OK) {
+        info.lists = phr_arena_alloc(ev->arena,
+                                     3 * (info.n + 1) * sizeof(uint32_t));
+        rc = info.lists == NULL ? phr_eval_nomem(ev) : PHR_OK;
     }
 
     if (rc == PHR_OK) {
@@ -324,6 +331,10 @@ phr_info_select(phr_info_t *info, const phr_value_t *in,
         if (rc == PHR_OK) {
             rc = phr_info_add(info, &s);
         }
+
+        if (rc == PHR_OK) {
+            rc = phr_eval_poll(info->ev);
+        }
     }
 
     rc = rc < 0 ? rc : PHR_OK;
@@ -466,12 +477,7 @@ phr_info_series(phr_info_t *info, const phr_column_t *c)
     hash = phr_labels_hash_on(c->labels, phr_info_identifying,
                               PHR_INFO_NIDENTIFYING);
 
-    found = phr_arena_alloc(info->ev->arena,
-                            3 * (info->n + 1) * sizeof(uint32_t));
-    if (found == NULL) {
-        return phr_eval_nomem(info->ev);
-    }
-
+    found = info->lists;
     chosen = found + info->n + 1;
     last = chosen + info->n + 1;
     nlast = SIZE_MAX;

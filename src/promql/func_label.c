@@ -41,6 +41,14 @@ phr_fn_label_replace(PHR_FN_PARAMS)
                            "label_replace(): %.*s", (int) dst.len, dst.data);
     }
 
+    /* as many as such calls stand in one another are there at a time */
+
+    rc = phr_arena_take(ev->arena, phr_regex_memory(re));
+    if (rc < 0) {
+        phr_regex_destroy(re);
+        return rc;
+    }
+
     phr_buf_init(&buf, 0);
 
     rc = phr_eval_node(ev, phr_fn_arg(call, 0), g, out);
@@ -87,6 +95,7 @@ phr_fn_label_replace(PHR_FN_PARAMS)
     }
 
     phr_buf_free(&buf);
+    phr_arena_give(ev->arena, phr_regex_memory(re));
     phr_regex_destroy(re);
 
     return rc < 0 ? rc : phr_value_merge(out, ev->arena, g->n, ev->err);
@@ -154,6 +163,10 @@ phr_fn_label_join(PHR_FN_PARAMS)
         }
 
         rc = phr_fn_label_put(ev, c, dst, phr_str_from(p, len));
+
+        if (rc == PHR_OK) {
+            rc = phr_eval_poll(ev);
+        }
     }
 
     return rc < 0 ? rc : phr_value_merge(out, ev->arena, g->n, ev->err);

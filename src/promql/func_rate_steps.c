@@ -88,6 +88,16 @@ phr_rate_steps(phr_window_t *w, const phr_grid_t *g,
             w->reset++;
         }
 
+        if (w->reset < w->nresets && w->resets[w->reset] < s->hi) {
+
+            /* they may be many, and their sum depends on where it begins */
+
+            rc = phr_eval_poll(w->ev);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+
         for (k = w->reset; k < w->nresets && w->resets[k] < s->hi; k++) {
             change += w->v[w->resets[k] - 1];
         }

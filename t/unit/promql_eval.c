@@ -6,12 +6,20 @@
  */
 
 #include <math.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
 
 #include "core/alloc.h"
+#include "core/buf.h"
 #include "memstore.h"
 #include "oom.h"
 #include "promql/value.h"
 #include "tap.h"
+
+
+/* so many that pairs of them take a while */
+#define SERIES  3000
 
 
 typedef struct {
@@ -20,6 +28,7 @@ typedef struct {
     uint64_t       max_samples;
     size_t         arena_bytes;
     int            step_stats;
+    int            series_left;     /* and it is stopped; 0: it is not */
     volatile int   stop;
 
     phr_arena_t   *arena;
@@ -29,13 +38,22 @@ typedef struct {
 
 
 static phr_memstore_t  *store;
+static test_query_t    *late;
+static clock_t          stopped;
+
+static phr_querier_ops_t  late_ops;
+static int              (*late_select)(phr_querier_t *q,
+    const phr_matcher_t *m, size_t n, int64_t min_ms, int64_t max_ms,
+    const phr_select_hints_t *hints, phr_arena_t *arena,
+    phr_series_set_t **set, phr_err_t *err);
+static int              (*late_next)(phr_series_set_t *set, phr_series_t *s,
+    phr_err_t *err);
 
 
 static void
-test_add(const char *name, const char *label, const char *value, int n,
-    double first, double step)
+test_add_at(const char *name, const char *label, const char *value,
+    int64_t t_ms, double v)
 {
-    int                   i;
     phr_arena_t          *a;
     phr_labels_t          ls, none = { NULL, 0 };
     phr_labels_builder_t  b;
@@ -47,11 +65,51 @@ test_add(const char *name, const char *label, const char *value, int n,
     phr_labels_builder_set(&b, phr_str_from_c(label), phr_str_from_c(value));
     phr_labels_build(&b, &ls);
 
-    for (i = 0; i < n; i++) {
-        phr_memstore_add(store, ls, i * 10000, first + i * step);
-    }
+    phr_memstore_add(store, ls, t_ms, v);
 
     phr_arena_destroy(a);
+}
+
+
+static void
+test_add(const char *name, const char *label, const char *value, int n,
+    double first, double step)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        test_add_at(name, label, value, i * 10000, first + i * step);
+    }
+}
+
+
+/* the query is to stop while it works on the last of so many series */
+static int
+test_on_series(phr_series_set_t *set, phr_series_t *s, phr_err_t *err)
+{
+    if (--late->series_left == 0) {
+        late->stop = PHR_ETIMEOUT;
+    }
+
+    return late_next(set, s, err);
+}
+
+
+static int
+test_on_select(phr_querier_t *q, const phr_matcher_t *m, size_t n,
+    int64_t min_ms, int64_t max_ms, const phr_select_hints_t *hints,
+    phr_arena_t *arena, phr_series_set_t **set, phr_err_t *err)
+{
+    int  rc;
+
+    rc = late_select(q, m, n, min_ms, max_ms, hints, arena, set, err);
+
+    if (rc == PHR_OK) {
+        late_next = (*set)->next;
+        (*set)->next = test_on_series;
+    }
+
+    return rc;
 }
 
 
@@ -82,6 +140,14 @@ test_run(test_query_t *t)
     }
 
     rc = storage->querier(storage, &querier, &t->err);
+
+    if (rc == PHR_OK && t->series_left > 0) {
+        late = t;
+        late_ops = *querier->ops;
+        late_select = late_ops.select;
+        late_ops.select = test_on_select;
+        querier->ops = &late_ops;
+    }
 
     if (rc == PHR_OK) {
         memset(&q, 0, sizeof(q));
@@ -132,6 +198,7 @@ test_oom(void *data)
 static void
 test_limits(void)
 {
+    clock_t       began;
     test_query_t  t;
 
     memset(&t, 0, sizeof(t));
@@ -171,10 +238,59 @@ test_limits(void)
 
     t.max_samples = 0;
     t.arena_bytes = 1024 * 1024;
+    began = clock();
     is_int(test_run(&t), PHR_ELIMIT, "memory is bounded");
     is_str(t.err.text, "query needs more memory than allowed",
            "the bound is named");
+    ok(clock() - began < CLOCKS_PER_SEC, "at once");
     test_done(&t);
+}
+
+
+/* what is not in the arena counts, too */
+static void
+test_memory(void)
+{
+    int           i;
+    phr_buf_t     b;
+    test_query_t  t;
+
+    memset(&t, 0, sizeof(t));
+    t.expr = "count_over_time(vector(1)[1000s:1ms])";
+    t.start_ms = t.end_ms = 1200000;
+
+    t.arena_bytes = 26 * 1000 * 1000;
+    is_int(test_run(&t), PHR_OK, "points of a subquery are three numbers");
+    test_done(&t);
+
+    t.arena_bytes = 22 * 1000 * 1000;
+    is_int(test_run(&t), PHR_ELIMIT, "two of which are on the heap");
+    test_done(&t);
+
+    phr_buf_init(&b, 0);
+
+    for (i = 0; i < 20; i++) {
+        phr_buf_puts(&b, "label_replace(");
+    }
+
+    phr_buf_puts(&b, "m");
+
+    for (i = 0; i < 20; i++) {
+        phr_buf_puts(&b, ", \"i\", \"$1\", \"i\", \"(a?b?c*){500}\")");
+    }
+
+    t.expr = phr_buf_cstr(&b);
+    t.arena_bytes = 64 * 1024 * 1024;
+    is_int(test_run(&t), PHR_OK, "regexes in one another");
+    test_done(&t);
+
+    t.arena_bytes = 4 * 1024 * 1024;
+    is_int(test_run(&t), PHR_ELIMIT, "are bounded");
+    is_str(t.err.text, "query needs more memory than allowed",
+           "by the memory of the query");
+    test_done(&t);
+
+    phr_buf_free(&b);
 }
 
 
@@ -196,6 +312,167 @@ test_stop(void)
     is_int(test_run(&t), PHR_ECANCELED, "cancellation is seen");
     is_str(t.err.text, "query was canceled in expression evaluation",
            "cancellation is named");
+    test_done(&t);
+}
+
+
+static void
+test_on_alarm(int sig)
+{
+    late->stop = PHR_ETIMEOUT;
+    stopped = clock();
+}
+
+
+/* how long a query goes on that is stopped while it works on many series */
+static void
+test_late(test_query_t *t, const char *name)
+{
+    int  rc;
+
+    static const struct itimerval  soon = { .it_value = { 0, 200000 } };
+
+    late = t;
+    t->stop = PHR_OK;
+    t->start_ms = 0;
+    t->end_ms = 1200000;
+    t->step_ms = 1200000;
+
+    (void) signal(SIGALRM, test_on_alarm);
+    (void) setitimer(ITIMER_REAL, &soon, NULL);
+
+    rc = test_run(t);
+
+    is_int(rc, PHR_ETIMEOUT, "%s", name);
+    ok(clock() - stopped < CLOCKS_PER_SEC / 2, "and ends soon");
+    test_done(t);
+}
+
+
+/* the stop is seen before the results of that series are too many */
+static void
+test_stop_within(void)
+{
+    test_query_t  t;
+
+    memset(&t, 0, sizeof(t));
+    t.start_ms = 200000;
+    t.end_ms = 600000;
+    t.step_ms = 10000;
+
+    t.expr = "h smoothed";
+    t.max_samples = 40;
+    is_int(test_run(&t), PHR_ELIMIT, "too many histograms");
+    test_done(&t);
+
+    t.series_left = 1;
+    is_int(test_run(&t), PHR_ETIMEOUT,
+           "a series of histograms is stopped while it is smoothed");
+    test_done(&t);
+
+    /* the last one falls all the time, and has its times from the others */
+
+    t.expr = "rate(m[1m])";
+    t.stop = PHR_OK;
+    t.max_samples = 41 * 3 + 1;
+    is_int(test_run(&t), PHR_ELIMIT, "four series are too many");
+    test_done(&t);
+
+    t.series_left = 4;
+    is_int(test_run(&t), PHR_ETIMEOUT,
+           "a series of resets is stopped between its steps");
+    test_done(&t);
+}
+
+
+/* a list of so many labels */
+static void
+test_long_list(phr_buf_t *b, const char *head, const char *item, int n)
+{
+    int  i;
+
+    phr_buf_reset(b);
+    phr_buf_puts(b, head);
+
+    for (i = 0; i < n; i++) {
+        phr_buf_printf(b, item, i);
+    }
+
+    phr_buf_puts(b, ")");
+}
+
+
+static void
+test_stop_late(void)
+{
+    int           i;
+    char          number[16];
+    phr_buf_t     b;
+    test_query_t  t;
+
+    memset(&t, 0, sizeof(t));
+    phr_buf_init(&b, 0);
+
+    for (i = 0; i < SERIES; i++) {
+        snprintf(number, sizeof(number), "%d", i);
+        test_add_at("many", "i", number, 0, 1);
+        test_add_at("one", "i", number, 1200000, 1);
+    }
+
+    t.expr = "many * on () group_left (x, y) one";
+    test_late(&t, "a join of series without a common step is stopped");
+
+    test_long_list(&b, "label_join(many, \"x\", \"\"", ", \"a\"", 100000);
+    t.expr = phr_buf_cstr(&b);
+    test_late(&t, "label_join() of many labels is stopped");
+
+    test_long_list(&b, "quantile by (i", ", a%d", 100000);
+    phr_buf_puts(&b, " (0.5, many)");
+    t.expr = phr_buf_cstr(&b);
+    test_late(&t, "a grouping by many labels is stopped");
+
+    phr_buf_free(&b);
+}
+
+
+/* 100 series on both sides, of which no two have a step in common */
+static void
+test_join_memory(void)
+{
+    test_query_t  t;
+
+    memset(&t, 0, sizeof(t));
+    t.expr = "many{i=~\"1..\"} * on () group_left (x) one{i=~\"1..\"}";
+    t.end_ms = 1200000;
+    t.step_ms = 1000;
+    t.arena_bytes = 8 * 1024 * 1024;
+
+    is_int(test_run(&t), PHR_OK, "a join takes what its results take");
+    is_int(t.result.nseries, 0, "which is nothing here");
+    test_done(&t);
+}
+
+
+/* of 500 targets with 500 sets of info labels */
+static void
+test_info_memory(void)
+{
+    int           i;
+    char          number[16];
+    test_query_t  t;
+
+    for (i = 0; i < 500; i++) {
+        snprintf(number, sizeof(number), "%d", i);
+        test_add_at("of_target", "instance", number, 0, 1);
+        test_add_at("target_info", "instance", number, 0, 1);
+    }
+
+    memset(&t, 0, sizeof(t));
+    t.expr = "count(info(of_target))";
+    t.arena_bytes = 2 * 1024 * 1024;
+
+    is_int(test_run(&t), PHR_OK, "info() takes no list for each series");
+    ok(t.result.nsamples == 1 && t.result.samples[0].v == 500, "all of them");
     test_done(&t);
 }
 
@@ -514,6 +791,7 @@ main(void)
     test_add("m2", "i", "5", 61, 1, 1);
 
     test_limits();
+    test_memory();
     test_stop();
     test_types();
     test_depth();
@@ -523,6 +801,10 @@ main(void)
     test_add_hists("2");
     test_add_hists("3");
     test_lack_of_memory();
+    test_stop_within();
+    test_stop_late();
+    test_join_memory();
+    test_info_memory();
 
     phr_memstore_destroy(store);
 
