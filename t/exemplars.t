@@ -43,6 +43,10 @@ is_deeply([ map { $_->{seriesLabels}{le} } @{ asked('h_bucket') } ],
 like(api($t, 'query_exemplars', query => 'c_total')->{raw},
      qr/"value":"2.5","timestamp":\d+\.5\}/, 'as Prometheus writes it');
 
+my $either = api($t, 'query_exemplars', dialect => 'metricsql',
+                 query => '{__name__="c_total" or __name__="none"}');
+is(scalar @{ $either->{data} || [] }, 1, 'of each alternative');
+
 my $res = $t->post('/api/v1/query_exemplars',
                    'query=' . escape('rate(c_total[1m])'), headers =>
                    { 'Content-Type' => 'application/x-www-form-urlencoded' });

@@ -21,7 +21,8 @@ use Test::Pharos::Api;
 my $t = Test::Pharos->new;
 
 my $five = join '', map { "m{i=\"$_\"} $_\n" } 1 .. 5;
-my $web = $t->target('/five' => $five, '/name' => 'm{' . 'n' x 12 . "=\"v\"} 1\n",
+my $web = $t->target('/five' => $five,
+                     '/gone' => { status => 404, body => $five }, '/name' => 'm{' . 'n' x 12 . "=\"v\"} 1\n",
                      '/value' => 'm{i="' . 'v' x 30 . "\"} 1\n");
 my $addr = port_of($t, $web);
 my $size = length $five;
@@ -47,6 +48,8 @@ my %jobs = (
                  qr/body size limit exceeded/ ],
     body_beyond => [ five => "body_size_limit: @{[$size - 1]}B", 0,
                      qr/body size limit exceeded/ ],
+    body_of_error => [ gone => "body_size_limit: @{[$size - 1]}B", 0,
+                       qr/^server returned HTTP status 404/ ],
     target_at => [ five => 'target_limit: 3', 1, undef, 3 ],
     target_beyond => [ five => 'target_limit: 2', 0,
                        qr/target_limit exceeded/, 3 ],
@@ -84,13 +87,30 @@ scrape_configs:
           . "[{ targets: ['$addr', 'b:1', 'c:1'] }], relabel_configs: "
           . "[{ source_labels: [__address__], regex: '.:1', action: drop }] }\n"
         } 0 .. 2 ]}
+- { job_name: none }
 END
 is($t->post('/-/reload', '')->{status}, 200, 'another prometheus.yml');
 
 my %dropped;
-$dropped{ $_->{discoveredLabels}{job} }++
-    for @{ $t->json('/api/v1/targets?state=dropped')->{data}{droppedTargets} };
+my $data = $t->json('/api/v1/targets?state=dropped')->{data};
+$dropped{ $_->{discoveredLabels}{job} }++ for @{ $data->{droppedTargets} };
 is_deeply(\%dropped, { k0 => 2, k1 => 1, k2 => 2 }, 'keep_dropped_targets');
+
+# counted are all of them, of all jobs, unless the dropped are not asked for
+
+my %counts = (k0 => 2, k1 => 2, k2 => 2, none => 0);
+
+is_deeply($data->{droppedTargetCounts}, \%counts, 'droppedTargetCounts');
+
+for ([ '', \%counts ], [ '?scrapePool=k1', \%counts ],
+     [ '?state=active', undef ])
+{
+    my ($args, $want) = @$_;
+
+    $data = $t->json("/api/v1/targets$args")->{data};
+    ok(exists $data->{droppedTargetCounts}, "counts: \"$args\"");
+    is_deeply($data->{droppedTargetCounts}, $want, 'as they should be');
+}
 
 SKIP: {
     my ($prometheus) = grep { -x } map { "$_/prometheus" }

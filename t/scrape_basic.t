@@ -78,6 +78,7 @@ my $web = $t->target(
     '/twice' => "twice 1\ntwice 2\nonce 3\n",
     '/empty' => '',
     '/open-end' => "open_end 1",
+    '/turns' => "turns 1\n",
 );
 
 my $addr = port_of($t, $web);
@@ -93,6 +94,7 @@ my @jobs = (
     [ honor_no => 'metrics_path: /honor' ],
     [ times_yes => 'metrics_path: /times' ],
     [ times_no => "metrics_path: /times\n  honor_timestamps: false" ],
+    [ turns => 'metrics_path: /turns' ],
     [ few => "metrics_path: /five\n  sample_limit: 4" ],
     [ enough => "metrics_path: /five\n  sample_limit: 5" ],
     [ label_count => "metrics_path: /five\n  label_limit: 2" ],
@@ -265,6 +267,10 @@ cmp_ok(value($t, 'timestamp(plain{job="times_yes"})'), '>', $now - 5,
 wait_value($t, 'up{job="times_no"}', 1, 'honor_timestamps off');
 cmp_ok(value($t, 'timestamp(stamped{job="times_no"})'), '>', $now - 5,
        'a timestamp is ignored');
+
+wait_value($t, 'turns', 1, 'a series without timestamps');
+$t->target_set($web, '/turns', "turns 2 @{[ time ]}000\n");
+wait_gone($t, 'turns', 'ends when they come');
 
 # what the target was asked
 

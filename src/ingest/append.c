@@ -38,6 +38,7 @@ static int phr_scrape_line(phr_scrape_pass_t *pass, size_t *next,
     phr_scrape_line_t *line, int *fatal, phr_err_t *err);
 static int phr_scrape_parsed(phr_scrape_pass_t *pass, size_t *next,
     phr_scrape_line_t *line, int *fatal, phr_err_t *err);
+static int phr_scrape_returned(phr_scrape_pass_t *pass, uint32_t text);
 static int phr_scrape_over(const phr_scrape_pass_t *pass);
 static int phr_scrape_more_lines(phr_scrape_pass_t *pass);
 static void phr_scrape_keep_answer(phr_scrape_pass_t *pass);
@@ -227,7 +228,7 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
          && body.len >= s->o.limit.body_size_bytes)
         || body.len >= UINT32_MAX / 2)
     {
-        rc = phr_scrape_failed(s, app, t_ms, duration_s, report, err);
+        rc = phr_scrape_failed(s, app, t_ms, duration_s, 1, report, err);
         if (rc == PHR_OK) {
             report->code = phr_err_set(err, PHR_ELIMIT,
                                        "body size limit exceeded");
@@ -272,7 +273,7 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
         report->up = rc == PHR_OK;
         report->code = rc;
 
-        rc = phr_scrape_write(&pass, report->up, body.len, err);
+        rc = phr_scrape_write(&pass, report->up, (double) body.len, err);
 
         if (rc == PHR_OK && report->up) {
             if (s->asleep) {
@@ -302,7 +303,8 @@ phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
 
 int
 phr_scrape_failed(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
-    double duration_s, phr_scrape_report_t *report, phr_err_t *err)
+    double duration_s, int over, phr_scrape_report_t *report,
+    phr_err_t *err)
 {
     phr_scrape_pass_t  pass;
 
@@ -319,7 +321,7 @@ phr_scrape_failed(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
 
     s->iter++;
 
-    return phr_scrape_write(&pass, 0, 0, err);
+    return phr_scrape_write(&pass, 0, over ? -1 : 0, err);
 }
 
 
@@ -645,14 +647,12 @@ phr_scrape_parsed(phr_scrape_pass_t *pass, size_t *next,
     text = phr_scrape_text_find(s, phr_str_from(pass->p.start,
                                                 pass->p.metric_len));
 
+    /* beyond the limit samples are counted, no series are made */
+
+    full = (pass->max_samples != 0 && pass->nsamples == pass->max_samples)
+           || phr_scrape_over(pass);
+
     if (text == PHR_SCRAPE_NONE) {
-
-        /* beyond the limit samples are counted, no series are made */
-
-        full = (pass->max_samples != 0
-                && pass->nsamples == pass->max_samples)
-               || phr_scrape_over(pass);
-
         rc = phr_scrape_text_add(s, pass->app, &pass->p, full, &text, fatal,
                                  err);
         if (rc != PHR_OK) {
@@ -678,6 +678,8 @@ phr_scrape_parsed(phr_scrape_pass_t *pass, size_t *next,
         if (t->line != PHR_SCRAPE_NONE && t->line < s->nlines) {
             *next = t->line + 1;
         }
+
+        pass->report->nadded += !full && phr_scrape_returned(pass, text);
     }
 
     line->text = text;
@@ -743,6 +745,34 @@ phr_scrape_stage(phr_scrape_pass_t *pass, phr_scrape_line_t *line)
     if (line->is_hist) {
         phr_scrape_stage_hist(pass, line);
     }
+}
+
+
+/*
+ * A series that was scraped before, but not by the last good scrape, is as
+ * good as new; the text of it is only kept for a while.
+ */
+
+static int
+phr_scrape_returned(phr_scrape_pass_t *pass, uint32_t text)
+{
+    phr_scrape_t       *s;
+    phr_scrape_text_t  *t;
+
+    s = pass->s;
+    t = phr_array_get(&s->texts, phr_scrape_text_t, text);
+
+    if (t->slot == PHR_SCRAPE_DROPPED || t->line == PHR_SCRAPE_NONE
+        || s->nlines == 0
+        || (t->line < s->nlines
+            && s->lines[t->line].kind == PHR_LINE_SAMPLE
+            && s->lines[t->line].text == text))
+    {
+        return 0;
+    }
+
+    return phr_array_get(&s->slots, phr_scrape_slot_t, t->slot)->seen
+           != s->iter;
 }
 
 

@@ -126,9 +126,13 @@ int phr_scrape_body(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
     double duration_s, phr_str_t body, phr_str_t content_type,
     phr_scrape_report_t *report, phr_err_t *err);
 
-/* the same for a target that gave no answer, or a bad one */
+/*
+ * The same for a target that gave no answer, or a bad one; over: one that is
+ * larger than it may be, of which not all was read.
+ */
 int phr_scrape_failed(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,
-    double duration_s, phr_scrape_report_t *report, phr_err_t *err);
+    double duration_s, int over, phr_scrape_report_t *report,
+    phr_err_t *err);
 
 /* the target is gone: all its series end, those of the outcome too */
 int phr_scrape_ended(phr_scrape_t *s, phr_appender_t *app, int64_t t_ms,

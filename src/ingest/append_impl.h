@@ -258,7 +258,7 @@ void phr_scrape_clear(phr_scrape_t *s);
  * Appends the samples of a good scrape, the markers of what vanished (of
  * everything, if the scrape was bad), and the outcome.
  */
-int phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
+int phr_scrape_write(phr_scrape_pass_t *pass, int good, double body_bytes,
     phr_err_t *err);
 
 /*

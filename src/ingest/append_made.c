@@ -24,6 +24,8 @@ typedef enum {
 
 static phr_scrape_type_e phr_scrape_type(const phr_scrape_t *s,
     phr_str_t content_type);
+static int phr_scrape_made_exemplar(const phr_lines_t *k,
+    phr_str_t exemplar, phr_exemplar_t *e);
 static int32_t phr_scrape_finest(double factor);
 
 
@@ -107,7 +109,6 @@ phr_scrape_line_exemplars(phr_scrape_pass_t *pass)
     uint32_t         i;
     phr_expo_t      *p;
     phr_array_t     *table;
-    phr_arena_t     *arena;
     phr_exemplar_t   e;
 
     p = &pass->p;
@@ -116,14 +117,14 @@ phr_scrape_line_exemplars(phr_scrape_pass_t *pass)
         return phr_scrape_exemplar_line(pass);
     }
 
-    arena = pass->made->arena;
     table = &pass->made->exemplars;
     rc = PHR_OK;
 
     for (i = 0; i < p->nexemplars && rc == PHR_OK; i++) {
-        rc = phr_exemplar_pb_read(arena,
-                                  *phr_array_get(table, phr_str_t,
-                                                 p->first_exemplar + i), &e);
+        rc = phr_scrape_made_exemplar(pass->made,
+                                      *phr_array_get(table, phr_str_t,
+                                                     p->first_exemplar + i),
+                                      &e);
 
         /* of native histograms only those with a time, as in Prometheus */
 
@@ -135,6 +136,31 @@ phr_scrape_line_exemplars(phr_scrape_pass_t *pass)
             rc = PHR_OK;
         }
     }
+
+    return rc;
+}
+
+
+static int
+phr_scrape_made_exemplar(const phr_lines_t *k, phr_str_t exemplar,
+    phr_exemplar_t *e)
+{
+    int         rc;
+    phr_expo_t  p;
+
+    if (!k->text) {
+        return phr_exemplar_pb_read(k->arena, exemplar, e);
+    }
+
+    phr_expo_init(&p, PHR_EXPO_OPENMETRICS, exemplar);
+
+    rc = phr_expo_exemplar_again(&p, exemplar, NULL);
+
+    if (rc == PHR_OK) {
+        rc = phr_expo_exemplar(&p, k->arena, e);
+    }
+
+    phr_expo_free(&p);
 
     return rc;
 }

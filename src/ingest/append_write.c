@@ -35,6 +35,8 @@ static void phr_scrape_add_samples(phr_scrape_pass_t *pass,
     phr_scrape_out_t *row, phr_scrape_out_t *timed);
 static void phr_scrape_add_stale(phr_scrape_pass_t *pass,
     phr_scrape_out_t *row);
+static void phr_scrape_add_timed(phr_scrape_pass_t *pass,
+    const phr_scrape_out_t *row, phr_scrape_out_t *timed);
 static int phr_scrape_add_report(phr_scrape_pass_t *pass,
     phr_scrape_out_t *row, double body_bytes, int stale, phr_err_t *err);
 static int phr_scrape_append(phr_scrape_pass_t *pass, phr_scrape_out_t *row,
@@ -46,11 +48,10 @@ static int phr_scrape_renew(phr_scrape_pass_t *pass, phr_scrape_out_t *out,
 
 
 int
-phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
+phr_scrape_write(phr_scrape_pass_t *pass, int good, double body_bytes,
     phr_err_t *err)
 {
     int                rc, hists, starts;
-    double             bytes;
     phr_scrape_t      *s;
     phr_scrape_out_t   row, timed;
 
@@ -71,6 +72,7 @@ phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
 
     if (rc == PHR_OK) {
         rc = phr_scrape_out_create(&timed, (good ? pass->nsamples : 0)
+                                           + s->ntracked
                                            + PHR_SCRAPE_NREPORT, hists,
                                    starts);
     }
@@ -89,15 +91,9 @@ phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
         s->iter++;
     }
 
-    bytes = (double) body_bytes;
-
-    if (body_bytes == 0 && s->o.limit.body_size_bytes != 0) {
-        bytes = -1;
-    }
-
     /* before what vanished: after a change of options "up" was tracked, too */
 
-    rc = phr_scrape_add_report(pass, &row, bytes, 0, err);
+    rc = phr_scrape_add_report(pass, &row, body_bytes, 0, err);
 
     if (rc == PHR_OK) {
 
@@ -105,6 +101,10 @@ phr_scrape_write(phr_scrape_pass_t *pass, int good, uint64_t body_bytes,
 
         if (!good || !s->asleep) {
             phr_scrape_add_stale(pass, &row);
+        }
+
+        if (timed.n != 0 && !s->o.track_timestamps_staleness) {
+            phr_scrape_add_timed(pass, &row, &timed);
         }
 
         rc = phr_scrape_append(pass, &row, &timed, err);
@@ -364,6 +364,53 @@ phr_scrape_add_stale(phr_scrape_pass_t *pass, phr_scrape_out_t *row)
                                PHR_SCRAPE_NONE);
             pass->report->nstale++;
         }
+    }
+}
+
+
+/*
+ * Of samples with a time of their own nobody knows when the next is due, so
+ * their series are not tracked.  One that had none before has ended as if it
+ * had vanished; its marker goes behind what it has told.
+ */
+
+static void
+phr_scrape_add_timed(phr_scrape_pass_t *pass, const phr_scrape_out_t *row,
+    phr_scrape_out_t *timed)
+{
+    size_t              i, n;
+    uint32_t            at;
+    phr_scrape_t       *s;
+    phr_scrape_slot_t  *slots;
+
+    s = pass->s;
+    n = timed->n;
+    slots = s->slots.elts;
+
+    /* for a moment, what is in no row has the number of the next scrape */
+
+    for (i = 0; i < n; i++) {
+        slots[timed->slot[i]].seen = s->iter + 1;
+    }
+
+    for (i = 0; i < row->n; i++) {
+        slots[row->slot[i]].seen = s->iter;
+    }
+
+    for (i = 0; i < s->ntracked; i++) {
+        at = s->tracked != NULL ? s->tracked[i] : (uint32_t) i;
+
+        if (slots[at].seen == s->iter + 1) {
+            slots[at].seen = s->iter;
+            phr_scrape_out_add(timed, s, at,
+                               phr_double_from_bits(PHR_STALE_NAN_BITS),
+                               pass->t_ms, PHR_SCRAPE_NONE);
+            pass->report->nstale++;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        slots[timed->slot[i]].seen = s->iter;
     }
 }
 

@@ -131,6 +131,19 @@ phr_expo_openmetrics_rest(phr_expo_t *p, phr_err_t *err)
 }
 
 
+int
+phr_expo_exemplar_again(phr_expo_t *p, phr_str_t exemplar, phr_err_t *err)
+{
+    p->body = exemplar.data;
+    p->pos = exemplar.data;
+    p->start = exemplar.data;
+    p->end = exemplar.data + exemplar.len;
+    p->format = PHR_EXPO_OPENMETRICS;
+
+    return phr_expo_openmetrics_exemplar(p, err);
+}
+
+
 static int
 phr_expo_openmetrics_comment(phr_expo_t *p, phr_err_t *err)
 {
@@ -240,8 +253,10 @@ phr_expo_openmetrics_unit(phr_expo_t *p, phr_err_t *err)
 static int
 phr_expo_openmetrics_exemplar(phr_expo_t *p, phr_err_t *err)
 {
-    int  rc;
+    int          rc;
+    const char  *s;
 
+    s = p->pos;
     p->pos += 4;
     p->exemplar_pairs.nelts = 0;
 
@@ -268,6 +283,8 @@ phr_expo_openmetrics_exemplar(phr_expo_t *p, phr_err_t *err)
 
         p->has_exemplar_t = 1;
     }
+
+    p->exemplar = phr_str_from(s, (size_t) (p->pos - s));
 
     return PHR_OK;
 }

@@ -92,6 +92,7 @@ typedef struct {
     unsigned            same:1;         /* see phr_expo_next_like() */
     unsigned            has_exemplar:1;
     unsigned            has_exemplar_t:1;
+    phr_str_t           exemplar;       /* of OPENMETRICS: as it stands */
     phr_array_t         exemplar_pairs; /* phr_expo_pair_t */
     double              exemplar_value;
     int64_t             exemplar_t_ms;
@@ -147,6 +148,13 @@ int phr_expo_labels(phr_expo_t *p, phr_arena_t *arena, phr_labels_t *out,
  * t_ms is not set if it has no time.  PHR_EPARSE if its labels are none.
  */
 int phr_expo_exemplar(phr_expo_t *p, phr_arena_t *arena, phr_exemplar_t *e);
+
+/*
+ * Parses an exemplar alone, one that was valid as p->exemplar of a sample, so
+ * that phr_expo_exemplar() can be asked for it.
+ */
+int phr_expo_exemplar_again(phr_expo_t *p, phr_str_t exemplar,
+    phr_err_t *err);
 
 /*
  * The help of the event last returned, or another text of the body,

@@ -32,6 +32,7 @@ static int phr_line_member(phr_line_t *l, phr_str_t key);
 static int phr_line_metric(phr_line_t *l);
 static int phr_line_array(phr_line_t *l, int (*element)(phr_line_t *l));
 static int phr_line_value(phr_line_t *l);
+static int phr_line_infinity(phr_line_t *l, double *v);
 static int phr_line_special(phr_line_t *l, double *v);
 static int phr_line_time(phr_line_t *l);
 static int phr_line_number(phr_line_t *l, phr_str_t *text);
@@ -290,7 +291,7 @@ phr_line_value(phr_line_t *l)
             return rc;
         }
 
-    } else {
+    } else if (!phr_line_infinity(l, &v)) {
         rc = phr_line_number(l, &text);
         if (rc != PHR_OK) {
             return rc;
@@ -310,6 +311,23 @@ phr_line_value(phr_line_t *l)
     *slot = v;
 
     return PHR_OK;
+}
+
+
+/* VictoriaMetrics wrote them so until 1.82, which is no JSON */
+static int
+phr_line_infinity(phr_line_t *l, double *v)
+{
+    if (l->end - l->p < 4 || (*l->p != '+' && *l->p != '-')
+        || memcmp(l->p + 1, "Inf", 3) != 0)
+    {
+        return 0;
+    }
+
+    *v = *l->p == '-' ? -INFINITY : INFINITY;
+    l->p += 4;
+
+    return 1;
 }
 
 

@@ -212,7 +212,7 @@ phr_lines_hist(phr_lines_t *k, const phr_hist_t *h, int has_t, int64_t t_ms)
 
 
 int
-phr_lines_exemplar(void *data, phr_str_t message)
+phr_lines_exemplar(void *data, phr_str_t exemplar)
 {
     phr_str_t    *s;
     phr_lines_t  *k;
@@ -224,7 +224,7 @@ phr_lines_exemplar(void *data, phr_str_t message)
         return PHR_ENOMEM;
     }
 
-    *s = message;
+    *s = exemplar;
 
     return PHR_OK;
 }

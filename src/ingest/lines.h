@@ -43,12 +43,13 @@ typedef struct {
     phr_lines_options_t   o;
     phr_arena_t          *arena;        /* of the histograms */
     phr_array_t           hists;        /* const phr_hist_t * */
-    phr_array_t           exemplars;    /* phr_str_t, messages of the body */
+    phr_array_t           exemplars;    /* phr_str_t, as the body has them */
     size_t                nused;        /* of them, by the lines so far */
     phr_buf_t             lines;
     size_t                nvalues;      /* in the lines */
     int64_t               st_ms;        /* of what is written next, 0: none */
     phr_buf_t             starts;       /* of each value, if one has any */
+    unsigned              text:1;       /* exemplars are no messages */
     phr_err_t             err;      /* why the rest of the body is missing */
 
     phr_buf_t             labels;       /* of the metric under way */
@@ -85,7 +86,7 @@ void phr_lines_family(phr_lines_t *k, phr_expo_event_e event, phr_str_t name,
 void phr_lines_label(phr_lines_t *k, phr_str_t name, phr_str_t value);
 
 /* an exemplar of the value that is written next, of lines_t *data */
-int phr_lines_exemplar(void *data, phr_str_t message);
+int phr_lines_exemplar(void *data, phr_str_t exemplar);
 
 /*
  * A metric part of that name with the labels.  Then a value: a float, or a

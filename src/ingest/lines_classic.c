@@ -27,6 +27,7 @@ typedef struct {
     phr_str_t      family;      /* the last that TYPE named, unescaped */
     phr_arena_t   *gathered;    /* labels of the histogram under way */
     phr_labels_t   labels;      /* those without the name and "le" */
+    phr_array_t    exemplars;   /* phr_str_t, of all its lines */
     int64_t        t_ms;
     unsigned       has_t:1;
     unsigned       open:1;      /* one is under way */
@@ -57,6 +58,8 @@ phr_lines_classic(phr_lines_t *k, phr_expo_format_e format, phr_str_t body)
     memset(&c, 0, sizeof(c));
     c.k = k;
     c.family = phr_str_of("");
+    k->text = 1;
+    phr_array_init(&c.exemplars, sizeof(phr_str_t));
     phr_expo_init(&c.p, format, body);
     c.p.normalize = 0;
     c.tmp = phr_arena_create(0);
@@ -67,6 +70,7 @@ phr_lines_classic(phr_lines_t *k, phr_expo_format_e format, phr_str_t body)
 
     phr_arena_destroy(c.tmp);
     phr_arena_destroy(c.gathered);
+    phr_array_free(&c.exemplars);
     phr_expo_free(&c.p);
 
     return phr_lines_end(k, rc);
@@ -168,10 +172,16 @@ phr_classic_sample(phr_classic_t *c)
         return rc;
     }
 
+    /* those of a part are its histogram's, and not the part's, too */
+
+    if (part == PHR_CLASSIC_NONE && p->has_exemplar) {
+        rc = phr_lines_exemplar(c->k, p->exemplar);
+    }
+
     phr_buf_append(&c->k->lines, p->start, p->metric_len);
     phr_lines_float(c->k, p->value, p->has_t, p->t_ms);
 
-    return PHR_OK;
+    return rc;
 }
 
 
@@ -231,11 +241,20 @@ phr_classic_gather(phr_classic_t *c, phr_classic_part_e part,
 {
     int         rc;
     double      le;
-    phr_str_t   bound;
+    phr_str_t   bound, *exemplar;
 
     rc = phr_classic_begin(c, ls);
     if (rc != PHR_OK) {
         return rc;
+    }
+
+    if (c->p.has_exemplar) {
+        exemplar = phr_array_push(&c->exemplars);
+        if (exemplar == NULL) {
+            return PHR_ENOMEM;
+        }
+
+        *exemplar = c->p.exemplar;
     }
 
     switch (part) {
@@ -294,6 +313,7 @@ phr_classic_begin(phr_classic_t *c, phr_labels_t ls)
     }
 
     phr_nhcb_reset(&c->k->nhcb);
+    c->exemplars.nelts = 0;
     c->t_ms = c->p.t_ms;
     c->has_t = c->p.has_t;
     c->open = 1;
@@ -349,6 +369,14 @@ phr_classic_flush(phr_classic_t *c)
 
     for (i = 0; i < c->labels.n; i++) {
         phr_lines_label(c->k, c->labels.l[i].name, c->labels.l[i].value);
+    }
+
+    for (i = 0; i < c->exemplars.nelts; i++) {
+        rc = phr_lines_exemplar(c->k, *phr_array_get(&c->exemplars,
+                                                     phr_str_t, i));
+        if (rc != PHR_OK) {
+            return rc;
+        }
     }
 
     phr_lines_metric(c->k, c->family, "");

@@ -170,9 +170,16 @@ phr_nhcb_convert(phr_nhcb_t *c, phr_arena_t *arena, phr_hist_t **out,
     h->nbounds = (uint32_t) n - 1;      /* the last one is infinite */
 
     rc = phr_hist_validate(h, err);
-    *out = h;
+    if (rc != PHR_OK) {
+        return rc;
+    }
 
-    return rc;
+    /* limits are of buckets that have something in them */
+
+    *out = phr_hist_compact(arena, h);
+
+    return *out ? PHR_OK : phr_err_set(err, phr_arena_rc(arena), "no memory "
+                                       "for a histogram");
 }
 
 

@@ -18,7 +18,7 @@ struct ngx_http_pharos_visit_s {
     int        (*job)(ngx_http_pharos_visit_t *v, ngx_http_pharos_job_t *p);
 
     int        (*on_target)(void *arg, const phr_api_target_t *t);
-    int        (*on_pool)(void *arg, phr_str_t name);
+    int        (*on_pool)(void *arg, phr_str_t name, size_t ndropped);
     int        (*on_metadata)(void *arg, const phr_api_metadata_t *m);
     void        *arg;
     phr_str_t    metric;
@@ -66,6 +66,7 @@ ngx_http_pharos_scrape_apply(ngx_http_pharos_settings_t *s, phr_api_t *api,
         scrapes->started = 1;
         scrapes->stopped = 0;
         scrapes->swept = 0;
+        scrapes->gone_ms = api->start_ms;
         (void) pthread_mutex_unlock(&scrapes->mutex);
     }
 
@@ -201,7 +202,7 @@ ngx_http_pharos_scrape_job_end(ngx_http_pharos_job_t *p)
 static void
 ngx_http_pharos_scrape_applied(void *data, phr_array_t *targets)
 {
-    size_t                     i, n;
+    size_t                     i, n, ndropped;
     uint64_t                   keep;
     phr_array_t                dropped;
     ngx_queue_t               *q, *next;
@@ -223,6 +224,7 @@ ngx_http_pharos_scrape_applied(void *data, phr_array_t *targets)
         n += !(*phr_array_get(targets, phr_target_t *, i))->dropped;
     }
 
+    ndropped = targets->nelts - n;
     p->over = p->conf->limit.targets != 0 && n > p->conf->limit.targets;
     keep = p->conf->limit.keep_dropped_targets;
 
@@ -260,6 +262,7 @@ ngx_http_pharos_scrape_applied(void *data, phr_array_t *targets)
     (void) pthread_mutex_lock(&scrapes->mutex);
     dropped = p->dropped;
     p->dropped = *targets;
+    p->ndropped = ndropped;
     (void) pthread_mutex_unlock(&scrapes->mutex);
 
     phr_targets_destroy(&dropped);
@@ -376,6 +379,8 @@ ngx_http_pharos_scrape_free(void)
         ngx_http_pharos_target_free(
                     ngx_queue_data(q, ngx_http_pharos_target_t, queue));
     }
+
+    ngx_http_pharos_sweep_free();
 
     scrapes->started = 0;
 }
@@ -499,7 +504,7 @@ ngx_http_pharos_scrape_dropped(ngx_http_pharos_visit_t *v,
 
 int
 ngx_http_pharos_scrape_pools(void *data,
-    int (*visit)(void *arg, phr_str_t name), void *arg)
+    int (*visit)(void *arg, phr_str_t name, size_t ndropped), void *arg)
 {
     ngx_http_pharos_visit_t  v;
 
@@ -516,7 +521,7 @@ static int
 ngx_http_pharos_scrape_pool(ngx_http_pharos_visit_t *v,
     ngx_http_pharos_job_t *p)
 {
-    return v->on_pool(v->arg, p->conf->job_name);
+    return v->on_pool(v->arg, p->conf->job_name, p->ndropped);
 }
 
 

@@ -34,7 +34,8 @@ struct ngx_http_pharos_job_s {
     ngx_queue_t                    targets;
     ngx_rbtree_t                   keys;     /* the same; of the loop alone */
     ngx_rbtree_node_t              sentinel;
-    phr_array_t                    dropped;  /* phr_target_t * */
+    phr_array_t                    dropped;  /* phr_target_t *, those kept */
+    size_t                         ndropped; /* of all */
     unsigned                       over:1;   /* more than target_limit */
     unsigned                       found:1;  /* of the settings applied now */
     unsigned                       known:1;  /* its targets are */
@@ -92,6 +93,7 @@ typedef struct {
     /* of the loop */
     unsigned                       stopped:1;
     unsigned                       swept:1;  /* see _sweep() */
+    int64_t                        gone_ms;  /* what is no target ended */
 } ngx_http_pharos_scrapes_t;
 
 extern ngx_http_pharos_scrapes_t  ngx_http_pharos_scrapes;
@@ -115,6 +117,12 @@ void ngx_http_pharos_target_remove(ngx_http_pharos_target_t *t);
  * process scraped, and which are none any more.
  */
 void ngx_http_pharos_sweep(void);
+
+/* the same of one that went at t_ms, when that could not be written */
+void ngx_http_pharos_sweep_again(int64_t t_ms);
+
+/* at the end of the process, when the threads have ended */
+void ngx_http_pharos_sweep_free(void);
 
 /* at the end of the process, when the threads have ended */
 void ngx_http_pharos_target_free(ngx_http_pharos_target_t *t);

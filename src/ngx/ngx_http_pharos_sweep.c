@@ -7,6 +7,9 @@
  * is gone; not at once, for a target at another place or a rule of another
  * expression may go on with them.  A target that only comes later, by a
  * file, begins anew.
+ *
+ * It comes again if a target of this process went, and a full disk or queue
+ * had its series go on.
  */
 
 #include "ngx/ngx_http_pharos_scrape.h"
@@ -30,9 +33,11 @@ static void ngx_http_pharos_sweep_done(ngx_http_pharos_task_t *task);
 
 static ngx_http_pharos_scrapes_t  *const scrapes = &ngx_http_pharos_scrapes;
 
-/* of the task while it runs: the names of the present targets */
+/* of the task while it runs: the names of the present targets, else NULL */
 static ngx_http_pharos_task_t   sweep_task;
 static phr_map_t               *sweep_names;
+static int64_t                  sweep_gone_ms;
+static int                      sweep_rc;
 static ngx_event_t              sweep_event;
 
 
@@ -42,6 +47,7 @@ ngx_http_pharos_sweep(void)
     int64_t  interval_ms;
 
     if (scrapes->swept || scrapes->stopped || sweep_event.timer_set
+        || sweep_names
         || !ngx_http_pharos_sweep_due(&interval_ms))
     {
         return;
@@ -53,6 +59,24 @@ ngx_http_pharos_sweep(void)
 
     ngx_add_timer(&sweep_event, (ngx_msec_t)
                   phr_min(2 * interval_ms, NGX_HTTP_PHAROS_SWEEP_MAX_MS));
+}
+
+
+void
+ngx_http_pharos_sweep_again(int64_t t_ms)
+{
+    scrapes->gone_ms = phr_max(scrapes->gone_ms, t_ms);
+    scrapes->swept = 0;
+
+    ngx_http_pharos_sweep();
+}
+
+
+void
+ngx_http_pharos_sweep_free(void)
+{
+    phr_map_destroy(sweep_names);
+    sweep_names = NULL;
 }
 
 
@@ -105,6 +129,7 @@ ngx_http_pharos_sweep_timer(ngx_event_t *ev)
 
     ngx_memzero(&sweep_task, sizeof(ngx_http_pharos_task_t));
 
+    sweep_gone_ms = scrapes->gone_ms;
     sweep_task.run = ngx_http_pharos_sweep_run;
     sweep_task.done = ngx_http_pharos_sweep_done;
 
@@ -112,8 +137,8 @@ ngx_http_pharos_sweep_timer(ngx_event_t *ev)
         || ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_WRITE, &sweep_task)
            != NGX_OK)
     {
-        /* the next change of settings or targets tries again */
-        phr_map_destroy(sweep_names);
+        ngx_http_pharos_sweep_free();
+        ngx_http_pharos_sweep();
         return;
     }
 
@@ -217,12 +242,18 @@ ngx_http_pharos_sweep_run(ngx_http_pharos_task_t *task)
 
     phr_err_init(&err);
 
-    if (phr_scrape_end_others(phr_store_appender(scrapes->api->store),
-                              scrapes->api->start_ms,
-                              ngx_http_pharos_sweep_known, sweep_names,
-                              &ntargets, &nseries, &err)
-        != PHR_OK)
-    {
+    sweep_rc = phr_scrape_end_others(phr_store_appender(scrapes->api->store),
+                                     sweep_gone_ms,
+                                     ngx_http_pharos_sweep_known, sweep_names,
+                                     &ntargets, &nseries, &err);
+
+    /* that the disk is full was said by the store */
+
+    if (sweep_rc == PHR_ENOSPC) {
+        return;
+    }
+
+    if (sweep_rc != PHR_OK) {
         ngx_http_pharos_log_err(NGX_LOG_ERR, scrapes->log, &err,
                                 "ending series of what is gone");
         return;
@@ -246,9 +277,11 @@ ngx_http_pharos_sweep_known(void *data, phr_str_t name)
 static void
 ngx_http_pharos_sweep_done(ngx_http_pharos_task_t *task)
 {
-    phr_map_destroy(sweep_names);
+    ngx_http_pharos_sweep_free();
 
-    if (task->rc < 0) {
+    if (task->rc < 0 || sweep_rc == PHR_ENOSPC) {
         scrapes->swept = 0;
     }
+
+    ngx_http_pharos_sweep();
 }

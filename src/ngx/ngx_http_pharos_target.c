@@ -355,6 +355,7 @@ ngx_http_pharos_target_run(ngx_http_pharos_task_t *task)
 
     } else if (rc == PHR_OK) {
         rc = phr_scrape_failed(t->scrape, app, t->t_ms, t->duration_s,
+                               t->out && t->out->out.rc == PHR_ELIMIT,
                                &t->report, &err);
     }
 
@@ -436,6 +437,10 @@ ngx_http_pharos_target_done(ngx_http_pharos_task_t *task)
         (void) pthread_mutex_lock(&scrapes->mutex);
         ngx_queue_remove(&t->queue);
         (void) pthread_mutex_unlock(&scrapes->mutex);
+
+        if (t->err.code != PHR_OK) {
+            ngx_http_pharos_sweep_again(t->t_ms);
+        }
 
         ngx_http_pharos_target_free(t);
         return;

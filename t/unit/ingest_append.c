@@ -5,116 +5,12 @@
  * when the target fails.
  */
 
+#include <math.h>
 #include <time.h>
 
 #include "core/alloc.h"
-#include "ingest/append.h"
 
-#include "recapp.h"
-#include "tap.h"
-
-
-#define TEXT  phr_str_of("text/plain; version=0.0.4")
-#define OM    phr_str_of("application/openmetrics-text")
-
-
-static recapp_t              *rec;
-static phr_scrape_t          *scrape;
-static phr_scrape_options_t   opt;
-static phr_scrape_report_t    rep;
-static phr_err_t              err;
-static int64_t                now;
-
-static const phr_label_t  target_labels[] = {
-    { phr_str("instance"), phr_str("h:1") },
-    { phr_str("job"), phr_str("j") },
-};
-
-
-static void
-start(void)
-{
-    memset(&opt, 0, sizeof(opt));
-    opt.job = phr_str_of("j");
-    opt.key = 0xabc;
-    opt.labels.l = target_labels;
-    opt.labels.n = 2;
-    opt.honor_timestamps = 1;
-    opt.normalize = 1;
-    opt.timeout_ms = 10000;
-
-    rec = recapp_create();
-    now = 0;
-}
-
-
-static void
-begin(void)
-{
-    if (phr_scrape_create(&opt, &scrape, &err) != PHR_OK) {
-        printf("Bail out! %s\n", err.text);
-        exit(1);
-    }
-}
-
-
-static void
-end(void)
-{
-    is_int(rec->twice, 0, "no row names a series twice");
-    phr_scrape_destroy(scrape);
-    recapp_destroy(rec);
-}
-
-
-/* scrapes and compares, without the labels of the target */
-
-static void
-check(const char *want, const char *fmt)
-{
-    char        *p, *q;
-    static char  got[65536];
-
-    snprintf(got, sizeof(got), "%s", recapp_take(rec, now, "scrape_"));
-
-    while ((p = strstr(got, "instance=\"h:1\", job=\"j\"")) != NULL) {
-        q = p + 23;
-
-        if (p[-1] == '{' && *q == '}') {
-            p--;
-            q++;
-        } else if (p[-1] == '{') {
-            q += 2;
-        } else if (p[-1] == ' ' && p[-2] == ',') {
-            p -= 2;
-        }
-
-        memmove(p, q, strlen(q) + 1);
-    }
-
-    is_str(got, want, "%s", fmt);
-}
-
-
-static void
-scrape_as(const char *body, phr_str_t type, const char *want,
-    const char *name)
-{
-    now += 15000;
-    phr_err_init(&err);
-
-    is_int(phr_scrape_body(scrape, &rec->app, now, 0.25,
-                           phr_str_from_c(body), type, &rep, &err),
-           PHR_OK, "%s: appended", name);
-    check(want, name);
-}
-
-
-static void
-body(const char *text, const char *want, const char *name)
-{
-    scrape_as(text, TEXT, want, name);
-}
+#include "onescrape.h"
 
 
 static void
@@ -162,6 +58,32 @@ prediction(void)
     scrape_as("a 2\n# EOF\n", OM, "a 2|up 1|", "the other format");
     is_int(rec->nsources, 1, "all in one source");
     is_str(rec->sources[0], "scrape/j/0000000000000abc", "of this name");
+
+    end();
+}
+
+
+/* what comes back counts as new, as long as its name may be known still */
+
+static void
+returned(void)
+{
+    start();
+    begin();
+
+    body("a 1\nb 2\n", "a 1|b 2|up 1|", "first");
+    body("a 1\n", "a 1|b stale|up 1|", "one vanished");
+    is_int(rep.nadded, 0, "nothing new");
+    body("b 2\na 1\nb 3\n", "a 1|b 2|up 1|", "it is back, twice");
+    is_int(rep.nadded, 1, "and new once");
+    body("a 1\nb 2\n", "a 1|b 2|up 1|", "in another order");
+    is_int(rep.nadded, 0, "it is not");
+
+    now += 15000;
+    is_int(phr_scrape_failed(scrape, &rec->app, now, 1, 0, &rep, &err),
+           PHR_OK, "a scrape fails");
+    body("b 2\na 1\n", "a 1|b 2|up 1|", "both are back");
+    is_int(rep.nadded, 0, "and known from the last good one");
 
     end();
 }
@@ -226,7 +148,7 @@ failures(void)
     is_int(rep.nadded, 0, "nothing is new");
 
     now += 15000;
-    is_int(phr_scrape_failed(scrape, &rec->app, now, 1, &rep, &err), PHR_OK,
+    is_int(phr_scrape_failed(scrape, &rec->app, now, 1, 0, &rep, &err), PHR_OK,
            "a target that is down");
     check("a stale|b stale|up 0|", "ends its series");
 
@@ -302,10 +224,23 @@ timestamps(void)
     end();
 
     start();
+    begin();
+    body("a 1\nb 2\nc 3\n", "a 1|b 2|c 3|up 1|", "none has a time");
+    body("a 1 29000\na 1 29500\nb 2\nb 2 31000\nc 3\n",
+         "a stale|b 2|c 3|up 1|", "what has one from now on has gone");
+    is_int(rep.nstale, 1, "once");
+    is_str(recapp_take(rec, 29500, NULL),
+           "a{instance=\"h:1\", job=\"j\"} 1|", "after what it has told");
+    body("a 1 44000\nb 2\nc 3\n", "b 2|c 3|up 1|", "not twice");
+    body("a 1\nb 2\nc 3\n", "a 1|b 2|c 3|up 1|", "has none again");
+    end();
+
+    start();
     opt.track_timestamps_staleness = 1;
     begin();
     body("a 1 14000\nb 2\n", "b 2|up 1|", "tracked");
     body("b 2\n", "a stale|b 2|up 1|", "gets a marker");
+    body("b 2 40000\n", "up 1|", "which has not gone");
     end();
 
     start();
@@ -416,10 +351,45 @@ limits(void)
     end();
 
     start();
+    opt.histograms.convert = 1;
+    opt.max_buckets = 2;
+    begin();
+    phr_scrape_body(scrape, &rec->app, now, 1,
+                    phr_str_of("# TYPE h histogram\nh_bucket{le=\"1\"} 0\n"
+                               "h_bucket{le=\"2\"} 5\nh_bucket{le=\"3\"} 5\n"
+                               "h_bucket{le=\"4\"} 5\nh_bucket{le=\"+Inf\"} "
+                               "6\nh_sum 9\nh_count 6\n"), TEXT, &rep, &err);
+    is_int(rep.up, 1, "buckets that are empty do not count");
+    end();
+
+    start();
     begin();
     body("{\"\"} 1\n", "up 0|", "no name");
     is_int(rep.code, PHR_EINVAL, "is invalid");
     end();
+}
+
+
+/* scrape_body_size_bytes of a body, or of none that came */
+
+static double
+body_size(const char *text, int over)
+{
+    const char  *p;
+
+    now += 15000;
+
+    if (text != NULL) {
+        phr_scrape_body(scrape, &rec->app, now, 1, phr_str_from_c(text), TEXT,
+                        &rep, &err);
+    } else {
+        phr_scrape_failed(scrape, &rec->app, now, 1, over, &rep, &err);
+    }
+
+    p = strstr(recapp_take(rec, now, NULL), "scrape_body_size_bytes{");
+    p = p ? strchr(p, '}') : NULL;
+
+    return p ? atof(p + 1) : NAN;
 }
 
 
@@ -443,6 +413,17 @@ outcome(void)
            "3|scrape_series_added{instance=\"h:1\", job=\"j\"} 2|"
            "scrape_timeout_seconds{instance=\"h:1\", job=\"j\"} 10|"
            "up{instance=\"h:1\", job=\"j\"} 1|", "all series of the outcome");
+    end();
+
+    start();
+    opt.extra_metrics = 1;
+    opt.limit.body_size_bytes = 5;
+    begin();
+    ok(body_size("a 1\n", 0) == 4, "the size of a body");
+    ok(body_size("", 0) == 0, "of an empty one");
+    ok(body_size("a 11\n", 0) == -1, "of one that is too large");
+    ok(body_size(NULL, 1) == -1, "of one that was not read to its end");
+    ok(body_size(NULL, 0) == 0, "of no answer");
     end();
 }
 
@@ -760,124 +741,6 @@ at_random(void)
 }
 
 
-/* another process takes over: nothing is known but what the store has */
-
-static void
-take_over(void)
-{
-    phr_scrape_destroy(scrape);
-
-    if (phr_scrape_create(&opt, &scrape, &err) != PHR_OK) {
-        printf("Bail out! %s\n", err.text);
-        exit(1);
-    }
-}
-
-
-static int
-known(void *data, phr_str_t name)
-{
-    return data != NULL && phr_str_eq(name, phr_str_from_c(data));
-}
-
-
-/* "other" targets but the one named */
-
-static void
-others(char *but, uint64_t nseries, const char *name)
-{
-    uint64_t  targets, series;
-
-    now += 15000;
-    phr_err_init(&err);
-
-    is_int(phr_scrape_end_others(&rec->app, now, known, but, &targets,
-                                 &series, &err),
-           PHR_OK, "others: %s", name);
-    is_int(series, nseries, "so many series: %s", name);
-}
-
-
-static void
-recalled(void)
-{
-    static char  name[] = "scrape/j/000000000000002a";
-
-    start();
-    opt.job = phr_str_of("j");
-    opt.key = 42;
-    opt.remember = 1;
-    begin();
-    body("a 1\nb 2\n", "a 1|b 2|up 1|", "before");
-    is_int(rec->nkv, 1, "a record is left");
-
-    take_over();
-    body("a 3\n", "a 3|b stale|up 1|", "what vanished meanwhile ends");
-    body("a 4\n", "a 4|up 1|", "once");
-
-    take_over();
-    now += 15000;
-    phr_scrape_failed(scrape, &rec->app, now, 1, &rep, &err);
-    check("a stale|up 0|", "a target that is down at once");
-
-    take_over();
-    body("a 5\n", "a 5|up 1|", "it comes back");
-
-    take_over();
-    now += 15000 + PHR_SCRAPE_RECALL_MS;
-    body("b 1\n", "b 1|up 1|", "too long ago to matter");
-
-    take_over();
-    body("b 2\nc 1\n", "b 2|c 1|up 1|", "more");
-    phr_scrape_forget(scrape);
-    body("b 3\n", "b 3|c stale|up 1|", "after a failed commit, too");
-
-    others(name, 0, "known");
-    check("", "nothing ends that is known");
-    is_int(rec->nkv, 1, "nor does its record");
-
-    others(NULL, 6, "not known");
-    check("b stale|up stale|", "it ends");
-    is_int(rec->nkv, 0, "so does the record");
-
-    others(NULL, 0, "again");
-    body("b 4\n", "b 4|up 1|", "comes back");
-
-    take_over();
-    now += 15000;
-    is_int(phr_scrape_ended(scrape, &rec->app, now, &err), PHR_OK,
-           "ended before it was scraped");
-    check("b stale|up stale|", "ends what the other process left");
-    is_int(rec->nkv, 0, "and has no record");
-
-    opt.remember = 0;
-    take_over();
-    body("b 5\n", "b 5|up 1|", "not to be remembered");
-    is_int(rec->nkv, 0, "no record");
-
-    opt.unreported = 1;
-    take_over();
-    body("b 6\n", "b 6|up stale|", "without a report");
-    body("b 7\n", "b 7|", "then it is no more");
-    end();
-
-    /* series that another target has taken over */
-
-    start();
-    opt.job = phr_str_of("j");
-    opt.key = 1;
-    opt.remember = 1;
-    begin();
-    body("a 1\nb 1\n", "a 1|b 1|up 1|", "the first");
-    opt.key = 2;
-    take_over();
-    body("a 2\n", "a 2|up 1|", "the second has its labels");
-    others("scrape/j/0000000000000002", 1, "the first");
-    check("b stale|", "only what the second has not");
-    end();
-}
-
-
 static void
 timing(void)
 {
@@ -924,6 +787,7 @@ int
 main(void)
 {
     prediction();
+    returned();
     asleep();
     failures();
     duplicates();
@@ -938,7 +802,6 @@ main(void)
     no_memory();
     relabelled();
     at_random();
-    recalled();
     timing();
 
     return done_testing();

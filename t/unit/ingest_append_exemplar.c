@@ -134,6 +134,62 @@ test_rest(void)
 
 
 static void
+test_converted(void)
+{
+    int   i;
+    char  body[512], want[512];
+
+    begin();
+    opt.histograms.convert = 1;
+    phr_scrape_configure(scrape, &opt, &err);
+
+    offered("# TYPE c counter\n"
+            "c_total 5 # {t=\"a\"} 1 0.5\n"
+            "# TYPE h histogram\n"
+            "h_bucket{le=\"1\"} 1 # {z=\"\\n\",a=\"2\"} 0.25 3\n"
+            "h_bucket{le=\"2\"} 1 # {a=\"3\"} 1.5\n"
+            "h_bucket{le=\"+Inf\"} 3 # {} 2 0.25\n"
+            "h_sum 3\nh_count 3\n"
+            "h_bucket{x=\"y\",le=\"1\"} 1 # {b=\"4\"} 0.5 4\n"
+            "h_sum{x=\"y\"} 3\nh_count{x=\"y\"} 1\n"
+            "# TYPE d counter\n"
+            "d_total 5 # {t=\"b\"} 1\n# EOF\n",
+            "c_total {t=\"a\"} 1@own500|h {} 2@own250|"
+            "h {a=\"2\", z=\"\\n\"} 0.25@own3000|"
+            "h{x=\"y\"} {b=\"4\"} 0.5@own4000|"
+            "d_total {t=\"b\"} 1@1000|",
+            "of buckets those with a time become the histogram's");
+
+    offered("# TYPE h histogram\n"
+            "h_bucket{le=\"1\"} 2 # {a=\"2\"} 0.25 3\n"
+            "h_sum 3\nh_count 1\n"
+            "h_bucket{x=\"y\",le=\"1\"} 1\n"
+            "h_sum{x=\"y\"} 3\nh_count{x=\"y\"} 1\n"
+            "# TYPE d counter\nd_total 6\n# EOF\n",
+            "", "not of a histogram that contradicts itself");
+
+    for (i = 3; i <= 14; i++) {
+        snprintf(body, sizeof(body), "# TYPE h histogram\nh_bucket{le="
+                 "\"1\"} 1 # {t=\"%d\"} 1 %d\nh_sum 3\nh_count 1\n"
+                 "# EOF\n", i / 2, i / 2);
+        snprintf(want, sizeof(want), i % 2 && i > 3 ? ""
+                 : "h {t=\"%d\"} 1@own%d000|", i / 2, i / 2);
+        offered(body, want, "a line that is not the same, at rest or not");
+    }
+
+    opt.histograms.classic = 1;
+    phr_scrape_configure(scrape, &opt, &err);
+
+    offered("# TYPE h histogram\n"
+            "h_bucket{le=\"1\"} 1 # {a=\"5\"} 0.25 20\n"
+            "h_sum 3\nh_count 1\n# EOF\n", "h {a=\"5\"} 0.25@own20000|",
+            "they are the histogram's where its parts are kept, too");
+
+    end();
+}
+
+
+static void
 test_limits(void)
 {
     begin();
@@ -152,6 +208,7 @@ main(void)
 {
     test_lines();
     test_rest();
+    test_converted();
     test_limits();
 
     return done_testing();

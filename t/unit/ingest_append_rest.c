@@ -208,7 +208,7 @@ scrape(side_t *side, int what, phr_str_t body, phr_str_t type)
     rc = PHR_OK;
 
     if (what == 0) {
-        rc = phr_scrape_failed(side->s, &side->rec->app, now, 1,
+        rc = phr_scrape_failed(side->s, &side->rec->app, now, 1, 0,
                                &side->report, &side->err);
     } else {
         if (what == 1) {

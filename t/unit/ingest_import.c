@@ -116,6 +116,8 @@ good_lines(void)
           "\"timestamps\":[1,2,3,4,5,6,7,8,9]}",
           "a 1 -0|a 2 0.5|a 3 1000|a 4 0.20000000000000001|a 5 nan|a 6 nan|"
           "a 7 inf|a 8 -inf|a 9 stale|" },
+        { M "\"values\":[+Inf,-Inf],\"timestamps\":[1,2]}",
+          "a 1 inf|a 2 -inf|" },
         { M "\"values\":[9007199254740993],\"timestamps\":[5]}",
           "a 5 9007199254740992|" },
         { M "\"x\":{\"y\":[1,{\"z\":\"]}\"},null],\"w\":true}," V T,
@@ -164,7 +166,8 @@ bad_lines(void)
         M "\"values\":[0x1]," T, M "\"values\":[NaN]," T,
         M "\"values\":[nul]," T, M "\"values\":[\"1\"]," T,
         M "\"values\":[true]," T, M "\"values\":[--1]," T,
-        M "\"values\":[\"inf" "\"]," T,
+        M "\"values\":[\"inf" "\"]," T, M "\"values\":[Inf]," T,
+        M "\"values\":[+Infinity]," T, M "\"values\":[-In", M "\"values\":[+",
         "{\"metric\":{}," V T, "{\"metric\":{\"b\":\"c\"}," V T,
         "{\"metric\":{\"__name__\":\"\"}," V T,
         "{\"metric\":{\"__name__\":1}," V T,

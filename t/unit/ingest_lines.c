@@ -252,10 +252,12 @@ convert_once(void *data)
 
     rc = phr_lines_init(&k, &o);
     if (rc == PHR_OK) {
-        rc = phr_lines_classic(&k, PHR_EXPO_TEXT,
+        rc = phr_lines_classic(&k, PHR_EXPO_OPENMETRICS,
                                phr_str_of("# TYPE h histogram\n"
-                                          "h_bucket{le=\"1\"} 1\n"
-                                          "h_sum 3\nh_count 2\n"));
+                                          "h_bucket{le=\"1\"} 1 # {} 1\n"
+                                          "h_sum 3\nh_count 2\n"
+                                          "# TYPE c counter\n"
+                                          "c_total 1 # {} 1\n# EOF\n"));
     }
 
     phr_lines_free(&k);
