@@ -3,7 +3,8 @@
 # Copyright (C) The Pharos Authors
 #
 # Targets by name: the system resolves them, without a "resolver" of nginx;
-# one that has no address is down, and holds up no other.
+# one that has no address is down, and holds up no other; nor does one whose
+# lookup hangs.
 
 use strict;
 use warnings;
@@ -14,8 +15,10 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Test::Pharos;
 use Test::Pharos::Api;
+use Test::Pharos::Fail;
+use POSIX ();
 
-my $t = Test::Pharos->new;
+my $t = fail_create(Test::Pharos->new);
 my $web = $t->target('/metrics' => "here 1\n");
 my $port = $t->target_port($web);
 
@@ -32,7 +35,8 @@ scrape_configs:
   static_configs: [{ targets: ['127.0.0.1:$port'] }]
 END
 
-serve($t)->run;
+serve($t);
+fail_run($t);
 $t->wait_ready;
 
 wait_value($t, 'here{job="name"}', 1, 'a target by its name');
@@ -53,4 +57,33 @@ cmp_ok(value($t, 'max(max_over_time(scrape_duration_seconds{job="address"}[1m]))
 is(value($t, 'min(min_over_time(up{job=~"address|name"}[1m]))'), 1,
    'which were never down');
 
+# several at once, when one thread has nothing to do
+
+my @hang = map { "hang-$_.invalid" } 1 .. 6;
+my $pipe = $t->dir . '/fail/lookup';
+
+POSIX::mkfifo($pipe, 0666) or die "mkfifo: $!";
+$t->quit;
+only('once', "'localhost:$port'");
+fail_run($t);
+$t->wait_ready;
+wait_value($t, 'up{job="once"}', 1, 'a name that is answered');
+
+only('hang', join ', ', map { "'$_:9'" } @hang);
+is($t->post('/-/reload', '')->{status}, 200, 'names that hang');
+$t->wait_for(sub { @hang == grep { -e $t->dir . "/fail/$_" } @hang },
+             'each is asked for, whether or not the others are answered');
+
 $t->done;
+
+
+sub only {
+    my ($job, $targets) = @_;
+
+    $t->write_file('prometheus.yml', <<"END");
+global: { scrape_interval: 500ms, scrape_timeout: 500ms }
+scrape_configs:
+- job_name: $job
+  static_configs: [{ targets: [$targets] }]
+END
+}

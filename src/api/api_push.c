@@ -149,11 +149,16 @@ phr_api_push_groups(phr_call_t *c, phr_err_t *err)
 int
 phr_api_metrics(phr_call_t *c, phr_err_t *err)
 {
+    phr_escape_t       escape;
     phr_expo_writer_t  w;
 
     c->res->status = 200;
-    c->res->content_type = phr_str_from_c(
-                                       phr_expo_media_type(PHR_EXPO_TEXT));
+
+    if (phr_call_exposition(c, phr_expo_media_type(PHR_EXPO_TEXT), &escape)
+        != PHR_OK)
+    {
+        return phr_err_set(err, PHR_ENOMEM, "out of memory");
+    }
 
     if (c->api->live->metrics != NULL) {
         c->api->live->metrics(c->api->live_data, &c->res->body);
@@ -161,7 +166,7 @@ phr_api_metrics(phr_call_t *c, phr_err_t *err)
 
     phr_expo_begin(&w, &c->res->body, PHR_EXPO_TEXT);
 
-    if (phr_push_expose(c->api->push, &w) != PHR_OK) {
+    if (phr_push_expose(c->api->push, &w, &escape) != PHR_OK) {
         return phr_err_set(err, PHR_ENOMEM, "out of memory");
     }
 

@@ -14,6 +14,7 @@ static void phr_expo_put_name(phr_buf_t *b, phr_str_t name);
 static void phr_expo_put_line(phr_expo_writer_t *w, phr_str_t name,
     const char *suffix, const phr_label_t *labels, size_t n,
     const double *le, double v);
+static void phr_expo_put_time(phr_expo_writer_t *w, int64_t t_ms);
 static void phr_expo_put_label(phr_buf_t *b, phr_str_t name,
     phr_str_t value, int *first);
 static void phr_expo_put_escaped(phr_buf_t *b, phr_str_t s, int quotes);
@@ -154,15 +155,33 @@ phr_expo_series(phr_expo_writer_t *w, phr_labels_t ls, double v, int has_t,
                       ls.l, ls.n, NULL, v);
 
     if (has_t) {
-        if (w->format == PHR_EXPO_OPENMETRICS) {
-            phr_buf_putc(w->out, ' ');
-            phr_number_format(w->out, (double) t_ms / 1000);
-
-        } else {
-            phr_buf_printf(w->out, " %lld", (long long) t_ms);
-        }
+        phr_expo_put_time(w, t_ms);
     }
 
+    phr_buf_putc(w->out, '\n');
+}
+
+
+void
+phr_expo_series_hist(phr_expo_writer_t *w, phr_labels_t ls,
+    const phr_hist_t *h, int64_t t_ms)
+{
+    phr_hist_classic_t  c;
+
+    phr_hist_classic_init(&c, h);
+
+    while (phr_hist_classic_next(&c)) {
+        phr_expo_put_line(w, w->name, "_bucket", ls.l, ls.n, &c.le, c.count);
+        phr_expo_put_time(w, t_ms);
+        phr_buf_putc(w->out, '\n');
+    }
+
+    phr_expo_put_line(w, w->name, "_sum", ls.l, ls.n, NULL, h->sum);
+    phr_expo_put_time(w, t_ms);
+    phr_buf_putc(w->out, '\n');
+
+    phr_expo_put_line(w, w->name, "_count", ls.l, ls.n, NULL, h->count);
+    phr_expo_put_time(w, t_ms);
     phr_buf_putc(w->out, '\n');
 }
 
@@ -235,6 +254,19 @@ phr_expo_put_line(phr_expo_writer_t *w, phr_str_t name, const char *suffix,
 
     phr_buf_putc(b, ' ');
     phr_number_format_g(b, v);
+}
+
+
+static void
+phr_expo_put_time(phr_expo_writer_t *w, int64_t t_ms)
+{
+    if (w->format == PHR_EXPO_OPENMETRICS) {
+        phr_buf_putc(w->out, ' ');
+        phr_number_format(w->out, (double) t_ms / 1000);
+
+    } else {
+        phr_buf_printf(w->out, " %lld", (long long) t_ms);
+    }
 }
 
 

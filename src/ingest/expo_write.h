@@ -11,6 +11,7 @@
 
 
 #include "core/buf.h"
+#include "core/histogram.h"
 #include "core/labels.h"
 #include "ingest/exposition.h"
 
@@ -54,6 +55,13 @@ void phr_expo_histogram(phr_expo_writer_t *w, const phr_label_t *labels,
 /* a series by its whole label set, with a timestamp if has_t */
 void phr_expo_series(phr_expo_writer_t *w, phr_labels_t ls, double v,
     int has_t, int64_t t_ms);
+
+/*
+ * The same of a native histogram of custom buckets, which becomes the classic
+ * histogram of the family: there is no other form.
+ */
+void phr_expo_series_hist(phr_expo_writer_t *w, phr_labels_t ls,
+    const phr_hist_t *h, int64_t t_ms);
 
 /* the Content-Type of a format */
 const char *phr_expo_media_type(phr_expo_format_e format);

@@ -591,7 +591,14 @@ phr_push_record_failure(phr_push_t *p, phr_appender_t *app,
     if (rc != PHR_OK) {
         phr_err_set(err, rc, "no memory for a push");
 
-    } else {
+    } else if (phr_push_check(p, &st, g, err) == PHR_OK) {
+
+        /*
+         * Groups that differ in nothing but empty labels have the same
+         * series, of which the second one must not even have the time of
+         * its failure: nothing is recorded then.
+         */
+
         if (g->push_ms == 0) {
             g->mode = p->o.mode;
             g->ttl_ms = p->o.ttl_ms;

@@ -15,6 +15,7 @@
 #define PHR_PUSH_H_INCLUDED
 
 
+#include "core/escape.h"
 #include "core/storage.h"
 #include "ingest/expo_write.h"
 
@@ -112,9 +113,11 @@ int phr_push_wipe(phr_push_t *p, phr_appender_t *app, int64_t now_ms,
 
 /*
  * Writes all pushed metrics, each family once; the caller begins and ends
- * the exposition.  PHR_OK or PHR_ENOMEM.
+ * the exposition.  escape may be NULL: names are written as they are.
+ * PHR_OK or PHR_ENOMEM.
  */
-int phr_push_expose(phr_push_t *p, phr_expo_writer_t *w);
+int phr_push_expose(phr_push_t *p, phr_expo_writer_t *w,
+    const phr_escape_t *escape);
 
 /* the value of "data" in the Pushgateway's /api/v1/metrics */
 void phr_push_json(phr_push_t *p, phr_buf_t *out);

@@ -15,42 +15,56 @@
 #include "core/time.h"
 
 
-static int phr_push_family_cmp(const void *a, const void *b);
-static void phr_push_json_group(phr_json_writer_t *w,
-    const phr_push_group_t *g);
-static void phr_push_json_family(phr_json_writer_t *w,
-    const phr_push_family_t *f);
-static void phr_push_json_labels(phr_json_writer_t *w, phr_labels_t ls,
-    const char *without);
-static void phr_push_json_value(phr_json_writer_t *w, const char *key,
-    double v);
-static void phr_push_json_parts(phr_json_writer_t *w,
-    const phr_push_family_t *f);
-static void phr_push_json_metric(phr_json_writer_t *w,
-    const phr_push_family_t *f, const phr_push_series_t *first,
-    const char *bound);
-static int phr_push_same_metric(const phr_push_series_t *a,
-    const phr_push_series_t *b, const char *bound);
-static size_t phr_push_skip(phr_labels_t ls, size_t i, const char *bound);
-static const char *phr_push_part(const phr_push_family_t *f,
-    const phr_push_series_t *s);
-static int64_t phr_push_time_of(const phr_push_group_t *g, const char *name);
-
-
 typedef struct {
     const phr_push_family_t  *f;
     size_t                    group;
 } phr_push_exposed_t;
 
 
+/* a series of a histogram or summary, and where the first of its set was */
+typedef struct {
+    const phr_push_series_t  *s;
+    uint64_t                  hash;
+    size_t                    first;
+    size_t                    at;
+} phr_push_part_t;
+
+
+static int phr_push_expose_family(phr_expo_writer_t *w,
+    const phr_push_family_t *f, int first, const phr_escape_t *escape);
+static int phr_push_family_cmp(const void *a, const void *b);
+static void phr_push_json_group(phr_json_writer_t *w,
+    const phr_push_group_t *g);
+static void phr_push_json_family(phr_json_writer_t *w,
+    const phr_push_family_t *f);
+static void phr_push_json_labels(phr_json_writer_t *w, phr_labels_t ls,
+    phr_str_t without);
+static void phr_push_json_value(phr_json_writer_t *w, const char *key,
+    double v);
+static void phr_push_json_parts(phr_json_writer_t *w,
+    const phr_push_family_t *f);
+static void phr_push_part_first(phr_push_part_t *parts, size_t n,
+    const phr_str_t *bound);
+static size_t phr_push_part_n(const phr_push_part_t *parts, size_t n);
+static int phr_push_part_by_hash(const void *a, const void *b);
+static int phr_push_part_by_first(const void *a, const void *b);
+static void phr_push_json_metric(phr_json_writer_t *w,
+    const phr_push_family_t *f, const phr_push_part_t *parts, size_t n,
+    phr_str_t bound);
+static const char *phr_push_part(const phr_push_family_t *f,
+    const phr_push_series_t *s);
+static int64_t phr_push_time_of(const phr_push_group_t *g, const char *name);
+
+
 int
-phr_push_expose(phr_push_t *p, phr_expo_writer_t *w)
+phr_push_expose(phr_push_t *p, phr_expo_writer_t *w,
+    const phr_escape_t *escape)
 {
+    int                        rc;
     size_t                     i, n, nalloc;
     phr_push_group_t         **list;
     phr_push_exposed_t        *all;
     const phr_push_family_t   *f;
-    const phr_push_series_t   *s;
 
     list = p->list.elts;
     nalloc = 0;
@@ -82,19 +96,48 @@ phr_push_expose(phr_push_t *p, phr_expo_writer_t *w)
 
     qsort(all, n, sizeof(phr_push_exposed_t), phr_push_family_cmp);
 
-    for (i = 0; i < n; i++) {
+    for (i = 0, rc = PHR_OK; i < n && rc == PHR_OK; i++) {
         f = all[i].f;
 
-        if (i == 0 || !phr_str_eq(f->name, all[i - 1].f->name)) {
-            phr_expo_family(w, f->name, f->type, f->help);
-        }
-
-        for (s = f->first; s != NULL; s = s->next) {
-            phr_expo_series(w, s->labels, s->v, 0, 0);
-        }
+        rc = phr_push_expose_family(w, f, i == 0
+                                    || !phr_str_eq(f->name,
+                                                   all[i - 1].f->name),
+                                    escape);
     }
 
     phr_free(all);
+
+    return rc;
+}
+
+
+static int
+phr_push_expose_family(phr_expo_writer_t *w, const phr_push_family_t *f,
+    int first, const phr_escape_t *escape)
+{
+    phr_str_t                 name;
+    phr_labels_t              ls;
+    const phr_push_series_t  *s;
+
+    name = f->name;
+
+    if (escape != NULL && phr_escape_name(escape, &name) != PHR_OK) {
+        return PHR_ENOMEM;
+    }
+
+    if (first) {
+        phr_expo_family(w, name, f->type, f->help);
+    }
+
+    for (s = f->first; s != NULL; s = s->next) {
+        ls = s->labels;
+
+        if (escape != NULL && phr_escape_labels(escape, &ls) != PHR_OK) {
+            return PHR_ENOMEM;
+        }
+
+        phr_expo_series(w, ls, s->v, 0, 0);
+    }
 
     return PHR_OK;
 }
@@ -180,7 +223,7 @@ phr_push_json_group(phr_json_writer_t *w, const phr_push_group_t *g)
     phr_json_object(w);
 
     phr_json_key(w, "labels");
-    phr_push_json_labels(w, g->labels, NULL);
+    phr_push_json_labels(w, g->labels, phr_str_of(""));
 
     phr_json_pair_bool(w, "last_push_successful",
                        phr_push_time_of(g, PHR_PUSH_TIME)
@@ -239,7 +282,7 @@ phr_push_json_family(phr_json_writer_t *w, const phr_push_family_t *f)
         for (s = f->first; s != NULL; s = s->next) {
             phr_json_object(w);
             phr_json_key(w, "labels");
-            phr_push_json_labels(w, s->labels, NULL);
+            phr_push_json_labels(w, s->labels, phr_str_of(""));
             phr_push_json_value(w, "value", s->v);
             phr_json_end_object(w);
         }
@@ -250,19 +293,23 @@ phr_push_json_family(phr_json_writer_t *w, const phr_push_family_t *f)
 }
 
 
+/* all but the name and, of a histogram or summary, the bound */
+
 static void
 phr_push_json_labels(phr_json_writer_t *w, phr_labels_t ls,
-    const char *without)
+    phr_str_t without)
 {
     size_t  i;
 
     phr_json_object(w);
 
-    for (i = phr_push_skip(ls, 0, without); i < ls.n;
-         i = phr_push_skip(ls, i + 1, without))
-    {
-        phr_json_key_str(w, ls.l[i].name);
-        phr_json_string(w, ls.l[i].value);
+    for (i = 0; i < ls.n; i++) {
+        if (!phr_str_eq(ls.l[i].name, phr_str_of(PHR_METRIC_NAME))
+            && !phr_str_eq(ls.l[i].name, without))
+        {
+            phr_json_key_str(w, ls.l[i].name);
+            phr_json_string(w, ls.l[i].value);
+        }
     }
 
     phr_json_end_object(w);
@@ -278,117 +325,159 @@ phr_push_json_value(phr_json_writer_t *w, const char *key, double v)
 }
 
 
-/* the series of a histogram or summary, one object for each label set */
+/*
+ * The series of a histogram or summary, one object for each label set, in
+ * the order in which their first series came.  A group may have thousands
+ * of either, so those of a set are brought together by sorting.
+ */
 
 static void
 phr_push_json_parts(phr_json_writer_t *w, const phr_push_family_t *f)
 {
-    const char               *bound;
-    const phr_push_series_t  *s, *before;
+    size_t                    i, n;
+    phr_str_t                 bound;
+    phr_push_part_t          *parts;
+    const phr_push_series_t  *s;
 
-    bound = f->type == PHR_METRIC_HISTOGRAM ? "le" : "quantile";
+    parts = phr_malloc((f->nseries + 1) * sizeof(phr_push_part_t));
+    if (parts == NULL) {
+        w->buf->failed = PHR_ENOMEM;
+        return;
+    }
 
-    for (s = f->first; s != NULL; s = s->next) {
+    bound = phr_str_from_c(f->type == PHR_METRIC_HISTOGRAM ? "le"
+                                                           : "quantile");
 
-        for (before = f->first; before != s; before = before->next) {
-            if (phr_push_same_metric(before, s, bound)) {
+    for (s = f->first, n = 0; s != NULL; s = s->next, n++) {
+        parts[n].s = s;
+        parts[n].hash = phr_labels_hash_ignoring(s->labels, &bound, 1);
+        parts[n].first = n;
+        parts[n].at = n;
+    }
+
+    qsort(parts, n, sizeof(phr_push_part_t), phr_push_part_by_hash);
+    phr_push_part_first(parts, n, &bound);
+    qsort(parts, n, sizeof(phr_push_part_t), phr_push_part_by_first);
+
+    for (i = 0; i < n; i += phr_push_part_n(parts + i, n - i)) {
+        phr_push_json_metric(w, f, parts + i,
+                             phr_push_part_n(parts + i, n - i), bound);
+    }
+
+    phr_free(parts);
+}
+
+
+/* names the first of its label set to each; hashes may be equal by chance */
+
+static void
+phr_push_part_first(phr_push_part_t *parts, size_t n, const phr_str_t *bound)
+{
+    size_t  i, j, run;
+
+    for (i = 0, run = 0; i < n; i++) {
+
+        if (parts[i].hash != parts[run].hash) {
+            run = i;
+        }
+
+        for (j = run; j < i; j++) {
+            if (phr_labels_eq_ignoring(parts[j].s->labels,
+                                       parts[i].s->labels, bound, 1))
+            {
+                parts[i].first = parts[j].first;
                 break;
             }
         }
-
-        if (before == s) {
-            phr_push_json_metric(w, f, s, bound);
-        }
     }
+}
+
+
+/* how many belong to the same label set as the first of them */
+
+static size_t
+phr_push_part_n(const phr_push_part_t *parts, size_t n)
+{
+    size_t  i;
+
+    for (i = 1; i < n && parts[i].first == parts[0].first; i++) {
+        /* void */
+    }
+
+    return i;
+}
+
+
+static int
+phr_push_part_by_hash(const void *a, const void *b)
+{
+    const phr_push_part_t  *x, *y;
+
+    x = a;
+    y = b;
+
+    if (x->hash != y->hash) {
+        return x->hash < y->hash ? -1 : 1;
+    }
+
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+
+static int
+phr_push_part_by_first(const void *a, const void *b)
+{
+    const phr_push_part_t  *x, *y;
+
+    x = a;
+    y = b;
+
+    if (x->first != y->first) {
+        return x->first < y->first ? -1 : 1;
+    }
+
+    return (x->at > y->at) - (x->at < y->at);
 }
 
 
 static void
 phr_push_json_metric(phr_json_writer_t *w, const phr_push_family_t *f,
-    const phr_push_series_t *first, const char *bound)
+    const phr_push_part_t *parts, size_t n, phr_str_t bound)
 {
-    const char               *part;
-    phr_str_t                 value;
-    const phr_push_series_t  *s;
-    char                      text[PHR_NUMBER_LEN];
+    size_t       i;
+    const char  *part;
+    phr_str_t    value;
+    char         text[PHR_NUMBER_LEN];
 
     phr_json_object(w);
     phr_json_key(w, "labels");
-    phr_push_json_labels(w, first->labels, bound);
+    phr_push_json_labels(w, parts[0].s->labels, bound);
 
     phr_json_key(w, f->type == PHR_METRIC_HISTOGRAM ? "buckets"
                                                     : "quantiles");
     phr_json_object(w);
 
-    for (s = first; s != NULL; s = s->next) {
-        value = phr_labels_get(s->labels, phr_str_from_c(bound));
+    for (i = 0; i < n; i++) {
+        value = phr_labels_get(parts[i].s->labels, bound);
 
-        if (value.len != 0 && phr_push_part(f, s) == NULL
-            && phr_push_same_metric(first, s, bound))
-        {
+        if (value.len != 0 && phr_push_part(f, parts[i].s) == NULL) {
             phr_json_key_str(w, value);
             phr_json_string(w, phr_str_from(text,
-                                            phr_number_write(text, s->v)));
+                                      phr_number_write(text, parts[i].s->v)));
         }
     }
 
     phr_json_end_object(w);
 
-    for (s = first; s != NULL; s = s->next) {
-        part = phr_push_part(f, s);
+    for (i = 0; i < n; i++) {
+        part = phr_push_part(f, parts[i].s);
 
-        if (part != NULL && phr_push_same_metric(first, s, bound)) {
-            phr_push_json_value(w, part, s->v);
+        if (part != NULL) {
+            phr_push_json_value(w, part, parts[i].s->v);
         }
     }
 
     phr_json_end_object(w);
-}
-
-
-/* the same labels but for the bound and the metric name */
-
-static int
-phr_push_same_metric(const phr_push_series_t *a, const phr_push_series_t *b,
-    const char *bound)
-{
-    size_t  i, j;
-
-    i = 0;
-    j = 0;
-
-    for ( ;; ) {
-        i = phr_push_skip(a->labels, i, bound);
-        j = phr_push_skip(b->labels, j, bound);
-
-        if (i == a->labels.n || j == b->labels.n) {
-            return i == a->labels.n && j == b->labels.n;
-        }
-
-        if (!phr_str_eq(a->labels.l[i].name, b->labels.l[j].name)
-            || !phr_str_eq(a->labels.l[i].value, b->labels.l[j].value))
-        {
-            return 0;
-        }
-
-        i++;
-        j++;
-    }
-}
-
-
-static size_t
-phr_push_skip(phr_labels_t ls, size_t i, const char *bound)
-{
-    while (i < ls.n
-           && (phr_str_eq(ls.l[i].name, phr_str_of(PHR_METRIC_NAME))
-               || (bound != NULL
-                   && phr_str_eq(ls.l[i].name, phr_str_from_c(bound)))))
-    {
-        i++;
-    }
-
-    return i;
 }
 
 

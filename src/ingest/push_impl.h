@@ -90,6 +90,7 @@ typedef struct {
 typedef struct {
     phr_metric_type_e   type;
     size_t              ngroups;
+    uint64_t            check;      /* the last one of a group that has it */
     char               *help;       /* of the group that came first */
     size_t              help_len;
 } phr_push_type_t;
@@ -111,6 +112,7 @@ struct phr_push_s {
     phr_array_t          list;      /* phr_push_group_t *, by age */
     phr_map_t           *types;     /* family -> phr_push_type_t */
     phr_map_t           *owners;    /* hash of a series -> group */
+    uint64_t             nchecks;   /* calls of phr_push_check() */
 
     /* last row of a group that was deleted: a new one begins after it */
     int64_t              ended_ms;

@@ -22,10 +22,11 @@ static int phr_push_state_time(phr_push_state_t *st,
     const phr_push_state_t *old, phr_labels_t grouping, const char *name,
     const char *help, int64_t t_ms, int64_t now_ms);
 static void phr_push_state_prune(phr_push_state_t *st);
+static void phr_push_check_begin(phr_push_t *p, const phr_push_group_t *g);
 static int phr_push_check_suffixes(phr_push_t *p, phr_push_state_t *st,
-    const phr_push_group_t *g, const phr_push_family_t *f, phr_err_t *err);
-static int phr_push_type_elsewhere(phr_push_t *p, const phr_push_group_t *g,
-    phr_str_t name, phr_metric_type_e *type);
+    const phr_push_family_t *f, phr_err_t *err);
+static int phr_push_type_elsewhere(phr_push_t *p, phr_str_t name,
+    phr_metric_type_e *type);
 
 
 int
@@ -337,9 +338,11 @@ phr_push_check(phr_push_t *p, phr_push_state_t *st, const phr_push_group_t *g,
     const phr_push_family_t  *f;
     const phr_push_series_t  *s;
 
+    phr_push_check_begin(p, g);
+
     for (f = st->first; f != NULL; f = f->next) {
 
-        if (phr_push_type_elsewhere(p, g, f->name, &type) && type != f->type)
+        if (phr_push_type_elsewhere(p, f->name, &type) && type != f->type)
         {
             return phr_err_set(err, PHR_EINVAL, "metric family %.*s is a %s "
                                "in another group, not a %s",
@@ -348,7 +351,7 @@ phr_push_check(phr_push_t *p, phr_push_state_t *st, const phr_push_group_t *g,
                                phr_metric_type_text(f->type));
         }
 
-        rc = phr_push_check_suffixes(p, st, g, f, err);
+        rc = phr_push_check_suffixes(p, st, f, err);
         if (rc != PHR_OK) {
             return rc;
         }
@@ -504,11 +507,31 @@ phr_push_state_prune(phr_push_state_t *st)
 }
 
 
+/* marks the families that the group has now */
+
+static void
+phr_push_check_begin(phr_push_t *p, const phr_push_group_t *g)
+{
+    phr_push_type_t          *t;
+    const phr_push_family_t  *f;
+
+    p->nchecks++;
+
+    for (f = g->state.first; f != NULL; f = f->next) {
+        t = phr_map_get(p->types, f->name);
+
+        if (t != NULL) {
+            t->check = p->nchecks;
+        }
+    }
+}
+
+
 /* a histogram h and a metric h_count would be the same series */
 
 static int
 phr_push_check_suffixes(phr_push_t *p, phr_push_state_t *st,
-    const phr_push_group_t *g, const phr_push_family_t *f, phr_err_t *err)
+    const phr_push_family_t *f, phr_err_t *err)
 {
     char                buf[512];
     size_t              i;
@@ -526,7 +549,7 @@ phr_push_check_suffixes(phr_push_t *p, phr_push_state_t *st,
             if (own != NULL) {
                 type = own->type;
 
-            } else if (!phr_push_type_elsewhere(p, g, name, &type)) {
+            } else if (!phr_push_type_elsewhere(p, name, &type)) {
                 continue;
             }
 
@@ -550,7 +573,7 @@ phr_push_check_suffixes(phr_push_t *p, phr_push_state_t *st,
 
         if (name.len < sizeof(buf)
             && (phr_map_get(st->families, name) != NULL
-                || phr_push_type_elsewhere(p, g, name, &type)))
+                || phr_push_type_elsewhere(p, name, &type)))
         {
             goto collision;
         }
@@ -566,13 +589,12 @@ collision:
 }
 
 
-/* 1 if a group other than g has the family */
+/* 1 if a group other than the one that is checked has the family */
 
 static int
-phr_push_type_elsewhere(phr_push_t *p, const phr_push_group_t *g,
-    phr_str_t name, phr_metric_type_e *type)
+phr_push_type_elsewhere(phr_push_t *p, phr_str_t name,
+    phr_metric_type_e *type)
 {
-    size_t            n;
     phr_push_type_t  *t;
 
     t = phr_map_get(p->types, name);
@@ -580,13 +602,7 @@ phr_push_type_elsewhere(phr_push_t *p, const phr_push_group_t *g,
         return 0;
     }
 
-    n = t->ngroups;
-
-    if (g != NULL && phr_push_state_find(&g->state, name) != NULL) {
-        n--;
-    }
-
     *type = t->type;
 
-    return n != 0;
+    return t->ngroups > (t->check == p->nchecks);
 }

@@ -7,6 +7,8 @@
 
 #include "ingest/push_impl.h"
 
+#include "core/number.h"
+
 
 /* what one line needs; a body is limited before */
 #define PHR_PUSH_TEXT_BYTES  (256 * 1024 * 1024)
@@ -15,6 +17,12 @@
 static int phr_push_text_sample(phr_push_state_t *st, phr_expo_t *p,
     phr_arena_t *tmp, phr_labels_t grouping, const phr_push_request_t *r,
     phr_err_t *err);
+static int phr_push_text_bound(const phr_push_family_t *f, phr_expo_t *p,
+    phr_labels_t ls, phr_err_t *err);
+static int phr_push_text_complete(phr_push_state_t *st, phr_arena_t *tmp,
+    phr_err_t *err);
+static int phr_push_text_all(phr_push_state_t *st, phr_push_family_t *f,
+    const phr_push_series_t *count, phr_arena_t *tmp);
 static int phr_push_text_meta(phr_push_state_t *st, phr_expo_t *p,
     phr_err_t *err);
 static phr_push_family_t *phr_push_family_of(phr_push_state_t *st,
@@ -66,10 +74,14 @@ phr_push_text_parse(phr_push_state_t *st, const phr_push_request_t *r,
         }
     }
 
+    if (rc == PHR_DONE) {
+        rc = phr_push_text_complete(st, tmp, err);
+    }
+
     phr_expo_free(&p);
     phr_arena_destroy(tmp);
 
-    return rc == PHR_DONE ? PHR_OK : rc;
+    return rc;
 }
 
 
@@ -115,6 +127,11 @@ phr_push_text_sample(phr_push_state_t *st, phr_expo_t *p, phr_arena_t *tmp,
     f->has_type = 1;
     f->t_ms = r->now_ms;
 
+    rc = phr_push_text_bound(f, p, ls, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
+
     rc = phr_push_series_add(st, f, ls, grouping, p->value, &s);
 
     if (rc == PHR_EDUPLICATE) {
@@ -128,6 +145,135 @@ phr_push_text_sample(phr_push_state_t *st, phr_expo_t *p, phr_arena_t *tmp,
     }
 
     return PHR_OK;
+}
+
+
+/*
+ * A bound has to be a number, as for the Pushgateway: who scrapes takes any
+ * text, and no quantile is ever found there.
+ */
+
+static int
+phr_push_text_bound(const phr_push_family_t *f, phr_expo_t *p,
+    phr_labels_t ls, phr_err_t *err)
+{
+    double     v;
+    phr_str_t  bound;
+
+    if (f->type != PHR_METRIC_HISTOGRAM && f->type != PHR_METRIC_SUMMARY) {
+        return PHR_OK;
+    }
+
+    bound = phr_labels_get(ls, f->type == PHR_METRIC_HISTOGRAM
+                               ? phr_str_of("le") : phr_str_of("quantile"));
+
+    if (bound.len == 0
+        || phr_number_parse(bound.data, bound.len, &v) == PHR_OK)
+    {
+        return PHR_OK;
+    }
+
+    p->pos = p->start;
+
+    return phr_expo_error(p, err, f->type == PHR_METRIC_HISTOGRAM
+                          ? "expected a number as \"le\""
+                          : "expected a number as \"quantile\"");
+}
+
+
+/*
+ * A histogram without its last bucket gets it, as from the Pushgateway: it is
+ * the count, and without it there is no quantile.  A sum or a count that is
+ * missing is not made up.
+ */
+
+static int
+phr_push_text_complete(phr_push_state_t *st, phr_arena_t *tmp, phr_err_t *err)
+{
+    int                       rc;
+    phr_str_t                 name;
+    phr_push_family_t        *f;
+    const phr_push_series_t  *s;
+
+    for (f = st->first; f != NULL; f = f->next) {
+
+        if (f->type != PHR_METRIC_HISTOGRAM) {
+            continue;
+        }
+
+        for (s = f->first; s != NULL; s = s->next) {
+            name = phr_labels_get(s->labels, phr_str_of(PHR_METRIC_NAME));
+
+            if (!phr_push_cut(&name, "_count") || !phr_str_eq(name, f->name)
+                || phr_labels_get(s->labels, phr_str_of("le")).len != 0)
+            {
+                continue;
+            }
+
+            phr_arena_reset(tmp);
+
+            rc = phr_push_text_all(st, f, s, tmp);
+
+            if (rc != PHR_OK && rc != PHR_EDUPLICATE) {
+                return phr_err_set(err, rc, "no memory for a push");
+            }
+        }
+    }
+
+    return PHR_OK;
+}
+
+
+/* the bucket of all observations; PHR_EDUPLICATE if it was pushed */
+
+static int
+phr_push_text_all(phr_push_state_t *st, phr_push_family_t *f,
+    const phr_push_series_t *count, phr_arena_t *tmp)
+{
+    size_t              i, n;
+    phr_label_t        *l, le;
+    phr_labels_t        ls, none;
+    phr_push_series_t  *s;
+
+    le.name = phr_str_of("le");
+    le.value = phr_str_of("+Inf");
+    memset(&none, 0, sizeof(none));
+
+    l = phr_arena_alloc(tmp, (count->labels.n + 1) * sizeof(phr_label_t));
+    if (l == NULL) {
+        return phr_arena_rc(tmp);
+    }
+
+    for (i = 0, n = 0; i < count->labels.n; i++) {
+
+        if (n == i && phr_str_cmp(count->labels.l[i].name, le.name) > 0) {
+            l[n++] = le;
+        }
+
+        l[n] = count->labels.l[i];
+
+        if (phr_str_eq(l[n].name, phr_str_of(PHR_METRIC_NAME))) {
+            l[n].value.data = phr_arena_printf(tmp, "%.*s_bucket",
+                                               (int) f->name.len,
+                                               f->name.data);
+            if (l[n].value.data == NULL) {
+                return phr_arena_rc(tmp);
+            }
+
+            l[n].value.len = f->name.len + 7;
+        }
+
+        n++;
+    }
+
+    if (n == i) {
+        l[n++] = le;
+    }
+
+    ls.l = l;
+    ls.n = n;
+
+    return phr_push_series_add(st, f, ls, none, count->v, &s);
 }
 
 

@@ -163,13 +163,14 @@ fuzz_live_metadata(void *data, phr_str_t metric,
 
 
 static inline int
-fuzz_live_pools(void *data, int (*visit)(void *arg, phr_str_t name), void *arg)
+fuzz_live_pools(void *data, int (*visit)(void *arg, phr_str_t name,
+    size_t ndropped), void *arg)
 {
     int  rc;
 
-    rc = visit(arg, phr_str_of("node"));
+    rc = visit(arg, phr_str_of("node"), 1);
 
-    return rc == PHR_OK ? visit(arg, phr_str_of("a")) : rc;
+    return rc == PHR_OK ? visit(arg, phr_str_of("a"), 1) : rc;
 }
 
 

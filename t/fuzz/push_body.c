@@ -27,7 +27,7 @@ expose(phr_push_t *push, phr_buf_t *out)
 
     phr_buf_init(out, 0);
     phr_expo_begin(&w, out, PHR_EXPO_TEXT);
-    phr_push_expose(push, &w);
+    phr_push_expose(push, &w, NULL);
     phr_expo_end(&w);
 
     phr_expo_init(&p, PHR_EXPO_TEXT, phr_buf_view(out));

@@ -103,7 +103,7 @@ exposed(void)
 
     phr_buf_reset(&text);
     phr_expo_begin(&w, &text, PHR_EXPO_TEXT);
-    phr_push_expose(push, &w);
+    phr_push_expose(push, &w, NULL);
     phr_expo_end(&w);
 
     return phr_buf_cstr(&text);
@@ -187,6 +187,8 @@ refused(const char *path, const char *body, int status, const char *why)
 static void
 refusals(void)
 {
+    size_t  n;
+
     start();
 
     refused("/metrics/job/j", "a 1 2\n", 400, "must not have timestamps");
@@ -202,8 +204,18 @@ refusals(void)
             "second TYPE line");
     refused("/metrics/job/p", "# HELP a x\n# HELP a x\n", 400,
             "second HELP line");
+    refused("/metrics/job/p", "# TYPE h histogram\nh_bucket{le=\"x\"} 1\n",
+            400, "2:1: expected a number as \"le\"");
+    refused("/metrics/job/p", "# TYPE s summary\ns_sum 1\n"
+            "s{quantile=\"0.5s\"} 1\n", 400,
+            "3:1: expected a number as \"quantile\"");
     refused("/metrics/job/", "a 1\n", 400, "job name is required");
     refused("/metrics/job/p/__x/y", "a 1\n", 400, "improper label name");
+
+    sent(PHR_PUSH_PUT, "/metrics/job/g", "g{le=\"x\",quantile=\"y\"} 1\n",
+         200, "g{job=\"g\", le=\"x\", quantile=\"y\"} 1|");
+    sent(PHR_PUSH_DELETE, "/metrics/job/g", "", 202,
+         "g{job=\"g\", le=\"x\", quantile=\"y\"} stale|");
 
     sent(PHR_PUSH_PUT, "/metrics/job/j", "# TYPE a counter\na 1\n", 200,
          "a{job=\"j\"} 1|");
@@ -218,11 +230,29 @@ refusals(void)
     sent(PHR_PUSH_PUT, "/metrics/job/j", "b{instance=\"x\"} 1\n", 200,
          "a{job=\"j\"} stale|b{instance=\"x\", job=\"j\"} 1|");
     refused("/metrics/job/j/instance/x", "b 1\n", 400, "in another group");
+    sent(PHR_PUSH_PUT, "/metrics/job/k", "# TYPE a gauge\na 1\n", 200,
+         "a{job=\"k\"} 1|");
+    sent(PHR_PUSH_PUT, "/metrics/job/l", "# TYPE a gauge\na 1\n", 200,
+         "a{job=\"l\"} 1|");
+    refused("/metrics/job/l", "# TYPE a counter\na 1\n", 400,
+            "is a gauge in another group");
+    sent(PHR_PUSH_DELETE, "/metrics/job/k", "", 202, "a{job=\"k\"} stale|");
+    sent(PHR_PUSH_PUT, "/metrics/job/l", "# TYPE a counter\na 1\n", 200,
+         "a{job=\"l\"} 1|");
     refused("/metrics/job/h", "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\n"
             "h_count 1\nh_sum 1\n# TYPE h_count counter\nh_count 2\n", 400,
             "collected before");
     refused("/metrics/job/h", "# TYPE h_sum gauge\nh_sum 2\n# TYPE h summary"
             "\nh_count 1\n", 400, "collides");
+
+    n = phr_push_ngroups(push);
+    refused("/metrics/job/l/e@base64/=", "c 1\n", 400,
+            "push_time_seconds was collected before");
+    refused("/metrics/job/l/e@base64/=", "# TYPE a counter\na 1\n", 400,
+            "a was collected before");
+    is_int(phr_push_ngroups(push), n, "a label of nothing makes no group");
+    sent(PHR_PUSH_PUT, "/metrics/job/l", "# TYPE a counter\na 2\n", 200,
+         "a{job=\"l\"} 2|");
 
     opt.max_series = 2;
     opt.max_groups = phr_push_ngroups(push);
@@ -382,6 +412,96 @@ formats(void)
            "time when changing this group in the Pushgateway failed.\","
            "\"metrics\":[{\"labels\":{\"instance\":\"\",\"job\":\"j\"},"
            "\"value\":\"0\"}]}}]", "JSON");
+    end();
+}
+
+
+/* what a group may have by default, in one family, in the writer's thread */
+
+static void
+json_many(void)
+{
+    int                 i;
+    char                line[100];
+    phr_buf_t           b;
+    const char         *p;
+    phr_push_request_t  r;
+
+    start();
+    opt.max_series = 0;
+    opt.max_body_bytes = 0;
+    phr_push_configure(push, &opt);
+
+    phr_buf_init(&b, 0);
+    phr_buf_puts(&b, "# TYPE h histogram\n");
+
+    for (i = 0; i < 4000; i++) {
+        snprintf(line, sizeof(line), "h_bucket{le=\"%d\",x=\"%d\"} %d\n",
+                 i / 2000, i % 2000, i);
+        phr_buf_puts(&b, line);
+    }
+
+    memset(&r, 0, sizeof(r));
+    r.path = phr_str_of("/metrics/job/j");
+    r.body = phr_buf_view(&b);
+    r.ttl_ms = -1;
+    r.now_ms = now;
+
+    is_int(phr_push_request(push, &rec->app, &r, &answer, &err), PHR_OK,
+           "a histogram with many label sets");
+
+    phr_push_json(push, &text);
+
+    ok(strstr(phr_buf_cstr(&text), "\"metrics\":[{\"labels\":{\"instance\":"
+              "\"\",\"job\":\"j\",\"x\":\"0\"},\"buckets\":{\"0\":\"0\","
+              "\"1\":\"2000\"}},{\"labels\":{\"instance\":\"\","
+              "\"job\":\"j\",\"x\":\"1\"}") != NULL,
+       "in the order in which it was pushed");
+
+    p = phr_buf_cstr(&text);
+
+    for (i = 0; i < 2000; i++) {
+        snprintf(line, sizeof(line), "\"x\":\"%d\"},\"buckets\":{\"0\":"
+                 "\"%d\",\"1\":\"%d\"}}", i, i, i + 2000);
+
+        p = strstr(p, line);
+        if (p == NULL) {
+            break;
+        }
+    }
+
+    is_int(i, 2000, "all of them, each with what is its own");
+
+    phr_buf_free(&b);
+    end();
+}
+
+
+static void
+incomplete(void)
+{
+    start();
+    sent(PHR_PUSH_PUT, "/metrics/job/j/z/y", "# TYPE h histogram\n"
+         "h_bucket{a=\"b\",le=\"1\"} 3\nh_count{a=\"b\"} 5\n"
+         "h_bucket{le=\"+Inf\"} 2\nh_count 4\n"
+         "# TYPE h_count_count untyped\nh_count_count 1\n"
+         "# TYPE s summary\ns_count 7\n", 200,
+         "h_bucket{a=\"b\", job=\"j\", le=\"+Inf\", z=\"y\"} 5|"
+         "h_bucket{a=\"b\", job=\"j\", le=\"1\", z=\"y\"} 3|"
+         "h_bucket{job=\"j\", le=\"+Inf\", z=\"y\"} 2|"
+         "h_count_count{job=\"j\", z=\"y\"} 1|"
+         "h_count{a=\"b\", job=\"j\", z=\"y\"} 5|"
+         "h_count{job=\"j\", z=\"y\"} 4|s_count{job=\"j\", z=\"y\"} 7|");
+    sent(PHR_PUSH_PUT, "/metrics/job/j/le/y", "# TYPE k histogram\n"
+         "k_count 5\n", 200, "k_count{job=\"j\", le=\"y\"} 5|");
+    sent(PHR_PUSH_PUT, "/metrics/job/j", "# TYPE m histogram\n"
+         "m_bucket{le=\"1\"} 5\nm_sum 3\n", 200,
+         "m_bucket{job=\"j\", le=\"1\"} 5|m_sum{job=\"j\"} 3|");
+    sent(PHR_PUSH_PUT, "/metrics/job/k", "# TYPE n histogram\n"
+         "n_bucket{LE=\"1\"} 5\nn_count{a=\"1\",b=\"2\"} 3\n", 200,
+         "n_bucket{LE=\"1\", job=\"k\"} 5|"
+         "n_bucket{a=\"1\", b=\"2\", job=\"k\", le=\"+Inf\"} 3|"
+         "n_count{a=\"1\", b=\"2\", job=\"k\"} 3|");
     end();
 }
 
@@ -564,7 +684,8 @@ no_memory(void)
         now += 1000;
         phr_alloc_fail_at(i);
         rc = request(PHR_PUSH_PUT, "/metrics/job/j",
-                     "# HELP b x\nb{x=\"1\"} 1\n");
+                     "# HELP b x\nb{x=\"1\"} 1\n# TYPE h histogram\n"
+                     "h_count{x=\"1\"} 1\n");
         phr_alloc_fail_at(-1);
 
         if (rc == PHR_OK && answer.status == 200) {
@@ -582,7 +703,9 @@ no_memory(void)
     ok(i > 20 && i < 400, "no memory at %ld places is an error", i);
     recapp_take(rec, now, NULL);
     sent(PHR_PUSH_PUT, "/metrics/job/j", "b{x=\"1\"} 2\n", 200,
-         "b{job=\"j\", x=\"1\"} 2|");
+         "b{job=\"j\", x=\"1\"} 2|"
+         "h_bucket{job=\"j\", le=\"+Inf\", x=\"1\"} stale|"
+         "h_count{job=\"j\", x=\"1\"} stale|");
     end();
 }
 
@@ -623,6 +746,8 @@ main(void)
     modes();
     endings();
     formats();
+    incomplete();
+    json_many();
     protobuf();
     paths();
     no_memory();
