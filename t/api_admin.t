@@ -161,6 +161,7 @@ $res = $t->post($delete, '');
 is($res->{status}, 400, 'no match[]');
 is($j->($res)->{error}, 'no match[] parameter provided', 'as Prometheus');
 is(remove([['match[]', 'a{']])->{status}, 400, 'a bad one');
+is(remove([['match[]', '{__name__=~".*"}']])->{status}, 400, 'one of all');
 is(remove([['match[]', 'a'], ['start', 'x']])->{status}, 400, 'a bad start');
 is(remove([['match[]', 'old'], ['start', $s + 9], ['end', $s]])->{status},
    204, 'a range of nothing');

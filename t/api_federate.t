@@ -70,10 +70,38 @@ unlike(federate('fed_a')->{content}, qr/"other"/, 'its series are gone');
 is(federate()->{content}, '', 'no selector: nothing');
 is(federate('nothing_such')->{content}, '', 'nothing matches: nothing');
 
+for my $all ('{}', '{__name__=~".*"}', '{zone=~".*"}') {
+    like(federate($all)->{content}, qr/^fed_a\{.*^fed_b\{/ms, "$all: all");
+}
+
 $res = federate('fed_a{');
 is($res->{status}, 400, 'a bad selector');
-like($res->{content}, qr/match/, '... is named');
+is($res->{headers}{'content-type'}, 'text/plain; charset=utf-8',
+   '... which is said in text');
+like($res->{content}, qr/^1:7: parse error: .*\n\z/, '... and where it is bad');
+is($t->get('/federate?match[]=%')->{content}, "error parsing form values: "
+   . "invalid URL escape in \"match[]=%\"\n", 'nor is a form that is none JSON');
 is($t->post('/federate', '')->{status}, 405, 'GET only');
+
+# names of UTF-8: as they are to who reads them, else one would spoil it all
+
+push_group('names', "{\"fed_u.x\",\"l.b\"=\"v\"} 7\n");
+
+for ([ undef, qr/^fed_u_x\{.*\bl_b="v".*\} 7/m, '' ],
+     [ 'text/plain;version=1.0.0;escaping=allow-utf-8;q=0.5,*/*;q=0.1',
+       qr/^\{"fed_u\.x",.*"l\.b"="v".*\} 7/m, '; escaping=allow-utf-8' ],
+     [ 'text/plain;escaping=values', qr/^U__fed__u_2e_x\{.*\bU__l_2e_b="v"/m,
+       '; escaping=values' ])
+{
+    my ($accept, $want, $says) = @$_;
+
+    for my $path ('/metrics', '/federate?match[]={job="names"}') {
+        $res = $t->get($path, headers => $accept ? { Accept => $accept } : {});
+        like($res->{content}, $want, "$path for " . ($accept || 'any'));
+        is($res->{headers}{'content-type'},
+           "text/plain; version=0.0.4; charset=utf-8$says", '... its type');
+    }
+}
 
 # native histograms: to who asks for protobuf, with the rest; those of custom
 # buckets become classic ones
@@ -96,8 +124,17 @@ is($t->http('POST', '/api/v1/write', headers => {
 my $proto = 'application/vnd.google.protobuf;'
             . 'proto=io.prometheus.client.MetricFamily;encoding=delimited';
 
-unlike(federate('{__name__=~"fed_.*"}')->{content}, qr/fed_hist|fed_nhcb/,
-       'text has no histograms');
+my $text = federate('{__name__=~"fed_.*"}')->{content};
+
+unlike($text, qr/fed_hist/, 'text has no exponential histograms');
+is(scalar(() = $text =~ /^# TYPE fed_nhcb histogram$/mg), 1,
+   'but those of custom buckets');
+is_deeply([ $text =~ /^(fed_nhcb_\w+)\{job="j",.*?instance=""
+                      (?:,(le="[^"]+"))?\}\ (\S+)\ @{[ int($now * 1000) ]}$
+                     /mxg ],
+          [ fed_nhcb_bucket => 'le="1"', 2, fed_nhcb_bucket => 'le="2.5"', 5,
+            fed_nhcb_bucket => 'le="+Inf"', 5, fed_nhcb_sum => undef, 7.5,
+            fed_nhcb_count => undef, 5 ], 'as classic ones') or diag $text;
 
 for ([ "$proto;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", 1 ],
      [ "text/plain;version=0.0.4, $proto;q=0.9", 0 ], [ $proto, 1 ],
@@ -126,6 +163,7 @@ while (length $body) {
 is_deeply(\%families, {
     fed_a => { type => 3, n => 1 }, fed_b => { type => 3, n => 1 },
     fed_hist => { type => 4, n => 1 }, fed_nhcb => { type => 4, n => 1 },
+    fed_u_x => { type => 3, n => 1 },
 }, 'families') or diag explain \%families;
 
 SKIP: {

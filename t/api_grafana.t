@@ -147,6 +147,18 @@ is_deeply([ sort map { $_->{__value} || $_->{value} || $_->{text}
                    range => { from => iso($base), to => iso($end) } }) } ],
           [ 'a', 'b' ], '/variable');
 
+# of more metrics than a list shows, those that are looked for are found
+
+is($t->post('/api/v1/import/prometheus', join '', map {
+       sprintf "a%05d 1 %d000\n", $_, $base } 1 .. 5001)->{status}, 204,
+   'many metrics');
+is_deeply(ask('/json/search', { target => 'm_tot' }), [ 'm_total' ],
+          'search');
+is_deeply([ map { $_->{value} } @{ ask('/json/metrics',
+                                       { metric => 'm_tot' }) } ],
+          [ 'm_total' ], 'metrics');
+is(scalar @{ ask('/json/search', { target => 'a0' }) }, 5000, 'a full list');
+
 $t->done;
 
 

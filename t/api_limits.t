@@ -54,6 +54,21 @@ $e = api($t, 'query', query => 'vector(0)[3000000s:1s]');
 is($e->{http}, 422, 'too much memory, or too many samples');
 like($e->{error}, qr/memory|too many samples/, 'says which');
 
+# more series than fit, but for who says how many are enough
+
+for my $n (1 .. 40) {
+    $t->post('/api/v1/import/prometheus', join '', map {
+        "many{i=\"$n-$_\"} 1 ${base}000\n" } 1 .. 1500);
+}
+
+my @many = ('match[]' => 'many', start => $base, end => $at);
+$e = api($t, 'series', @many);
+is($e->{http}, 422, 'too many series');
+$e = api($t, 'series', @many, limit => 3);
+is($e->{http}, 200, 'a few of them');
+is(scalar @{ $e->{data} || [] }, 3, 'are given');
+like($e->{raw}, qr/"results truncated due to limit"/, 'with a warning');
+
 # time
 
 my $begin = time;

@@ -91,6 +91,13 @@ is(scalar @{ api($t, 'label/i/values', @all, limit => 1)->{data} }, 1,
 is(api($t, 'label/U__i/values', @all)->{http}, 200,
    'a name in the escaped form');
 
+# what looks so and is not stands for itself
+
+$t->post('/metrics/job/esc', "esc{U___g_=\"a\",U___d800_=\"b\"} 1\n");
+is_deeply([ map { @{ api($t, "label/$_/values")->{data} || [] } }
+            'U___g_', 'U___d800_', 'U___67_' ], [ 'a', 'b' ],
+          'a name that only looks escaped');
+
 # metadata
 
 is_deeply(api($t, 'metadata', metric => 'old_total')->{data},

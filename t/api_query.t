@@ -150,6 +150,17 @@ is(Compress::Zlib::memGunzip($packed->{content}), $plain->{content},
 ok(!$t->get($long, headers => { 'Accept-Encoding' => 'gzip;q=0' })
    ->{headers}{'content-encoding'}, 'q=0 means no');
 
+# notes: no more than ten of a kind
+
+my $noted = api($t, 'query', query => join '+', map { "quantile($_, odd)" }
+                                                2 .. 13);
+is(scalar @{ $noted->{warnings} }, 11, 'ten warnings, and one');
+is($noted->{warnings}[10], '2 more warning annotations omitted',
+   'that says how many there are');
+$noted = api($t, 'query', query => join '+', map { "quantile($_, odd)" }
+                                             2 .. 11);
+is(scalar @{ $noted->{warnings} }, 10, 'ten are all there');
+
 # limit
 
 my $some = api($t, 'query', query => 'odd', time => $at, limit => 2);

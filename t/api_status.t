@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use JSON::PP ();
+use Sys::Hostname;
 use Test::More;
 use Test::Pharos;
 use Test::Pharos::Api;
@@ -30,7 +31,8 @@ scrape_configs:
   authorization: { credentials: other-secret }
 END
 
-serve($t, 'pharos_retention 30d; pharos_query_timeout 7s;')->run;
+serve($t, 'pharos_retention 30d; pharos_retention_size 1536m;
+          pharos_query_timeout 7s;')->run;
 $t->wait_ready;
 wait_value($t, 'up{job="app"}', 1, 'up');
 
@@ -64,7 +66,11 @@ my $runtime = api($t, 'status/runtimeinfo')->{data};
 like($runtime->{startTime}, qr/^\d{4}-\d\d-\d\dT/, 'startTime');
 ok($runtime->{reloadConfigSuccess}, 'reloadConfigSuccess');
 like($runtime->{lastConfigTime}, qr/^\d{4}-\d\d-\d\dT/, 'lastConfigTime');
-is($runtime->{storageRetention}, '30d', 'storageRetention');
+is($runtime->{storageRetention}, '30d or 1GiB512MiB', 'storageRetention');
+is($runtime->{hostname}, lc hostname(), 'hostname');
+is_deeply([ grep { !defined $runtime->{$_} }
+            qw(CWD serverTime corruptionCount goroutineCount GOMAXPROCS
+               GOMEMLIMIT GOGC GODEBUG) ], [], 'and what else there is');
 
 wait_value($t, 'count(wide)', 100, 'both targets are scraped');
 

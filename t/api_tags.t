@@ -52,6 +52,7 @@ for my $path (@paths) {
     $res = asked($path, "\"x\", W/$tags{$path}");
     is($res->{status}, 304, 'who has it is told so');
     is($res->{content} || '', '', 'and sent nothing');
+    is($res->{headers}{'content-length'}, undef, 'nor is it said to be 0');
     is(asked($path, '"x"')->{status}, 200, 'another is sent everything');
     is(asked($path, $tags{$path}, headers => { 'Accept-Encoding' => 'gzip' })
        ->{status}, 304, 'compressed or not');

@@ -145,7 +145,9 @@ for ([ 'no snappy', 'x' ],
 
     $res = $t->http('POST', '/api/v1/read', content => $body);
     is($res->{status}, 400, $why) or diag explain $res;
-    like($res->{content}, qr/\Q$why\E/, "$why: says so");
+    like($res->{content}, qr/^(?!\{).*\Q$why\E.*\n\z/, "$why: says so");
+    is($res->{headers}{'content-type'}, 'text/plain; charset=utf-8',
+       "$why: in text");
 }
 
 is($t->get('/api/v1/read')->{status}, 405, 'GET is not for this');

@@ -20,6 +20,7 @@
 #define PHR_DATA     0x10   /* the body is no form, whatever its type says */
 #define PHR_LONG     0x20   /* takes as long as a stream does */
 #define PHR_TAGGED   0x40   /* what GET gives has a tag: phr_call_tag() */
+#define PHR_PLAIN    0x80   /* errors are text, as in Prometheus */
 
 
 /*
@@ -42,7 +43,7 @@ static int phr_api_call(phr_call_t *c, phr_err_t *err);
 static void phr_api_finish(phr_call_t *c, int rc, phr_err_t *err);
 static void phr_api_broken(phr_api_response_t *res, int rc,
     const phr_err_t *err);
-static int phr_api_not_allowed(phr_call_t *c, const phr_route_t *route);
+static void phr_api_allow(phr_call_t *c, const phr_route_t *route);
 
 
 static const phr_route_t  phr_routes[] = {
@@ -90,7 +91,7 @@ static const phr_route_t  phr_routes[] = {
       phr_api_active_queries },
     { "/api/v1/status/top_queries", PHR_GET, PHR_API_READ,
       phr_api_top_queries },
-    { "/federate", PHR_GET, PHR_API_STREAM, phr_api_federate },
+    { "/federate", PHR_GET|PHR_PLAIN, PHR_API_STREAM, phr_api_federate },
     { "/-/healthy", PHR_GET, PHR_API_READ, phr_api_healthy },
     { "/-/ready", PHR_GET, PHR_API_READ, phr_api_ready },
 
@@ -98,7 +99,7 @@ static const phr_route_t  phr_routes[] = {
     { "/-/reload", PHR_POST|PHR_PUT, PHR_API_READ, NULL },
 
     { "/api/v1/write", PHR_POST, PHR_API_WRITER, phr_api_remote_write },
-    { "/api/v1/read", PHR_POST|PHR_DATA, PHR_API_QUERY,
+    { "/api/v1/read", PHR_POST|PHR_DATA|PHR_PLAIN, PHR_API_QUERY,
       phr_api_remote_read },
 
     /* Pushgateway */
@@ -192,14 +193,16 @@ phr_api_timeout_ms(const phr_api_request_t *req, int64_t otherwise_ms,
     int64_t long_ms)
 {
     int64_t             ms;
+    unsigned            flags;
     phr_str_t           text;
     phr_call_t          c;
     const phr_route_t  *route;
     phr_api_response_t  res;
 
     route = phr_route_find(req->path, &text);
+    flags = route != NULL ? route->methods : 0;
 
-    if (route != NULL && (route->methods & PHR_LONG)) {
+    if (flags & PHR_LONG) {
         return long_ms;
     }
 
@@ -210,20 +213,44 @@ phr_api_timeout_ms(const phr_api_request_t *req, int64_t otherwise_ms,
     c.arena = phr_arena_create(0);
     ms = otherwise_ms;
 
-    if (c.arena != NULL && phr_call_parse_params(&c, 1, NULL) == PHR_OK) {
+    if (c.arena != NULL
+        && phr_call_parse_params(&c, !(flags & PHR_DATA), NULL) == PHR_OK)
+    {
 
         text = phr_call_param(&c, "timeout");
 
         if (text.len == 0 || phr_param_duration(text, &ms) != PHR_OK
-            || ms > otherwise_ms || ms < 0)
+            || ms > otherwise_ms)
         {
             ms = otherwise_ms;
         }
+
+        /* what has no time left is over at once */
+        ms = phr_max(ms, 0);
     }
 
     phr_arena_destroy(c.arena);
 
     return ms;
+}
+
+
+int
+phr_api_long(phr_str_t method, phr_str_t path)
+{
+    phr_str_t           segment;
+    phr_api_thread_e    thread;
+    const phr_route_t  *route;
+
+    route = phr_route_find(path, &segment);
+
+    if (route != NULL && (route->methods & PHR_LONG)) {
+        return 1;
+    }
+
+    thread = phr_api_thread(method, path);
+
+    return thread == PHR_API_STREAM || thread == PHR_API_IMPORT;
 }
 
 
@@ -310,7 +337,13 @@ phr_api_finish(phr_call_t *c, int rc, phr_err_t *err)
         if (err->code == PHR_OK) {
             phr_err_set(err, rc, "internal error %d", rc);
         }
-        phr_call_fail(c, err);
+
+        if (c->plain) {
+            phr_call_plain_fail(c, err);
+        } else {
+            phr_call_fail(c, err);
+        }
+
         return;
     }
 
@@ -356,11 +389,19 @@ phr_api_call(phr_call_t *c, phr_err_t *err)
                            (int) phr_min(path.len, 200), path.data);
     }
 
+    if (phr_str_eq(c->req->method, phr_str_of("OPTIONS"))) {
+        phr_api_allow(c, route);
+        return phr_call_line(c, 204, "");
+    }
+
     if (route->endpoint == NULL
         || !(route->methods & phr_route_method(c->req->method)))
     {
-        return phr_api_not_allowed(c, route);
+        phr_api_allow(c, route);
+        return phr_call_line(c, 405, "method not allowed");
     }
+
+    c->plain = (route->methods & PHR_PLAIN) != 0;
 
     rc = phr_call_parse_params(c, !(route->methods & PHR_DATA), err);
     if (rc != PHR_OK) {
@@ -451,32 +492,29 @@ phr_route_method(phr_str_t method)
 }
 
 
-static int
-phr_api_not_allowed(phr_call_t *c, const phr_route_t *route)
+static void
+phr_api_allow(phr_call_t *c, const phr_route_t *route)
 {
     const char  *allow;
 
     switch (route->methods & PHR_METHODS) {
     case PHR_GET:
-        allow = "GET, HEAD";
+        allow = "GET, HEAD, OPTIONS";
         break;
     case PHR_POST:
-        allow = "POST";
+        allow = "POST, OPTIONS";
         break;
     case PHR_GET|PHR_POST:
-        allow = "GET, HEAD, POST";
+        allow = "GET, HEAD, POST, OPTIONS";
         break;
     case PHR_POST|PHR_PUT:
-        allow = "POST, PUT";
+        allow = "POST, PUT, OPTIONS";
         break;
     default:
-        allow = "POST, PUT, DELETE";
+        allow = "POST, PUT, DELETE, OPTIONS";
     }
 
     phr_call_header(c, "Allow", phr_str_from_c(allow));
-
-    return phr_call_text(c, 405, "text/plain; charset=utf-8",
-                         phr_str_of("method not allowed\n"));
 }
 
 

@@ -108,6 +108,12 @@ phr_api_thread_e phr_api_thread(phr_str_t method, phr_str_t path);
 int64_t phr_api_timeout_ms(const phr_api_request_t *req,
     int64_t otherwise_ms, int64_t long_ms);
 
+/*
+ * Whether there may be no byte of an answer for as long as a stream may take:
+ * whoever carries it must not give up before.
+ */
+int phr_api_long(phr_str_t method, phr_str_t path);
+
 /* never fails: what goes wrong becomes an answer */
 void phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
     phr_api_response_t *res);
@@ -181,9 +187,12 @@ typedef struct {
     int   (*targets)(void *data, int (*visit)(void *arg,
                      const phr_api_target_t *t), void *arg);
 
-    /* the names of all jobs, also of those without targets */
-    int   (*pools)(void *data, int (*visit)(void *arg, phr_str_t name),
-                   void *arg);
+    /*
+     * All jobs, also those without targets; ndropped: by the rules of
+     * relabelling, also those that targets() does not keep.
+     */
+    int   (*pools)(void *data, int (*visit)(void *arg, phr_str_t name,
+                   size_t ndropped), void *arg);
 
     /* the prometheus.yml in force, normalised, secrets hidden */
     void  (*config)(void *data, phr_buf_t *out);
@@ -257,7 +266,9 @@ struct phr_api_s {
     const char            *version;     /* of pharos */
     const char            *server_version; /* of nginx */
     phr_str_t              external_url;
-    int64_t                retention_ms;
+    phr_str_t              hostname;
+    int64_t                retention_ms;    /* 0: for ever */
+    uint64_t               retention_bytes; /* 0: any number */
 };
 
 

@@ -232,7 +232,7 @@ phr_api_delete_series(phr_call_t *c, phr_err_t *err)
         rc = phr_call_time(c, "end", PHR_TIME_MAX, &end_ms, err);
     }
     if (rc == PHR_OK) {
-        rc = phr_call_matchers(c, &lists, &n, err);
+        rc = phr_call_matchers(c, 1, &lists, &n, err);
     }
     if (rc != PHR_OK) {
         return rc;

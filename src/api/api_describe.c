@@ -203,6 +203,9 @@ phr_api_targets_metadata(phr_call_t *c, phr_err_t *err)
         rc = phr_promql_parse_selector(c->arena, match, &t.wanted.m,
                                        &t.wanted.n, err);
         if (rc != PHR_OK) {
+            if (err->line != 0) {
+                phr_err_prefix(err, "%u:%u: ", err->line, err->column);
+            }
             phr_err_prefix(err, "invalid parameter \"match_target\": ");
             return rc;
         }

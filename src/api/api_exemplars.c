@@ -40,7 +40,7 @@ phr_api_query_exemplars(phr_call_t *c, phr_err_t *err)
     }
 
     if (rc == PHR_OK) {
-        rc = phr_call_query(c, &node, err);
+        rc = phr_call_query(c, 0, &node, err);
     }
 
     if (rc != PHR_OK) {
@@ -88,17 +88,24 @@ static void
 phr_exemplars_walk(const phr_node_t *node, phr_matcher_set_t *sets,
     size_t *n)
 {
-    size_t             i;
-    const phr_node_t  *child;
+    size_t                      i;
+    const phr_node_t           *child;
+    const phr_node_selector_t  *s;
 
     if (node->kind == PHR_NODE_SELECTOR) {
+        s = &node->u.selector;
 
-        if (sets != NULL) {
-            sets[*n].m = node->u.selector.matchers;
-            sets[*n].n = node->u.selector.nmatchers;
+        for (i = 0; sets != NULL && i < s->nothers; i++) {
+            sets[*n + i].m = s->others[i].matchers;
+            sets[*n + i].n = s->others[i].n;
         }
 
-        ++*n;
+        if (sets != NULL) {
+            sets[*n + i].m = s->matchers;
+            sets[*n + i].n = s->nmatchers;
+        }
+
+        *n += s->nothers + 1;
         return;
     }
 
@@ -125,6 +132,7 @@ phr_exemplars_answer(phr_call_t *c, const phr_matcher_set_t *sets,
         return rc;
     }
 
+    q->stop = c->req->stop;
     n = 0;
 
     if (q->ops->exemplars != NULL) {

@@ -64,7 +64,7 @@ phr_api_export(phr_call_t *c, phr_err_t *err)
         return rc;
     }
 
-    rc = phr_call_matchers(c, &ex.lists, &ex.nlists, err);
+    rc = phr_call_matchers(c, 1, &ex.lists, &ex.nlists, err);
     if (rc != PHR_OK) {
         return rc;
     }

@@ -5,7 +5,8 @@
  * a Prometheus that scrapes this one.  As there, a series has no more than
  * one sample, not older than the lookback; what ended is left out; types
  * are not said; external labels are added where a series lacks them.  Native
- * histograms are in protobuf only, which is for who asks for it.
+ * histograms are in protobuf only, which is for who asks for it, but those of
+ * custom buckets, which become classic ones in either.
  */
 
 #include "api/call.h"
@@ -46,8 +47,10 @@ static int phr_federate_protobuf(phr_call_t *c,
     const phr_federated_list_t *list, phr_labels_t external, phr_err_t *err);
 static int phr_federate_wants_protobuf(phr_str_t accept);
 static double phr_federate_weight(phr_str_t range);
+static int phr_federated_alike(const phr_federated_t *a,
+    const phr_federated_t *b);
 static int phr_federate_external(phr_call_t *c, phr_labels_t external,
-    phr_labels_t *ls, phr_err_t *err);
+    const phr_escape_t *escape, phr_labels_t *ls, phr_err_t *err);
 static int phr_federated_cmp(const void *a, const void *b);
 
 
@@ -60,7 +63,7 @@ phr_api_federate(phr_call_t *c, phr_err_t *err)
     phr_matcher_list_t    *lists;
     phr_federated_list_t   list;
 
-    rc = phr_call_matchers(c, &lists, &n, err);
+    rc = phr_call_selectors(c, &lists, &n, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -138,7 +141,7 @@ phr_federate_add(phr_call_t *c, phr_federated_list_t *list,
 
     h = s->h != NULL ? s->h[s->n - 1] : NULL;
 
-    if (h != NULL && !list->protobuf) {
+    if (h != NULL && !list->protobuf && !phr_hist_is_custom(h)) {
         return PHR_OK;
     }
 
@@ -231,30 +234,41 @@ phr_federate_text(phr_call_t *c, const phr_federated_list_t *list,
 {
     int                 rc;
     size_t              i;
+    phr_str_t           name;
     phr_labels_t        ls;
+    phr_escape_t        escape;
     phr_federated_t    *f;
     phr_expo_writer_t   w;
 
-    c->res->content_type = phr_str_from_c(
-                                       phr_expo_media_type(PHR_EXPO_TEXT));
+    rc = phr_call_exposition(c, phr_expo_media_type(PHR_EXPO_TEXT), &escape);
+    if (rc != PHR_OK) {
+        return phr_err_set(err, rc, "out of memory");
+    }
 
     phr_expo_begin(&w, &c->res->body, PHR_EXPO_TEXT);
 
     for (i = 0; i < list->n; i++) {
         f = &list->s[i];
 
-        if (i == 0 || !phr_str_eq(f[-1].name, f->name)) {
-            phr_expo_family(&w, f->name, PHR_METRIC_UNKNOWN, phr_str_of(""));
-        }
-
         ls = f->labels;
 
-        rc = phr_federate_external(c, external, &ls, err);
+        rc = phr_federate_external(c, external, &escape, &ls, err);
         if (rc != PHR_OK) {
             return rc;
         }
 
-        phr_expo_series(&w, ls, f->v, 1, f->t_ms);
+        if (i == 0 || !phr_federated_alike(&f[-1], f)) {
+            name = phr_labels_get(ls, phr_str_of(PHR_METRIC_NAME));
+            phr_expo_family(&w, name, f->h != NULL ? PHR_METRIC_HISTOGRAM
+                                                   : PHR_METRIC_UNKNOWN,
+                            phr_str_of(""));
+        }
+
+        if (f->h != NULL) {
+            phr_expo_series_hist(&w, ls, f->h, f->t_ms);
+        } else {
+            phr_expo_series(&w, ls, f->v, 1, f->t_ms);
+        }
 
         rc = phr_call_stream(c, err);
         if (rc != PHR_OK) {
@@ -274,25 +288,32 @@ phr_federate_protobuf(phr_call_t *c, const phr_federated_list_t *list,
 {
     int                      rc;
     size_t                   i, k, n;
+    phr_str_t                name;
     phr_label_t             *l;
     phr_labels_t             ls;
+    phr_escape_t             escape;
     phr_federated_t         *f;
     phr_family_pb_writer_t   w;
 
-    c->res->content_type = phr_str_of("application/vnd.google.protobuf; "
-                                      "proto=io.prometheus.client."
-                                      "MetricFamily; encoding=delimited");
-    rc = PHR_OK;
+    rc = phr_call_exposition(c, "application/vnd.google.protobuf; "
+                             "proto=io.prometheus.client.MetricFamily; "
+                             "encoding=delimited", &escape);
+    if (rc != PHR_OK) {
+        return phr_err_set(err, rc, "out of memory");
+    }
+
     phr_family_pb_begin(&w, &c->res->body);
 
     for (i = 0; i < list->n && rc == PHR_OK; i++) {
         f = &list->s[i];
         ls = f->labels;
 
-        rc = phr_federate_external(c, external, &ls, err);
+        rc = phr_federate_external(c, external, &escape, &ls, err);
         if (rc != PHR_OK) {
             break;
         }
+
+        name = phr_labels_get(ls, phr_str_of(PHR_METRIC_NAME));
 
         /* a copy that is ours to change: the name is the family's */
 
@@ -307,9 +328,9 @@ phr_federate_protobuf(phr_call_t *c, const phr_federated_list_t *list,
         ls.n = n;
 
         if (f->h != NULL) {
-            phr_family_pb_hist(&w, f->name, ls, f->h, f->t_ms);
+            phr_family_pb_hist(&w, name, ls, f->h, f->t_ms);
         } else {
-            phr_family_pb_float(&w, f->name, ls, f->v, f->t_ms);
+            phr_family_pb_float(&w, name, ls, f->v, f->t_ms);
         }
 
         rc = phr_call_stream(c, err);
@@ -399,12 +420,13 @@ phr_federate_weight(phr_str_t range)
 
 /*
  * Adds external labels, and an empty instance where there is none, so that
- * the one who scrapes does not add its own.  The set is no longer sorted.
+ * the one who scrapes does not add its own; writes names as that one reads
+ * them.  The set is no longer sorted.
  */
 
 static int
 phr_federate_external(phr_call_t *c, phr_labels_t external,
-    phr_labels_t *ls, phr_err_t *err)
+    const phr_escape_t *escape, phr_labels_t *ls, phr_err_t *err)
 {
     size_t        i, n;
     phr_str_t     instance;
@@ -437,7 +459,18 @@ phr_federate_external(phr_call_t *c, phr_labels_t external,
     ls->l = l;
     ls->n = n;
 
-    return PHR_OK;
+    return phr_escape_labels(escape, ls) == PHR_OK
+           ? PHR_OK : phr_err_set(err, phr_arena_rc(c->arena),
+                                  "too many series");
+}
+
+
+/* whether both are of one family */
+
+static int
+phr_federated_alike(const phr_federated_t *a, const phr_federated_t *b)
+{
+    return phr_str_eq(a->name, b->name) && (a->h != NULL) == (b->h != NULL);
 }
 
 

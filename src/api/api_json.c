@@ -23,7 +23,7 @@ static int phr_json_values(phr_call_t *c, phr_str_t label,
 static int phr_json_label_names(phr_call_t *c, phr_json_names_t *out,
     phr_err_t *err);
 static int phr_json_lookup(phr_call_t *c, const phr_str_t *label,
-    const phr_matcher_t *m, size_t nm, phr_json_names_t *out,
+    const phr_matcher_t *m, size_t nm, phr_str_t part, phr_json_names_t *out,
     phr_err_t *err);
 static int phr_json_keep(phr_call_t *c, phr_json_names_t *out,
     phr_err_t *err);
@@ -33,6 +33,8 @@ static int phr_json_variable(phr_call_t *c, phr_str_t text,
     phr_json_names_t *out, phr_err_t *err);
 static int phr_json_function(phr_str_t text, const char *name,
     phr_str_t *args);
+static int phr_json_metrics(phr_call_t *c, phr_str_t text,
+    phr_json_names_t *out, phr_err_t *err);
 static int phr_json_matching(phr_call_t *c, phr_str_t regex,
     phr_json_names_t *out, phr_err_t *err);
 static phr_str_t phr_json_trim(phr_str_t s);
@@ -136,8 +138,7 @@ phr_api_json_metrics(phr_call_t *c, phr_err_t *err)
 
     text = phr_json_get_str(phr_json_get(phr_json_root(doc), "metric"), "");
 
-    rc = phr_json_values(c, phr_str_of(PHR_METRIC_NAME), NULL, 0, &names,
-                         err);
+    rc = phr_json_metrics(c, text, &names, err);
 
     if (rc == PHR_OK) {
         phr_json_source_begin(c);
@@ -145,11 +146,6 @@ phr_api_json_metrics(phr_call_t *c, phr_err_t *err)
         phr_json_array(w);
 
         for (i = 0; i < names.n; i++) {
-
-            if (!phr_json_contains(names.s[i], text)) {
-                continue;
-            }
-
             phr_json_object(w);
             phr_json_pair(w, "label", names.s[i]);
             phr_json_pair(w, "value", names.s[i]);
@@ -372,20 +368,21 @@ phr_json_variable(phr_call_t *c, phr_str_t text, phr_json_names_t *out,
         return rc;
     }
 
-    rc = phr_json_values(c, phr_str_of(PHR_METRIC_NAME), NULL, 0, out, err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
+    return phr_json_metrics(c, text, out, err);
+}
 
-    for (i = 0, n = 0; i < out->n; i++) {
-        if (phr_json_contains(out->s[i], text)) {
-            out->s[n++] = out->s[i];
-        }
-    }
 
-    out->n = n;
+/* names of metrics that contain the text */
 
-    return PHR_OK;
+static int
+phr_json_metrics(phr_call_t *c, phr_str_t text, phr_json_names_t *out,
+    phr_err_t *err)
+{
+    phr_str_t  label;
+
+    label = phr_str_of(PHR_METRIC_NAME);
+
+    return phr_json_lookup(c, &label, NULL, 0, text, out, err);
 }
 
 
@@ -416,43 +413,64 @@ static int
 phr_json_values(phr_call_t *c, phr_str_t label, const phr_matcher_t *m,
     size_t nm, phr_json_names_t *out, phr_err_t *err)
 {
-    return phr_json_lookup(c, &label, m, nm, out, err);
+    return phr_json_lookup(c, &label, m, nm, phr_str_of(""), out, err);
 }
 
 
 static int
 phr_json_label_names(phr_call_t *c, phr_json_names_t *out, phr_err_t *err)
 {
-    return phr_json_lookup(c, NULL, NULL, 0, out, err);
+    return phr_json_lookup(c, NULL, NULL, 0, phr_str_of(""), out, err);
 }
 
 
-/* names of labels, or the values of one */
+/*
+ * Names of labels, or the values of one, that contain the part: of all there
+ * are, so that only what is found is bounded.
+ */
 
 static int
 phr_json_lookup(phr_call_t *c, const phr_str_t *label,
-    const phr_matcher_t *m, size_t nm, phr_json_names_t *out, phr_err_t *err)
+    const phr_matcher_t *m, size_t nm, phr_str_t part, phr_json_names_t *out,
+    phr_err_t *err)
 {
     int             rc, truncated;
+    size_t          i, n, limit;
     phr_querier_t  *q;
+
+    limit = part.len == 0 ? PHR_JSON_MAX_NAMES : 0;
 
     rc = c->api->storage->querier(c->api->storage, &q, err);
     if (rc != PHR_OK) {
         return rc;
     }
 
+    q->stop = c->req->stop;
+
     if (label != NULL) {
         rc = q->ops->label_values(q, *label, m, nm, PHR_TIME_MIN,
-                                  PHR_TIME_MAX, PHR_JSON_MAX_NAMES, c->arena,
-                                  &out->s, &out->n, &truncated, err);
+                                  PHR_TIME_MAX, limit, c->arena, &out->s,
+                                  &out->n, &truncated, err);
 
     } else {
-        rc = q->ops->label_names(q, m, nm, PHR_TIME_MIN, PHR_TIME_MAX,
-                                 PHR_JSON_MAX_NAMES, c->arena, &out->s,
-                                 &out->n, &truncated, err);
+        rc = q->ops->label_names(q, m, nm, PHR_TIME_MIN, PHR_TIME_MAX, limit,
+                                 c->arena, &out->s, &out->n, &truncated,
+                                 err);
+    }
+
+    if (phr_querier_poll(q) < 0) {
+        rc = phr_call_poll(c, "looking for names", err);
     }
 
     if (rc == PHR_OK) {
+
+        for (i = 0, n = 0; i < out->n && n < PHR_JSON_MAX_NAMES; i++) {
+            if (phr_json_contains(out->s[i], part)) {
+                out->s[n++] = out->s[i];
+            }
+        }
+
+        out->n = n;
         rc = phr_json_keep(c, out, err);
     }
 

@@ -35,7 +35,8 @@ typedef struct {
 } phr_series_list_t;
 
 
-static int phr_lookup_begin(phr_call_t *c, phr_lookup_t *l, phr_err_t *err);
+static int phr_lookup_begin(phr_call_t *c, int named, phr_lookup_t *l,
+    phr_err_t *err);
 static void phr_lookup_end(phr_lookup_t *l);
 static int phr_lookup_names(phr_call_t *c, phr_lookup_t *l,
     const phr_str_t *label, phr_name_list_t *out, phr_err_t *err);
@@ -57,7 +58,7 @@ phr_api_labels(phr_call_t *c, phr_err_t *err)
     phr_lookup_t     l;
     phr_name_list_t  names;
 
-    rc = phr_lookup_begin(c, &l, err);
+    rc = phr_lookup_begin(c, 0, &l, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -90,7 +91,7 @@ phr_api_label_values(phr_call_t *c, phr_err_t *err)
         return phr_err_set(err, PHR_EINVAL, "invalid label name: \"\"");
     }
 
-    rc = phr_lookup_begin(c, &l, err);
+    rc = phr_lookup_begin(c, 0, &l, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -114,9 +115,10 @@ phr_api_label_values(phr_call_t *c, phr_err_t *err)
 static int
 phr_label_unescape(phr_call_t *c, phr_str_t in, phr_str_t *out)
 {
-    char    *p;
-    size_t   i, n, k;
-    int64_t  cp;
+    int       hex;
+    char     *p;
+    size_t    i, n, k;
+    int32_t   cp;
 
     *out = in;
 
@@ -143,14 +145,15 @@ phr_label_unescape(phr_call_t *c, phr_str_t in, phr_str_t *out)
         }
 
         for (k = i + 1, cp = 0; k < in.len && in.data[k] != '_'; k++) {
-            cp = cp * 16 + (in.data[k] <= '9' ? in.data[k] - '0'
-                                              : (in.data[k] | 32) - 'a' + 10);
-            if (cp > 0x10ffff || cp < 0) {
+            hex = phr_param_hex(in.data[k]);
+            cp = cp * 16 + hex;
+
+            if (hex < 0 || cp > 0x10ffff) {
                 return PHR_OK;          /* taken as it stands */
             }
         }
 
-        if (k == in.len) {
+        if (k == in.len || (cp >= 0xd800 && cp <= 0xdfff)) {
             return PHR_OK;
         }
 
@@ -181,7 +184,7 @@ phr_api_series(phr_call_t *c, phr_err_t *err)
                            "no match[] parameter provided");
     }
 
-    rc = phr_lookup_begin(c, &l, err);
+    rc = phr_lookup_begin(c, 1, &l, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -229,12 +232,14 @@ phr_api_series(phr_call_t *c, phr_err_t *err)
 }
 
 
+/* with a limit, of each selector one more: then it is known to be beyond */
+
 static int
 phr_series_collect(phr_call_t *c, phr_lookup_t *l,
     const phr_matcher_list_t *m, phr_series_list_t *out, phr_err_t *err)
 {
     int                  rc;
-    size_t               nalloc;
+    size_t               nalloc, from;
     phr_series_t         series;
     phr_labels_t        *grown;
     phr_series_set_t    *set;
@@ -247,7 +252,9 @@ phr_series_collect(phr_call_t *c, phr_lookup_t *l,
     rc = l->querier->ops->select(l->querier, m->m, m->n, l->start_ms,
                                  l->end_ms, &hints, c->arena, &set, err);
 
-    while (rc == PHR_OK) {
+    from = out->n;
+
+    while (rc == PHR_OK && (l->limit == 0 || out->n - from <= l->limit)) {
 
         rc = phr_call_poll(c, "looking for series", err);
         if (rc < 0) {
@@ -294,7 +301,7 @@ phr_series_cmp(const void *a, const void *b)
 
 
 static int
-phr_lookup_begin(phr_call_t *c, phr_lookup_t *l, phr_err_t *err)
+phr_lookup_begin(phr_call_t *c, int named, phr_lookup_t *l, phr_err_t *err)
 {
     int  rc;
 
@@ -315,7 +322,7 @@ phr_lookup_begin(phr_call_t *c, phr_lookup_t *l, phr_err_t *err)
         return rc;
     }
 
-    rc = phr_call_matchers(c, &l->lists, &l->nlists, err);
+    rc = phr_call_matchers(c, named, &l->lists, &l->nlists, err);
     if (rc != PHR_OK) {
         return rc;
     }

@@ -41,7 +41,7 @@ phr_api_parse_query(phr_call_t *c, phr_err_t *err)
     int          rc;
     phr_node_t  *node;
 
-    rc = phr_call_query(c, &node, err);
+    rc = phr_call_query(c, 1, &node, err);
     if (rc != PHR_OK) {
         return rc;
     }

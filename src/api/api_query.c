@@ -16,6 +16,9 @@
 /* points of an answer that is sent while it is written, 2 MB of text */
 #define PHR_QUERY_LARGE  65536
 
+/* warnings, and infos, that an answer has */
+#define PHR_QUERY_NOTES  10
+
 
 static int phr_query_prepare(phr_call_t *c, phr_query_t *query,
     phr_err_t *err);
@@ -29,6 +32,8 @@ static uint64_t phr_query_note(phr_call_t *c, const phr_query_t *query,
     int64_t began_us);
 static int phr_query_notes(phr_call_t *c, const phr_result_t *r,
     int truncated);
+static int phr_query_omitted(phr_call_t *c,
+    int (*add)(phr_call_t *c, phr_str_t text), const char *kind, size_t n);
 static int phr_query_write(phr_call_t *c, const phr_result_t *r,
     phr_err_t *err);
 static int phr_query_rest(phr_call_t *c, phr_err_t *err);
@@ -129,7 +134,7 @@ phr_api_format_query(phr_call_t *c, phr_err_t *err)
     phr_buf_t    text;
     phr_node_t  *node;
 
-    rc = phr_call_query(c, &node, err);
+    rc = phr_call_query(c, 1, &node, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -201,11 +206,16 @@ phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
         }
     }
 
-    /* the carrier has set its clock already, here it is only checked */
+    /* the carrier has set its clock already, but may be slower than we are */
 
-    rc = phr_call_duration(c, "timeout", 0, &timeout_ms, err);
+    rc = phr_call_duration(c, "timeout", 1, &timeout_ms, err);
     if (rc != PHR_OK) {
         return rc;
+    }
+
+    if (timeout_ms <= 0) {
+        return phr_err_set(err, PHR_ETIMEOUT,
+                           "query timed out before it began");
     }
 
     s = phr_call_param(c, "lookback_delta");
@@ -227,7 +237,7 @@ phr_query_prepare(phr_call_t *c, phr_query_t *query, phr_err_t *err)
 
 
 int
-phr_call_query(phr_call_t *c, phr_node_t **node, phr_err_t *err)
+phr_call_query(phr_call_t *c, int named, phr_node_t **node, phr_err_t *err)
 {
     int        rc;
     unsigned   flags;
@@ -245,7 +255,9 @@ phr_call_query(phr_call_t *c, phr_node_t **node, phr_err_t *err)
         if (err->line != 0) {
             phr_err_prefix(err, "%u:%u: ", err->line, err->column);
         }
-        phr_err_prefix(err, "invalid parameter \"query\": ");
+        if (named) {
+            phr_err_prefix(err, "invalid parameter \"query\": ");
+        }
     }
 
     return rc;
@@ -295,7 +307,7 @@ phr_query_answer(phr_call_t *c, phr_query_t *query, phr_err_t *err)
         return rc;
     }
 
-    rc = phr_call_query(c, &node, err);
+    rc = phr_call_query(c, 1, &node, err);
     if (rc != PHR_OK) {
         return rc;
     }
@@ -498,6 +510,8 @@ phr_query_truncate(phr_result_t *r, size_t limit)
 }
 
 
+/* an expression over many metrics may have a note on each */
+
 static int
 phr_query_notes(phr_call_t *c, const phr_result_t *r, int truncated)
 {
@@ -506,12 +520,25 @@ phr_query_notes(phr_call_t *c, const phr_result_t *r, int truncated)
 
     rc = PHR_OK;
 
-    for (i = 0; i < r->nwarnings && rc == PHR_OK; i++) {
+    for (i = 0; i < phr_min(r->nwarnings, PHR_QUERY_NOTES) && rc == PHR_OK;
+         i++)
+    {
         rc = phr_call_warn(c, r->warnings[i]);
     }
 
-    for (i = 0; i < r->ninfos && rc == PHR_OK; i++) {
+    if (i < r->nwarnings && rc == PHR_OK) {
+        rc = phr_query_omitted(c, phr_call_warn, "warning",
+                               r->nwarnings - i);
+    }
+
+    for (i = 0; i < phr_min(r->ninfos, PHR_QUERY_NOTES) && rc == PHR_OK;
+         i++)
+    {
         rc = phr_call_info(c, r->infos[i]);
+    }
+
+    if (i < r->ninfos && rc == PHR_OK) {
+        rc = phr_query_omitted(c, phr_call_info, "info", r->ninfos - i);
     }
 
     if (truncated && rc == PHR_OK) {
@@ -520,6 +547,19 @@ phr_query_notes(phr_call_t *c, const phr_result_t *r, int truncated)
     }
 
     return rc;
+}
+
+
+static int
+phr_query_omitted(phr_call_t *c, int (*add)(phr_call_t *c, phr_str_t text),
+    const char *kind, size_t n)
+{
+    char  *text;
+
+    text = phr_arena_printf(c->arena, "%zu more %s annotations omitted", n,
+                            kind);
+
+    return text != NULL ? add(c, phr_str_from_c(text)) : PHR_ENOMEM;
 }
 
 

@@ -16,6 +16,7 @@
 
 
 static void phr_status_time(phr_call_t *c, const char *key, int64_t t_ms);
+static void phr_status_retention(const phr_api_t *api, phr_buf_t *out);
 static int phr_status_flag(void *arg, const phr_api_flag_t *f);
 static int phr_status_top(phr_call_t *c, const char *key,
     phr_store_top_e kind, size_t limit, phr_err_t *err);
@@ -67,12 +68,7 @@ phr_api_runtimeinfo(phr_call_t *c, phr_err_t *err)
     }
 
     phr_buf_init(&text, 0);
-
-    if (c->api->retention_ms > 0) {
-        phr_duration_format(&text, c->api->retention_ms);
-    } else {
-        phr_buf_puts(&text, "unlimited");
-    }
+    phr_status_retention(c->api, &text);
 
     phr_call_begin(c);
     w = &c->json;
@@ -80,6 +76,7 @@ phr_api_runtimeinfo(phr_call_t *c, phr_err_t *err)
     phr_status_time(c, "startTime", c->api->start_ms);
     phr_status_time(c, "serverTime", c->req->now_ms);
     phr_json_pair_c(w, "CWD", "");
+    phr_json_pair(w, "hostname", c->api->hostname);
     phr_json_pair_bool(w, "reloadConfigSuccess", ok);
     phr_status_time(c, "lastConfigTime", at_ms);
     phr_json_pair_int(w, "corruptionCount", 0);
@@ -107,6 +104,36 @@ phr_status_time(phr_call_t *c, const char *key, int64_t t_ms)
     phr_rfc3339_format(&text, t_ms);
     phr_json_pair(&c->json, key, phr_buf_view(&text));
     phr_buf_free(&text);
+}
+
+
+/* "30d", "30d or 1GiB512MiB" */
+
+static void
+phr_status_retention(const phr_api_t *api, phr_buf_t *out)
+{
+    size_t    i;
+    uint64_t  n;
+
+    static const char *const  units[] = { "TiB", "GiB", "MiB", "KiB", "B" };
+
+    if (api->retention_ms > 0) {
+        phr_duration_format(out, api->retention_ms);
+        phr_buf_puts(out, api->retention_bytes > 0 ? " or " : "");
+
+    } else if (api->retention_bytes == 0) {
+        phr_buf_puts(out, "unlimited");
+    }
+
+    for (i = 0; i < phr_nelems(units); i++) {
+        n = api->retention_bytes >> 10 * (phr_nelems(units) - 1 - i);
+
+        n = i == 0 ? n : n % 1024;
+
+        if (n > 0) {
+            phr_buf_printf(out, "%llu%s", (unsigned long long) n, units[i]);
+        }
+    }
 }
 
 

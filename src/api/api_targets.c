@@ -18,15 +18,22 @@ typedef struct {
 } phr_targets_walk_t;
 
 typedef struct {
-    phr_call_t  *c;
-    phr_str_t   *names;
-    size_t       n;
+    phr_str_t  name;
+    size_t     ndropped;
+} phr_targets_pool_t;
+
+typedef struct {
+    phr_call_t          *c;
+    phr_targets_pool_t  *pool;
+    size_t               n;
 } phr_targets_pools_t;
 
 
 static int phr_targets_visit(void *arg, const phr_api_target_t *t);
 static void phr_targets_active(phr_call_t *c, const phr_api_target_t *t);
-static int phr_targets_pool(void *arg, phr_str_t name);
+static int phr_targets_pools(phr_call_t *c, phr_targets_pools_t *pools,
+    phr_err_t *err);
+static int phr_targets_pool(void *arg, phr_str_t name, size_t ndropped);
 static int phr_targets_cmp(const void *a, const void *b);
 static void phr_targets_duration(phr_call_t *c, const char *key, int64_t ms);
 static int phr_param_is(phr_str_t s, const char *word);
@@ -35,10 +42,17 @@ static int phr_param_is(phr_str_t s, const char *word);
 int
 phr_api_targets(phr_call_t *c, phr_err_t *err)
 {
-    int                  active, dropped;
-    phr_str_t            state;
-    phr_json_writer_t   *w;
-    phr_targets_walk_t   walk;
+    int                   rc, active, dropped;
+    size_t                i;
+    phr_str_t             state;
+    phr_json_writer_t    *w;
+    phr_targets_walk_t    walk;
+    phr_targets_pools_t   pools;
+
+    rc = phr_targets_pools(c, &pools, err);
+    if (rc != PHR_OK) {
+        return rc;
+    }
 
     state = phr_call_param(c, "state");
     active = state.len == 0 || phr_param_is(state, "any")
@@ -68,6 +82,22 @@ phr_api_targets(phr_call_t *c, phr_err_t *err)
         c->api->live->targets(c->api->live_data, phr_targets_visit, &walk);
     }
     phr_json_end_array(w);
+
+    /* of all pools, whichever is asked for */
+
+    phr_json_key(w, "droppedTargetCounts");
+
+    if (dropped) {
+        phr_json_object(w);
+        for (i = 0; i < pools.n; i++) {
+            phr_json_key_str(w, pools.pool[i].name);
+            phr_json_int(w, (int64_t) pools.pool[i].ndropped);
+        }
+        phr_json_end_object(w);
+
+    } else {
+        phr_json_null(w);
+    }
 
     phr_json_end_object(w);
     phr_call_end(c);
@@ -160,18 +190,9 @@ phr_api_scrape_pools(phr_call_t *c, phr_err_t *err)
     size_t                i;
     phr_targets_pools_t   pools;
 
-    memset(&pools, 0, sizeof(pools));
-    pools.c = c;
-
-    if (c->api->live->pools != NULL) {
-        rc = c->api->live->pools(c->api->live_data, phr_targets_pool, &pools);
-        if (rc != PHR_OK) {
-            return phr_err_set(err, rc, "out of memory");
-        }
-    }
-
-    if (pools.n > 1) {
-        qsort(pools.names, pools.n, sizeof(phr_str_t), phr_targets_cmp);
+    rc = phr_targets_pools(c, &pools, err);
+    if (rc != PHR_OK) {
+        return rc;
     }
 
     phr_call_begin(c);
@@ -180,7 +201,7 @@ phr_api_scrape_pools(phr_call_t *c, phr_err_t *err)
     phr_json_array(&c->json);
 
     for (i = 0; i < pools.n; i++) {
-        phr_json_string(&c->json, pools.names[i]);
+        phr_json_string(&c->json, pools.pool[i].name);
     }
 
     phr_json_end_array(&c->json);
@@ -191,26 +212,54 @@ phr_api_scrape_pools(phr_call_t *c, phr_err_t *err)
 }
 
 
+/* all of them, by name */
+
 static int
-phr_targets_pool(void *arg, phr_str_t name)
+phr_targets_pools(phr_call_t *c, phr_targets_pools_t *pools, phr_err_t *err)
+{
+    int  rc;
+
+    memset(pools, 0, sizeof(phr_targets_pools_t));
+    pools->c = c;
+
+    if (c->api->live->pools != NULL) {
+        rc = c->api->live->pools(c->api->live_data, phr_targets_pool, pools);
+        if (rc != PHR_OK) {
+            return phr_err_set(err, rc, "out of memory");
+        }
+    }
+
+    if (pools->n > 1) {
+        qsort(pools->pool, pools->n, sizeof(phr_targets_pool_t),
+              phr_targets_cmp);
+    }
+
+    return PHR_OK;
+}
+
+
+static int
+phr_targets_pool(void *arg, phr_str_t name, size_t ndropped)
 {
     phr_arena_t          *arena;
-    phr_str_t            *grown;
+    phr_targets_pool_t   *grown;
     phr_targets_pools_t  *pools;
 
     pools = arg;
     arena = pools->c->arena;
 
-    grown = phr_arena_grow(arena, pools->names, pools->n * sizeof(phr_str_t),
-                           (pools->n + 1) * sizeof(phr_str_t));
+    grown = phr_arena_grow(arena, pools->pool,
+                           pools->n * sizeof(phr_targets_pool_t),
+                           (pools->n + 1) * sizeof(phr_targets_pool_t));
     if (grown == NULL) {
         return phr_arena_rc(arena);
     }
 
-    pools->names = grown;
-    grown[pools->n] = phr_arena_str(arena, name);
+    pools->pool = grown;
+    grown[pools->n].name = phr_arena_str(arena, name);
+    grown[pools->n].ndropped = ndropped;
 
-    if (grown[pools->n].data == NULL) {
+    if (grown[pools->n].name.data == NULL) {
         return phr_arena_rc(arena);
     }
 
@@ -223,7 +272,12 @@ phr_targets_pool(void *arg, phr_str_t name)
 static int
 phr_targets_cmp(const void *a, const void *b)
 {
-    return phr_str_cmp(*(const phr_str_t *) a, *(const phr_str_t *) b);
+    const phr_targets_pool_t  *x, *y;
+
+    x = a;
+    y = b;
+
+    return phr_str_cmp(x->name, y->name);
 }
 
 

@@ -10,6 +10,7 @@
 
 
 #include "api/api.h"
+#include "core/escape.h"
 #include "core/matcher.h"
 #include "core/packing.h"
 #include "promql/promql.h"
@@ -45,6 +46,7 @@ struct phr_call_s {
     size_t                    ninfos;
     int64_t                   eval_us;      /* that a query took */
     phr_explain_t            *explain;      /* NULL: it was not asked for */
+    unsigned                  plain:1;      /* how errors are told */
 
     phr_packing_t            *packing;      /* of a stream; NULL: as it is */
     phr_buf_t                 packed;
@@ -86,7 +88,7 @@ int phr_call_listed(const phr_call_t *c, const char *name, phr_str_t s,
 
 /*
  * Typed parameters: absent or empty gives otherwise.  The error names the
- * parameter: invalid parameter "start": cannot parse "x" to ...
+ * parameter: invalid parameter "timeout": cannot parse "x" to ...
  */
 int phr_call_time(const phr_call_t *c, const char *name, int64_t otherwise,
     int64_t *t_ms, phr_err_t *err);
@@ -98,17 +100,29 @@ int phr_call_limit(const phr_call_t *c, size_t *limit, phr_err_t *err);
 int phr_param_time(phr_str_t s, int64_t *t_ms);
 int phr_param_duration(phr_str_t s, int64_t *ms);
 
+/* the value of a digit, -1 if it is none */
+int phr_param_hex(int ch);
+
 /* 1, 0, or -1 if it is none that Go knows: "t", "True", "0" ... */
 int phr_param_bool(phr_str_t s);
 
-/* all match[] parameters, parsed; free with phr_call_free_matchers() */
+/*
+ * All match[] parameters, parsed; free with phr_call_free_matchers().  One
+ * that matches what has no labels at all is refused.  named: errors say which
+ * parameter it is, which is so for some endpoints and not for others.
+ */
 typedef struct {
     phr_matcher_t  *m;
     size_t          n;
 } phr_matcher_list_t;
 
-int phr_call_matchers(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
+int phr_call_matchers(phr_call_t *c, int named, phr_matcher_list_t **lists,
+    size_t *n, phr_err_t *err);
+
+/* the same, also of selectors that match all there is; not named */
+int phr_call_selectors(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
     phr_err_t *err);
+
 void phr_call_free_matchers(phr_matcher_list_t *lists, size_t n);
 
 
@@ -131,6 +145,7 @@ int phr_call_info(phr_call_t *c, phr_str_t text);
 
 /* the JSON error answer; phr_call_plain_fail() writes text alone */
 void phr_call_fail(phr_call_t *c, const phr_err_t *err);
+void phr_call_plain_fail(phr_call_t *c, const phr_err_t *err);
 int phr_call_status(int code);
 
 /* a short answer of another type */
@@ -141,6 +156,13 @@ int phr_call_text(phr_call_t *c, int status, const char *content_type,
 int phr_call_line(phr_call_t *c, int status, const char *text);
 
 void phr_call_header(phr_call_t *c, const char *name, phr_str_t value);
+
+/*
+ * The type of an answer of metrics, and how their names are written for this
+ * client; the type says so if the client did.  PHR_ENOMEM.
+ */
+int phr_call_exposition(phr_call_t *c, const char *type,
+    phr_escape_t *escape);
 
 /*
  * The end of an answer that clients ask for again and again, though it
@@ -190,7 +212,8 @@ int phr_call_poll(const phr_call_t *c, const char *what, phr_err_t *err);
 /* endpoints, by family; the table is in api.c */
 
 /* the parsed parameter "query", to be destroyed; api_query.c */
-int phr_call_query(phr_call_t *c, phr_node_t **node, phr_err_t *err);
+int phr_call_query(phr_call_t *c, int named, phr_node_t **node,
+    phr_err_t *err);
 
 /*
  * Before the evaluation: notes what it takes, if the parameter "explain"

@@ -18,6 +18,8 @@ typedef struct {
 } phr_error_type_t;
 
 
+static const phr_error_type_t *phr_call_failed(phr_call_t *c,
+    const phr_err_t *err);
 static void phr_call_notes(phr_call_t *c, const char *key,
     const phr_str_t *list, size_t n);
 static int phr_call_note(phr_call_t *c, phr_str_t **list, size_t *n,
@@ -145,10 +147,35 @@ phr_call_fail(phr_call_t *c, const phr_err_t *err)
     phr_json_writer_t        w;
     const phr_error_type_t  *type;
 
+    type = phr_call_failed(c, err);
+    c->res->content_type = phr_str_of("application/json");
+
+    phr_json_init(&w, &c->res->body);
+    phr_json_object(&w);
+    phr_json_pair_c(&w, "status", "error");
+    phr_json_pair_c(&w, "errorType", type->type);
+    phr_json_pair_c(&w, "error", err->text);
+    phr_json_end_object(&w);
+}
+
+
+void
+phr_call_plain_fail(phr_call_t *c, const phr_err_t *err)
+{
+    (void) phr_call_line(c, phr_call_failed(c, err)->status, err->text);
+}
+
+
+/* all but the body and its type */
+
+static const phr_error_type_t *
+phr_call_failed(phr_call_t *c, const phr_err_t *err)
+{
+    const phr_error_type_t  *type;
+
     type = phr_error_type(err->code);
 
     c->res->status = type->status;
-    c->res->content_type = phr_str_of("application/json");
     c->res->nheaders = 0;
 
     if (type->status == 503) {
@@ -159,12 +186,7 @@ phr_call_fail(phr_call_t *c, const phr_err_t *err)
     phr_buf_free(&c->res->body);
     phr_buf_init(&c->res->body, 0);
 
-    phr_json_init(&w, &c->res->body);
-    phr_json_object(&w);
-    phr_json_pair_c(&w, "status", "error");
-    phr_json_pair_c(&w, "errorType", type->type);
-    phr_json_pair_c(&w, "error", err->text);
-    phr_json_end_object(&w);
+    return type;
 }
 
 
@@ -207,6 +229,31 @@ phr_call_header(phr_call_t *c, const char *name, phr_str_t value)
     h = &c->res->headers[c->res->nheaders++];
     h->name = phr_str_from_c(name);
     h->value = value;
+}
+
+
+int
+phr_call_exposition(phr_call_t *c, const char *type, phr_escape_t *escape)
+{
+    char  *text;
+
+    escape->scheme = PHR_ESCAPE_UNDERSCORES;
+    escape->arena = c->arena;
+    c->res->content_type = phr_str_from_c(type);
+
+    if (!phr_escape_accepted(c->req->accept, &escape->scheme)) {
+        return PHR_OK;
+    }
+
+    text = phr_arena_printf(c->arena, "%s; escaping=%s", type,
+                            phr_escape_text(escape->scheme));
+    if (text == NULL) {
+        return PHR_ENOMEM;
+    }
+
+    c->res->content_type = phr_str_from_c(text);
+
+    return PHR_OK;
 }
 
 

@@ -8,6 +8,7 @@
 #include "api/call.h"
 
 #include <math.h>
+#include <strings.h>
 
 #include "core/number.h"
 #include "core/pack.h"
@@ -18,15 +19,15 @@
 #define PHR_PARAM_MAX  1000     /* of one request */
 
 
+static int phr_param_is_form(const phr_api_request_t *req);
 static int phr_param_split(phr_call_t *c, phr_str_t s, phr_err_t *err);
-static int phr_param_hex(int ch);
+static int phr_param_matches_all(const phr_matcher_list_t *list);
 
 
 int
 phr_call_parse_params(phr_call_t *c, int form, phr_err_t *err)
 {
-    int               rc;
-    static const char type[] = "application/x-www-form-urlencoded";
+    int  rc;
 
     c->params = phr_arena_alloc(c->arena,
                                 PHR_PARAM_MAX * sizeof(phr_param_t));
@@ -38,9 +39,7 @@ phr_call_parse_params(phr_call_t *c, int form, phr_err_t *err)
 
     /* as Go's FormValue(): the body goes before the query string */
 
-    if (form && c->req->content_type.len >= sizeof(type) - 1
-        && memcmp(c->req->content_type.data, type, sizeof(type) - 1) == 0)
-    {
+    if (form && phr_param_is_form(c->req)) {
         rc = phr_param_split(c, c->req->body, err);
         if (rc != PHR_OK) {
             return rc;
@@ -48,6 +47,25 @@ phr_call_parse_params(phr_call_t *c, int form, phr_err_t *err)
     }
 
     return phr_param_split(c, c->req->args, err);
+}
+
+
+/* a body of GET has no meaning */
+
+static int
+phr_param_is_form(const phr_api_request_t *req)
+{
+    size_t             len;
+    static const char  type[] = "application/x-www-form-urlencoded";
+
+    len = sizeof(type) - 1;
+
+    return (phr_str_eq(req->method, phr_str_of("POST"))
+            || phr_str_eq(req->method, phr_str_of("PUT")))
+           && req->content_type.len >= len
+           && strncasecmp(req->content_type.data, type, len) == 0
+           && (req->content_type.len == len
+               || memchr("; \t", req->content_type.data[len], 3) != NULL);
 }
 
 
@@ -151,7 +169,7 @@ phr_param_decode(phr_arena_t *arena, phr_str_t in, int plus, phr_str_t *out)
 }
 
 
-static int
+int
 phr_param_hex(int ch)
 {
     if (ch >= '0' && ch <= '9') {
@@ -311,8 +329,9 @@ phr_call_time(const phr_call_t *c, const char *name, int64_t otherwise,
 
     if (phr_param_time(s, t_ms) != PHR_OK) {
         return phr_err_set(err, PHR_EINVAL, "invalid parameter \"%s\": "
-                           "cannot parse \"%.*s\" to a valid timestamp",
-                           name, (int) phr_min(s.len, 100), s.data);
+                           "invalid time value for '%s': cannot parse "
+                           "\"%.*s\" to a valid timestamp",
+                           name, name, (int) phr_min(s.len, 100), s.data);
     }
 
     return PHR_OK;
@@ -356,7 +375,7 @@ phr_call_limit(const phr_call_t *c, size_t *limit, phr_err_t *err)
 
     if (phr_int_parse(s.data, s.len, &n) != PHR_OK) {
         return phr_err_set(err, PHR_EINVAL, "invalid parameter \"limit\": "
-                           "\"%.*s\" is not a number",
+                           "strconv.Atoi: parsing \"%.*s\": invalid syntax",
                            (int) phr_min(s.len, 100), s.data);
     }
 
@@ -372,11 +391,37 @@ phr_call_limit(const phr_call_t *c, size_t *limit, phr_err_t *err)
 
 
 int
-phr_call_matchers(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
+phr_call_matchers(phr_call_t *c, int named, phr_matcher_list_t **lists,
+    size_t *n, phr_err_t *err)
+{
+    int     rc;
+    size_t  i;
+
+    rc = phr_call_selectors(c, lists, n, err);
+
+    for (i = 0; rc == PHR_OK && i < *n; i++) {
+        if (phr_param_matches_all(&(*lists)[i])) {
+            phr_call_free_matchers(*lists, *n);
+            *n = 0;
+            rc = phr_err_set(err, PHR_EINVAL, "match[] must contain at "
+                             "least one non-empty matcher");
+        }
+    }
+
+    if (rc != PHR_OK && named) {
+        phr_err_prefix(err, "invalid parameter \"match[]\": ");
+    }
+
+    return rc;
+}
+
+
+int
+phr_call_selectors(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
     phr_err_t *err)
 {
     int                  rc;
-    size_t               pos, i;
+    size_t               pos;
     phr_str_t            text;
     phr_matcher_list_t  *list;
 
@@ -396,31 +441,34 @@ phr_call_matchers(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
             if (err != NULL && err->line != 0) {
                 phr_err_prefix(err, "%u:%u: ", err->line, err->column);
             }
-            phr_err_prefix(err, "invalid parameter \"match[]\": ");
             phr_call_free_matchers(list, *n);
             *n = 0;
             return rc;
         }
 
-        for (i = 0; i < list[*n].n; i++) {
-            if (phr_matcher_matches(&list[*n].m[i], phr_str_of("")) <= 0) {
-                break;
-            }
-        }
-
         (*n)++;
-
-        if (i == list[*n - 1].n) {
-            phr_call_free_matchers(list, *n);
-            *n = 0;
-            return phr_err_set(err, PHR_EINVAL, "match[] must contain at "
-                               "least one non-empty matcher");
-        }
     }
 
     *lists = list;
 
     return PHR_OK;
+}
+
+
+/* whether a series without any label would match, too */
+
+static int
+phr_param_matches_all(const phr_matcher_list_t *list)
+{
+    size_t  i;
+
+    for (i = 0; i < list->n; i++) {
+        if (phr_matcher_matches(&list->m[i], phr_str_of("")) <= 0) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -124,6 +124,28 @@ fake_values(phr_querier_t *q, phr_str_t name, const phr_matcher_t *m,
 }
 
 
+static int
+fake_exemplars(phr_querier_t *q, const phr_matcher_set_t *sets, size_t nsets,
+    int64_t min_ms, int64_t max_ms, phr_arena_t *arena,
+    phr_exemplars_of_t **out, size_t *n, phr_err_t *err)
+{
+    int  i, rc;
+
+    *n = 0;
+
+    for (i = 0; i < ALL; i++) {
+        (void) asked();
+
+        rc = phr_querier_poll(q);
+        if (rc != PHR_OK) {
+            return phr_err_set(err, rc, "stopped");
+        }
+    }
+
+    return PHR_OK;
+}
+
+
 static void
 fake_close(phr_querier_t *q)
 {
@@ -137,6 +159,7 @@ fake_querier(phr_storage_t *st, phr_querier_t **q, phr_err_t *err)
         .select = fake_select,
         .label_names = fake_names,
         .label_values = fake_values,
+        .exemplars = fake_exemplars,
         .close = fake_close,
     };
 
@@ -279,6 +302,7 @@ main(void)
     test_leaves(&api, "/api/v1/series", "match[]=x", -1, 0);
     test_leaves(&api, "/api/v1/labels", "", -1, 0);
     test_leaves(&api, "/api/v1/label/i/values", "", -1, 0);
+    test_leaves(&api, "/api/v1/query_exemplars", "query=x", -1, 0);
     test_leaves(&api, "/federate", "match[]=x", -1, 1);
     test_leaves(&api, "/api/v1/export", "match[]=x", -1, 1);
     test_leaves(&api, "/api/v1/read", "", 0, 0);
