@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use MIME::Base64 qw(encode_base64);
 use Test::More;
 use Test::Pharos;
 
@@ -29,6 +30,8 @@ my @cases = (
       'auth_basic a; auth_basic_user_file %%DIR%%/htpasswd; pharos;' ],
     [ 1, 'an inherited password', '*:%%PORT_0%%',
       'auth_basic a; auth_basic_user_file %%DIR%%/htpasswd;', 'pharos;' ],
+    [ 0, 'a password that nobody is asked for', '*:%%PORT_0%%', '',
+      'auth_basic a; pharos;' ],
     [ 0, 'a password switched off', '*:%%PORT_0%%',
       'auth_basic a; auth_basic_user_file %%DIR%%/htpasswd;',
       'auth_basic off; pharos;' ],
@@ -42,6 +45,9 @@ my @cases = (
       'deny 10.0.0.0/8; pharos;' ],
     [ 0, 'all allowed before all denied', '*:%%PORT_0%%', '',
       'allow all; deny all; pharos;' ],
+    [ 0, 'IPv4 denied', '[::]:%%PORT_0%%', '', 'deny 0.0.0.0/0; pharos;' ],
+    [ 0, 'IPv6 allowed before all denied', '[::]:%%PORT_0%%', '',
+      'allow ::/0; deny all; pharos;' ],
     [ 1, 'said to be unprotected', '*:%%PORT_0%%', '',
       'pharos_unprotected on; pharos;' ],
     [ 0, 'a nested location', '*:%%PORT_0%%', '',
@@ -59,6 +65,40 @@ for my $case (@cases) {
        "$name is " . ($expected ? 'taken' : 'refused'))
         or diag($out);
 }
+
+# where no password is asked for, a name is not more than a name
+
+$t->conf(<<'END')->run;
+    limit_req_zone $remote_user zone=z:1m rate=1000r/s;
+    map $remote_addr $realm { default off; }
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / { pharos; }
+
+        location /read/ {
+            limit_req zone=z burst=100;
+            auth_basic $realm;
+            auth_basic_user_file %%DIR%%/htpasswd;
+            limit_except GET { deny all; }
+            pharos prefix=/read;
+        }
+    }
+END
+
+$t->wait_ready;
+is($t->http('PUT', '/metrics/job/kept', content => "kept 1\n")->{status}, 200,
+   'a group');
+
+my $auth = 'Basic '
+    . encode_base64("x\r\n\r\nDELETE /metrics/job/kept HTTP/1.0:p", '');
+
+is($t->get('/read/-/healthy', headers => { Authorization => $auth })->{status},
+   200, 'a name with a request in it');
+is($t->get('/-/healthy')->{status}, 200, 'and another request');
+like($t->get('/api/v1/metrics')->{content}, qr/kept/, 'which is not made');
+$t->quit;
 
 # the message says what to do, and where
 

@@ -17,12 +17,23 @@
 #include "ngx/ngx_http_pharos.h"
 
 
-/* the beginning of a rule of "allow" and "deny" for IPv4 */
+/* a rule of "allow" and "deny" for IPv4 */
 typedef struct {
-    in_addr_t   mask;
-    in_addr_t   addr;
-    ngx_uint_t  deny;
+    in_addr_t        mask;
+    in_addr_t        addr;
+    ngx_uint_t       deny;
 } ngx_http_pharos_guard_rule_t;
+
+#if (NGX_HAVE_INET6)
+
+/* and for IPv6 */
+typedef struct {
+    struct in6_addr  addr;
+    struct in6_addr  mask;
+    ngx_uint_t       deny;
+} ngx_http_pharos_guard_rule6_t;
+
+#endif
 
 
 static ngx_uint_t ngx_http_pharos_guard_password(ngx_conf_t *cf,
@@ -31,6 +42,10 @@ static ngx_uint_t ngx_http_pharos_guard_subrequest(ngx_conf_t *cf,
     ngx_http_conf_ctx_t *ctx);
 static ngx_uint_t ngx_http_pharos_guard_address(ngx_conf_t *cf,
     ngx_http_conf_ctx_t *ctx);
+static ngx_uint_t ngx_http_pharos_guard_deny4(ngx_array_t *rules);
+#if (NGX_HAVE_INET6)
+static ngx_uint_t ngx_http_pharos_guard_deny6(ngx_array_t *rules);
+#endif
 static ngx_uint_t ngx_http_pharos_guard_listen(ngx_conf_t *cf,
     ngx_http_conf_ctx_t *ctx);
 static ngx_uint_t ngx_http_pharos_guard_local(struct sockaddr *sa);
@@ -83,13 +98,24 @@ ngx_http_pharos_guard_locations(ngx_conf_t *cf,
 static ngx_uint_t
 ngx_http_pharos_guard_password(ngx_conf_t *cf, ngx_http_conf_ctx_t *ctx)
 {
-    ngx_http_complex_value_t  **realm;
+    ngx_http_complex_value_t  **realm, **file;
 
     realm = ngx_http_pharos_guard_value(cf, ctx->loc_conf, "auth_basic");
+    file = ngx_http_pharos_guard_value(cf, ctx->loc_conf,
+                                       "auth_basic_user_file");
 
     if (realm == NULL
         || *realm == NULL
         || *realm == NGX_CONF_UNSET_PTR)
+    {
+        return 0;
+    }
+
+    /* without one nobody is asked for a password */
+
+    if (file == NULL
+        || *file == NULL
+        || *file == NGX_CONF_UNSET_PTR)
     {
         return 0;
     }
@@ -118,24 +144,43 @@ ngx_http_pharos_guard_subrequest(ngx_conf_t *cf, ngx_http_conf_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_pharos_guard_address(ngx_conf_t *cf, ngx_http_conf_ctx_t *ctx)
 {
-    ngx_uint_t                      i;
-    ngx_array_t                   **rules;
-    ngx_http_pharos_guard_rule_t   *rule;
+    ngx_array_t  **rules;
 
     rules = ngx_http_pharos_guard_value(cf, ctx->loc_conf, "deny");
 
+    if (rules == NULL || !ngx_http_pharos_guard_deny4(rules[0])) {
+        return 0;
+    }
+
+    /* "deny 0.0.0.0/0" is not for who comes by IPv6: theirs are behind */
+
+#if (NGX_HAVE_INET6)
+    if (!ngx_http_pharos_guard_deny6(rules[1])) {
+        return 0;
+    }
+#endif
+
+    return 1;
+}
+
+
+/* the first that covers every address decides for who is left */
+
+static ngx_uint_t
+ngx_http_pharos_guard_deny4(ngx_array_t *rules)
+{
+    ngx_uint_t                     i;
+    ngx_http_pharos_guard_rule_t  *rule;
+
     if (rules == NULL
-        || *rules == NULL
-        || (*rules)->size != sizeof(ngx_http_pharos_guard_rule_t))
+        || rules->size != sizeof(ngx_http_pharos_guard_rule_t))
     {
         return 0;
     }
 
-    rule = (*rules)->elts;
+    rule = rules->elts;
 
-    /* the first that covers every address decides for who is left */
-
-    for (i = 0; i < (*rules)->nelts; i++) {
+    for (i = 0; i < rules->nelts; i++) {
         if (rule[i].mask == 0) {
             return rule[i].deny;
         }
@@ -143,6 +188,34 @@ ngx_http_pharos_guard_address(ngx_conf_t *cf, ngx_http_conf_ctx_t *ctx)
 
     return 0;
 }
+
+
+#if (NGX_HAVE_INET6)
+
+static ngx_uint_t
+ngx_http_pharos_guard_deny6(ngx_array_t *rules)
+{
+    ngx_uint_t                      i;
+    ngx_http_pharos_guard_rule6_t  *rule;
+
+    if (rules == NULL
+        || rules->size != sizeof(ngx_http_pharos_guard_rule6_t))
+    {
+        return 0;
+    }
+
+    rule = rules->elts;
+
+    for (i = 0; i < rules->nelts; i++) {
+        if (IN6_IS_ADDR_UNSPECIFIED(&rule[i].mask)) {
+            return rule[i].deny;
+        }
+    }
+
+    return 0;
+}
+
+#endif
 
 
 /*
