@@ -29,6 +29,17 @@ my $type = "Content-Type: text/plain\r\n";
 
 gzip(\$body, \my $packed);
 
+# two members, and one whose last number lacks digits
+my $half = index $body, "sample{i=\"250\"}";
+my @halves = (substr($body, 0, $half), substr $body, $half);
+gzip(\$halves[0], \my $first);
+gzip(\$halves[1], \my $second);
+my $members = $first . $second;
+
+my $line = "sample 12345\n";
+gzip(\$line, \my $stored, -Level => 0);
+my $cut = substr $stored, 0, 2 + index $stored, '12345';
+
 # name => bytes after which it pauses, answer; and closes the connection
 my %answers = (
     length => [ 0, head(length $body) . $body ],
@@ -43,6 +54,8 @@ my %answers = (
     closes => [ 0, head(length $body) . $body, 1 ],
     gzip => [ 0, head(length $packed, 'Content-Encoding: gzip') . $packed ],
     gzip_chunked => [ 100, chunked($packed, 300, 'Content-Encoding: gzip') ],
+    gzip_members => [ 0, head(length $members, 'Content-Encoding: gzip')
+                         . $members ],
     spaced => [ 0, "HTTP/1.1 200\r\ncontent-length:  9  \r\n\r\nsample 4\n" ],
     none => [ 0, head(0) ],
     moved => [ 0, "HTTP/1.1 302 Found\r\nLocation: /length\r\n"
@@ -55,6 +68,9 @@ my %answers = (
     gzip_broken => [ 0, head(20, 'Content-Encoding: gzip') . 'x' x 20 ],
     gzip_short => [ 0, head(length($packed) - 20, 'Content-Encoding: gzip')
                        . substr $packed, 0, -20 ],
+    gzip_cut => [ 0, head(length $cut, 'Content-Encoding: gzip') . $cut ],
+    gzip_end => [ 0, head(length($packed) - 4, 'Content-Encoding: gzip')
+                     . substr $packed, 0, -4 ],
     chunk_broken => [ 0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
                          . "\r\nxyz\r\n" . $body, 1 ],
     garbage => [ 0, "what is this\r\n\r\n", 1 ],
@@ -63,8 +79,8 @@ my %answers = (
     hangs => [ 0, head(10) . 'sample 1' ],
 );
 
-my @bad = qw(short gzip_broken gzip_short chunk_broken garbage nothing error
-             hangs);
+my @bad = qw(short gzip_broken gzip_short gzip_cut gzip_end chunk_broken
+             garbage nothing error hangs);
 my %one = (head_pieces => 9, chunked_bytes => 3, spaced => 4);
 
 my $port = listen_on();

@@ -93,18 +93,22 @@ ngx_http_pharos_outbound_start(ngx_log_t *log)
     long           keep;
     struct rlimit  rlmt;
 
-    /* once in a process, before threads; it counts */
-
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        ngx_log_error(NGX_LOG_ALERT, log, 0, "curl_global_init() failed");
-        return NGX_ERROR;
-    }
-
-    outbound_multi = curl_multi_init();
+    /* once in a process, and before its threads: it starts again and again */
 
     if (outbound_multi == NULL) {
-        ngx_log_error(NGX_LOG_ALERT, log, 0, "curl_multi_init() failed");
-        return NGX_ERROR;
+
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+            ngx_log_error(NGX_LOG_ALERT, log, 0,
+                          "curl_global_init() failed");
+            return NGX_ERROR;
+        }
+
+        outbound_multi = curl_multi_init();
+
+        if (outbound_multi == NULL) {
+            ngx_log_error(NGX_LOG_ALERT, log, 0, "curl_multi_init() failed");
+            return NGX_ERROR;
+        }
     }
 
     /* one for each target, as long as half of the files are left */
@@ -636,11 +640,25 @@ ngx_http_pharos_outbound_carry(ngx_http_pharos_outbound_t *o)
 static void
 ngx_http_pharos_outbound_result(ngx_http_pharos_outbound_t *o, CURLcode code)
 {
+    int                          rc;
     char                        *type;
     long                         status;
+    phr_err_t                    err;
     ngx_http_pharos_transfer_t  *t;
 
     t = o->transfer;
+
+    if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status)
+        != CURLE_OK)
+    {
+        status = 0;
+    }
+
+    /* of others nobody wants more than the status */
+
+    if (t->over && status != NGX_HTTP_OK) {
+        code = CURLE_OK;
+    }
 
     if (code != CURLE_OK) {
 
@@ -664,18 +682,23 @@ ngx_http_pharos_outbound_result(ngx_http_pharos_outbound_t *o, CURLcode code)
     }
 
     t->last = o->answer.len;
-
-    if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status)
-        == CURLE_OK)
-    {
-        o->status = (int) status;
-    }
+    o->status = (int) status;
 
     if (curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK
         && type)
     {
         (void) ngx_cpystrn((u_char *) o->type, (u_char *) type,
                            sizeof(o->type));
+    }
+
+    if (o->status == NGX_HTTP_OK) {
+        rc = ngx_http_pharos_transfer_unpack(o, &err);
+
+        if (rc != PHR_OK) {
+            ngx_http_pharos_outbound_fail(o, rc, rc == PHR_ELIMIT
+                                          ? "body size limit exceeded"
+                                          : err.text);
+        }
     }
 }
 

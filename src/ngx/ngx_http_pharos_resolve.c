@@ -61,6 +61,7 @@ static ngx_http_pharos_host_t   *resolve_hosts[
 static ngx_uint_t                resolve_nhosts;
 static ngx_http_pharos_host_t   *resolve_first;
 static ngx_http_pharos_host_t  **resolve_last = &resolve_first;
+static ngx_uint_t                resolve_nqueued;
 static ngx_uint_t                resolve_nthreads;
 static ngx_uint_t                resolve_nidle;
 static void                    (*resolve_wake)(void);
@@ -199,8 +200,11 @@ ngx_http_pharos_resolve_ask(ngx_http_pharos_host_t *h)
     h->queued = NULL;
     *resolve_last = h;
     resolve_last = &h->queued;
+    resolve_nqueued++;
 
-    if (resolve_nidle == 0
+    /* one that was woken is idle until it runs: it has a name to ask for */
+
+    if (resolve_nqueued > resolve_nidle
         && resolve_nthreads < NGX_HTTP_PHAROS_RESOLVE_THREADS
         && ngx_http_pharos_thread(&tid, ngx_http_pharos_resolve_thread, NULL,
                                   resolve_log)
@@ -237,6 +241,7 @@ ngx_http_pharos_resolve_thread(void *data)
 
         h = resolve_first;
         resolve_first = h->queued;
+        resolve_nqueued--;
 
         if (resolve_first == NULL) {
             resolve_last = &resolve_first;

@@ -8,6 +8,7 @@
  */
 
 #include "core/bytes.h"
+#include "core/pack.h"
 #include "ngx/ngx_http_pharos_transfer.h"
 
 
@@ -354,6 +355,18 @@ ngx_http_pharos_transfer_headers(ngx_http_pharos_transfer_t *t,
 
     t->headers = curl_slist_append(NULL, "Expect:");
 
+    /* said here, so that libcurl does not unpack, see _unpack() */
+
+    if (t->headers && o->compressed) {
+        list = curl_slist_append(t->headers, "Accept-Encoding: gzip");
+
+        if (list == NULL) {
+            curl_slist_free_all(t->headers);
+        }
+
+        t->headers = list;
+    }
+
     for (i = 0; t->headers && i < o->nheaders; i++) {
         list = curl_slist_append(t->headers, o->headers[i]);
 
@@ -402,8 +415,6 @@ ngx_http_pharos_transfer_options(ngx_http_pharos_transfer_t *t,
     ngx_http_pharos_setopt(CURLOPT_HTTP_VERSION,
                            o->http2 ? (long) CURL_HTTP_VERSION_2TLS
                                     : (long) CURL_HTTP_VERSION_1_1);
-    ngx_http_pharos_setopt(CURLOPT_ACCEPT_ENCODING,
-                           o->compressed ? "gzip" : NULL);
     ngx_http_pharos_setopt(CURLOPT_FOLLOWLOCATION, (long) o->follow);
     ngx_http_pharos_setopt(CURLOPT_MAXREDIRS,
                            NGX_HTTP_PHAROS_TRANSFER_REDIRECTS);
@@ -637,6 +648,45 @@ ngx_http_pharos_transfer_reserve(ngx_http_pharos_outbound_t *o, size_t len)
     if (want > len) {
         (void) phr_buf_reserve(&o->answer, want);
     }
+}
+
+
+/*
+ * libcurl takes an answer whose compression is cut short for a whole one, and
+ * of one that consists of several members only the first.
+ */
+
+int
+ngx_http_pharos_transfer_unpack(ngx_http_pharos_outbound_t *o,
+    phr_err_t *err)
+{
+    int                  rc;
+    phr_buf_t            b;
+    struct curl_header  *h;
+
+    if (!o->compressed
+        || curl_easy_header(o->transfer->easy, "Content-Encoding", 0,
+                            CURLH_HEADER, -1, &h)
+           != CURLHE_OK
+        || ngx_strcasecmp((u_char *) h->value, (u_char *) "gzip") != 0)
+    {
+        return PHR_OK;
+    }
+
+    phr_buf_init(&b, 0);
+
+    rc = phr_unpack(PHR_PACK_GZIP, phr_buf_view(&o->answer), o->limit_bytes,
+                    &b, err);
+
+    if (rc != PHR_OK) {
+        phr_buf_free(&b);
+        return rc;
+    }
+
+    phr_buf_free(&o->answer);
+    o->answer = b;
+
+    return PHR_OK;
 }
 
 

@@ -69,6 +69,13 @@ int ngx_http_pharos_transfer_addresses(ngx_http_pharos_transfer_t *t,
 CURLcode ngx_http_pharos_transfer_begin(ngx_http_pharos_transfer_t *t,
     ngx_http_pharos_outbound_t *o, int64_t left_ms);
 
+/*
+ * Unpacks the answer of a transfer that is done, if it is packed.  PHR_OK,
+ * PHR_ELIMIT if it is larger than limit_bytes then, PHR_ECORRUPT, PHR_ENOMEM.
+ */
+int ngx_http_pharos_transfer_unpack(ngx_http_pharos_outbound_t *o,
+    phr_err_t *err);
+
 /* t is of no multi handle any more; it is kept for the next, or freed */
 void ngx_http_pharos_transfer_put(ngx_http_pharos_transfer_t *t,
     int64_t now_us);
