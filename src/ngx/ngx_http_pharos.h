@@ -98,7 +98,9 @@ typedef struct {
     ngx_str_t                  socket;       /* terminated file name */
     size_t                     map_size;
     ngx_shm_zone_t            *zone;
-    ngx_http_upstream_conf_t   upstream;     /* of all relayed requests */
+    ngx_http_upstream_conf_t   upstream;     /* of relayed requests */
+    ngx_http_upstream_conf_t   upstream_long;   /* the same, of those that
+                                                   may take minutes */
 
     /* the helper's end of the socket, a duplicate that outlives workers */
     ngx_listening_t           *listening;
@@ -321,6 +323,9 @@ ngx_int_t ngx_http_pharos_relay_create_request(ngx_http_request_t *r);
 
 /* true if the request changes something */
 ngx_uint_t ngx_http_pharos_relay_write(ngx_http_request_t *r);
+
+/* true if its answer may take as long as a stream */
+ngx_uint_t ngx_http_pharos_relay_long(ngx_http_request_t *r);
 
 
 /* ngx_http_pharos_serve.c: the handler of the helper's own server; loop */

@@ -605,6 +605,11 @@ ngx_http_pharos_conf_finish(ngx_conf_t *cf)
 
     pmcf->upstream.read_timeout = pmcf->query_timeout + 10000;
 
+    pmcf->upstream_long = pmcf->upstream;
+    pmcf->upstream_long.read_timeout = ngx_max(pmcf->query_timeout,
+                                               pmcf->stream_timeout)
+                                       + 10000;
+
     for (i = 0; i < pmcf->locations.nelts; i++) {
         ngx_http_pharos_conf_prefix(pmcf, &loc[i]);
         ngx_http_pharos_conf_body(pmcf, &loc[i]);

@@ -484,6 +484,7 @@ ngx_http_pharos_create_main_conf(ngx_conf_t *cf)
      *     pmcf->map_size = 0;
      *     pmcf->zone = NULL;
      *     pmcf->upstream = 0;
+     *     pmcf->upstream_long = 0;
      *     pmcf->listening = NULL;
      *     pmcf->generating = 0;
      *     pmcf->prometheus = { 0, NULL };

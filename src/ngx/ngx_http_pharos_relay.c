@@ -164,7 +164,8 @@ ngx_http_pharos_relay_handler(ngx_http_request_t *r)
     ngx_str_set(&u->schema, "pharos://");
     u->output.tag = (ngx_buf_tag_t) &ngx_http_pharos_module;
 
-    u->conf = &pmcf->upstream;
+    u->conf = ngx_http_pharos_relay_long(r) ? &pmcf->upstream_long
+                                            : &pmcf->upstream;
     u->buffering = 0;
 
     u->create_request = ngx_http_pharos_relay_create_request;
@@ -233,7 +234,7 @@ ngx_http_pharos_relay_unavailable(ngx_http_request_t *r)
     b->pos = text.data;
     b->last = text.data + text.len;
     b->memory = 1;
-    b->last_buf = 1;
+    b->last_buf = (r == r->main);
     b->last_in_chain = 1;
 
     out.buf = b;

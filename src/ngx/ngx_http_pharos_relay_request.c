@@ -10,16 +10,19 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "api/api.h"
 #include "ngx/ngx_http_pharos.h"
 
 
 static ngx_int_t ngx_http_pharos_relay_target(ngx_http_request_t *r,
     ngx_str_t *target);
+static ngx_str_t ngx_http_pharos_relay_path(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_pharos_relay_passed(ngx_table_elt_t *h);
 static size_t ngx_http_pharos_relay_headers(ngx_http_request_t *r,
     u_char *p);
+static ngx_uint_t ngx_http_pharos_relay_named(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pharos_relay_own(ngx_http_request_t *r,
-    ngx_str_t *own);
+    off_t body, ngx_str_t *own);
 
 
 /*
@@ -52,6 +55,7 @@ static ngx_str_t  ngx_http_pharos_relay_dropped[] = {
 ngx_int_t
 ngx_http_pharos_relay_create_request(ngx_http_request_t *r)
 {
+    off_t                 size;
     size_t                len;
     ngx_buf_t            *b;
     ngx_str_t             target, own;
@@ -60,8 +64,16 @@ ngx_http_pharos_relay_create_request(ngx_http_request_t *r)
 
     u = r->upstream;
 
+    /* not what the client said: a subrequest may have its length, no body */
+
+    size = 0;
+
+    for (body = u->request_bufs; body; body = body->next) {
+        size += ngx_buf_size(body->buf);
+    }
+
     if (ngx_http_pharos_relay_target(r, &target) != NGX_OK
-        || ngx_http_pharos_relay_own(r, &own) != NGX_OK)
+        || ngx_http_pharos_relay_own(r, size, &own) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -157,14 +169,7 @@ ngx_http_pharos_relay_target(ngx_http_request_t *r, ngx_str_t *target)
         return NGX_OK;
     }
 
-    path = r->uri;
-
-    if (path.len >= prefix->len
-        && ngx_strncmp(path.data, prefix->data, prefix->len) == 0)
-    {
-        path.data += prefix->len;
-        path.len -= prefix->len;
-    }
+    path = ngx_http_pharos_relay_path(r);
 
     escape = 2 * ngx_escape_uri(NULL, path.data, path.len, NGX_ESCAPE_URI);
 
@@ -195,6 +200,29 @@ ngx_http_pharos_relay_target(ngx_http_request_t *r, ngx_str_t *target)
     target->len = p - target->data;
 
     return NGX_OK;
+}
+
+
+/* decoded, less the prefix */
+
+static ngx_str_t
+ngx_http_pharos_relay_path(ngx_http_request_t *r)
+{
+    ngx_str_t                   *prefix, path;
+    ngx_http_pharos_loc_conf_t  *plcf;
+
+    plcf = ngx_http_get_module_loc_conf(r, ngx_http_pharos_module);
+    prefix = &plcf->prefix;
+    path = r->uri;
+
+    if (path.len >= prefix->len
+        && ngx_strncmp(path.data, prefix->data, prefix->len) == 0)
+    {
+        path.data += prefix->len;
+        path.len -= prefix->len;
+    }
+
+    return path;
 }
 
 
@@ -267,10 +295,33 @@ ngx_http_pharos_relay_headers(ngx_http_request_t *r, u_char *p)
 }
 
 
+/*
+ * Whether there is a name that can be said.  It is decoded, and may have any
+ * character: what would end the line would begin another header, or request.
+ */
+
+static ngx_uint_t
+ngx_http_pharos_relay_named(ngx_http_request_t *r)
+{
+    size_t      i;
+    ngx_str_t  *user;
+
+    user = &r->headers_in.user;
+
+    for (i = 0; i < user->len; i++) {
+        if (user->data[i] < ' ' || user->data[i] == 0x7f) {
+            return 0;
+        }
+    }
+
+    return user->len != 0 && user->data != NULL;
+}
+
+
 /* what the worker says of the request */
 
 static ngx_int_t
-ngx_http_pharos_relay_own(ngx_http_request_t *r, ngx_str_t *own)
+ngx_http_pharos_relay_own(ngx_http_request_t *r, off_t body, ngx_str_t *own)
 {
     u_char                      *p, *end;
     size_t                       len;
@@ -322,11 +373,8 @@ ngx_http_pharos_relay_own(ngx_http_request_t *r, ngx_str_t *own)
                      "X-Real-IP: %V" CRLF "X-Forwarded-Proto: %V" CRLF,
                      &host, &r->connection->addr_text, &proto);
 
-    if (r->headers_in.content_length_n > 0
-        || (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT)))
-    {
-        p = ngx_slprintf(p, end, "Content-Length: %O" CRLF,
-                         ngx_max(r->headers_in.content_length_n, 0));
+    if (body || (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT))) {
+        p = ngx_slprintf(p, end, "Content-Length: %O" CRLF, body);
     }
 
     if (plcf->prefix.len) {
@@ -336,10 +384,7 @@ ngx_http_pharos_relay_own(ngx_http_request_t *r, ngx_str_t *own)
 
     /* a name is worth something only if its password was checked */
 
-    if (plcf->password
-        && r->headers_in.user.len
-        && r->headers_in.user.data)
-    {
+    if (plcf->password && ngx_http_pharos_relay_named(r)) {
         p = ngx_slprintf(p, end, "X-Pharos-User: %V" CRLF,
                          &r->headers_in.user);
     }
@@ -366,4 +411,17 @@ ngx_uint_t
 ngx_http_pharos_relay_write(ngx_http_request_t *r)
 {
     return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS)) == 0;
+}
+
+
+ngx_uint_t
+ngx_http_pharos_relay_long(ngx_http_request_t *r)
+{
+    ngx_str_t  path;
+
+    path = ngx_http_pharos_relay_path(r);
+
+    return phr_api_long(phr_str_from((char *) r->method_name.data,
+                                     r->method_name.len),
+                        phr_str_from((char *) path.data, path.len));
 }

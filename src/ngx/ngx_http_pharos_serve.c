@@ -11,7 +11,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "core/bytes.h"
+#include "ngx/ngx_http_pharos_asked.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "ngx/ngx_http_pharos_stream.h"
 
@@ -20,61 +20,17 @@
 
 
 typedef struct {
-    ngx_http_pharos_task_t   task;
-    ngx_http_request_t      *r;         /* NULL: the request is gone */
-    ngx_event_t              timer;
-    phr_api_t               *api;
+    ngx_http_pharos_task_t     task;
+    ngx_http_request_t        *r;           /* NULL: the request is gone */
+    ngx_event_t                timer;
+    phr_api_t                 *api;
 
-    phr_api_request_t        req;
-    phr_api_response_t       res;
-    ngx_http_pharos_stream_t  stream;   /* of the pool of that name */
+    ngx_http_pharos_asked_t    asked;
+    phr_api_response_t         res;
+    ngx_http_pharos_stream_t   stream;      /* of the pool of that name */
 
-    char                    *strings;   /* all of req, but a body in a file */
-    char                    *body;
-    ngx_fd_t                 fd;        /* of a body in a file */
-    size_t                   fd_size;
-
-    unsigned                 posted:1;  /* the task's done() will come */
+    unsigned                   posted:1;    /* the task's done() will come */
 } ngx_http_pharos_call_t;
-
-
-/* headers that the API wants, and where */
-static const struct {
-    ngx_str_t  name;
-    size_t     offset;
-} ngx_http_pharos_serve_headers[] = {
-    { ngx_string("content-type"),
-      offsetof(phr_api_request_t, content_type) },
-    { ngx_string("content-encoding"),
-      offsetof(phr_api_request_t, content_encoding) },
-    { ngx_string("accept"), offsetof(phr_api_request_t, accept) },
-    { ngx_string("accept-encoding"),
-      offsetof(phr_api_request_t, accept_encoding) },
-    { ngx_string("if-none-match"),
-      offsetof(phr_api_request_t, if_none_match) },
-    { ngx_string("x-pharos-push"), offsetof(phr_api_request_t, push_id) },
-    { ngx_string("x-pharos-user"), offsetof(phr_api_request_t, user) },
-    { ngx_string("x-pharos-admin"), offsetof(phr_api_request_t, admin) },
-    { ngx_string("x-forwarded-prefix"),
-      offsetof(phr_api_request_t, prefix) },
-};
-
-/* all strings of phr_api_request_t, to be copied */
-static const size_t  ngx_http_pharos_serve_strings[] = {
-    offsetof(phr_api_request_t, method),
-    offsetof(phr_api_request_t, path),
-    offsetof(phr_api_request_t, raw_path),
-    offsetof(phr_api_request_t, args),
-    offsetof(phr_api_request_t, content_type),
-    offsetof(phr_api_request_t, content_encoding),
-    offsetof(phr_api_request_t, accept),
-    offsetof(phr_api_request_t, accept_encoding),
-    offsetof(phr_api_request_t, if_none_match),
-    offsetof(phr_api_request_t, push_id),
-    offsetof(phr_api_request_t, user),
-    offsetof(phr_api_request_t, admin),
-    offsetof(phr_api_request_t, prefix),
-};
 
 
 /* ORDER phr_api_thread_e */
@@ -95,11 +51,6 @@ static const ngx_http_pharos_pool_e  ngx_http_pharos_serve_pools[] = {
 static void ngx_http_pharos_serve_body(ngx_http_request_t *r);
 static ngx_http_pharos_call_t *ngx_http_pharos_serve_create(
     ngx_http_request_t *r);
-static void ngx_http_pharos_serve_request(ngx_http_request_t *r,
-    phr_api_request_t *req);
-static ngx_int_t ngx_http_pharos_serve_copy(ngx_http_request_t *r,
-    ngx_http_pharos_call_t *call);
-static uint64_t ngx_http_pharos_serve_hash(const phr_api_request_t *req);
 static void ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call);
 static ngx_int_t ngx_http_pharos_serve_stream(ngx_http_pharos_call_t *call);
 static void ngx_http_pharos_serve_begun(ngx_http_pharos_stream_t *s);
@@ -108,7 +59,6 @@ static void ngx_http_pharos_serve_reloaded(void *data, const phr_err_t *err);
 static void ngx_http_pharos_serve_refuse(ngx_http_pharos_call_t *call,
     int code, const char *text);
 static void ngx_http_pharos_serve_run(ngx_http_pharos_task_t *t);
-static ngx_int_t ngx_http_pharos_serve_read(ngx_http_pharos_call_t *call);
 static void ngx_http_pharos_serve_timeout(ngx_event_t *ev);
 static void ngx_http_pharos_serve_rest(ngx_http_pharos_call_t *call);
 static void ngx_http_pharos_serve_resume(ngx_http_pharos_task_t *t);
@@ -167,7 +117,7 @@ ngx_http_pharos_serve_body(ngx_http_request_t *r)
         return;
     }
 
-    if (ngx_http_pharos_serve_copy(r, call) != NGX_OK) {
+    if (ngx_http_pharos_asked_copy(&call->asked, r) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
@@ -175,13 +125,13 @@ ngx_http_pharos_serve_body(ngx_http_request_t *r)
     call->api = ngx_http_pharos_engine_api();
 
     if (call->api == NULL) {
-        phr_api_closed(&call->req, &call->res,
+        phr_api_closed(&call->asked.req, &call->res,
                        ngx_http_pharos_engine_closed());
         ngx_http_pharos_serve_answer(call);
         return;
     }
 
-    if (phr_str_eq(call->req.path, phr_str_of("/-/reload"))
+    if (phr_str_eq(call->asked.req.path, phr_str_of("/-/reload"))
         && (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT)))
     {
         ngx_http_pharos_serve_reload(call);
@@ -256,7 +206,7 @@ ngx_http_pharos_serve_create(ngx_http_request_t *r)
     }
 
     call->r = r;
-    call->fd = NGX_INVALID_FILE;
+    call->asked.fd = NGX_INVALID_FILE;
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
@@ -268,156 +218,6 @@ ngx_http_pharos_serve_create(ngx_http_request_t *r)
     cln->data = call;
 
     return call;
-}
-
-
-/* as it lies in the request's memory */
-
-static void
-ngx_http_pharos_serve_request(ngx_http_request_t *r, phr_api_request_t *req)
-{
-    u_char           *p;
-    phr_str_t        *field;
-    ngx_uint_t        i, j;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    req->method = phr_str_from((char *) r->method_name.data,
-                               r->method_name.len);
-    req->path = phr_str_from((char *) r->uri.data, r->uri.len);
-
-    req->args = phr_str_from((char *) r->args.data, r->args.len);
-
-    p = ngx_strlchr(r->unparsed_uri.data,
-                    r->unparsed_uri.data + r->unparsed_uri.len, '?');
-    req->raw_path = phr_str_from((char *) r->unparsed_uri.data,
-                                 p ? (size_t) (p - r->unparsed_uri.data)
-                                   : r->unparsed_uri.len);
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        for (j = 0; j < phr_nelems(ngx_http_pharos_serve_headers); j++) {
-
-            if (h[i].key.len != ngx_http_pharos_serve_headers[j].name.len
-                || ngx_memcmp(h[i].lowcase_key,
-                              ngx_http_pharos_serve_headers[j].name.data,
-                              h[i].key.len)
-                   != 0)
-            {
-                continue;
-            }
-
-            field = (phr_str_t *) ((char *) req
-                                   + ngx_http_pharos_serve_headers[j].offset);
-
-            *field = phr_str_from((char *) h[i].value.data, h[i].value.len);
-        }
-    }
-}
-
-
-static ngx_int_t
-ngx_http_pharos_serve_copy(ngx_http_request_t *r,
-    ngx_http_pharos_call_t *call)
-{
-    char               *p;
-    size_t              size, body, i;
-    phr_str_t          *field;
-    ngx_buf_t          *b;
-    ngx_chain_t        *cl;
-    phr_api_request_t  *req;
-
-    req = &call->req;
-
-    ngx_http_pharos_serve_request(r, req);
-
-    body = 0;
-
-    for (cl = r->request_body ? r->request_body->bufs : NULL; cl;
-         cl = cl->next)
-    {
-        b = cl->buf;
-
-        if (b->in_file) {
-            /* all of it is in the file, which a thread reads */
-
-            call->fd_size = b->file_last;
-            call->fd = fcntl(b->file->fd, F_DUPFD_CLOEXEC, 0);
-
-            if (call->fd == NGX_INVALID_FILE) {
-                ngx_log_error(NGX_LOG_ALERT, r->connection->log, ngx_errno,
-                              "fcntl(F_DUPFD_CLOEXEC) failed");
-                return NGX_ERROR;
-            }
-
-            body = 0;
-            break;
-        }
-
-        body += b->last - b->pos;
-    }
-
-    size = body;
-
-    for (i = 0; i < phr_nelems(ngx_http_pharos_serve_strings); i++) {
-        field = (phr_str_t *) ((char *) req
-                               + ngx_http_pharos_serve_strings[i]);
-        size += field->len;
-    }
-
-    call->strings = ngx_alloc(size + 1, r->connection->log);
-    if (call->strings == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = call->strings;
-
-    for (i = 0; i < phr_nelems(ngx_http_pharos_serve_strings); i++) {
-        field = (phr_str_t *) ((char *) req
-                               + ngx_http_pharos_serve_strings[i]);
-
-        ngx_memcpy(p, field->data ? field->data : "", field->len);
-        field->data = p;
-        p += field->len;
-    }
-
-    req->body = phr_str_from(p, body);
-
-    for (cl = body ? r->request_body->bufs : NULL; cl; cl = cl->next) {
-        b = cl->buf;
-        p = (char *) ngx_cpymem(p, b->pos, b->last - b->pos);
-    }
-
-    return NGX_OK;
-}
-
-
-/* of what makes one request do the same as another */
-
-static uint64_t
-ngx_http_pharos_serve_hash(const phr_api_request_t *req)
-{
-    uint64_t  part[4];
-
-    part[0] = phr_xxh64(req->method.data, req->method.len);
-    part[1] = phr_xxh64(req->path.data, req->path.len);
-    part[2] = phr_xxh64(req->args.data, req->args.len);
-    part[3] = phr_xxh64(req->body.data, req->body.len);
-
-    return phr_xxh64(part, sizeof(part));
 }
 
 
@@ -433,11 +233,11 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
     r = call->r;
     pmcf = ngx_http_pharos_helper_conf();
 
-    call->req.stop = &call->task.stop;
+    call->asked.req.stop = &call->task.stop;
     call->task.run = ngx_http_pharos_serve_run;
     call->task.done = ngx_http_pharos_serve_done;
     call->task.data = call;
-    call->task.hash = ngx_http_pharos_serve_hash(&call->req);
+    call->task.hash = ngx_http_pharos_asked_hash(&call->asked);
 
     if (ngx_http_pharos_zone_accused(ngx_http_pharos_helper_shared(),
                                      call->task.hash))
@@ -449,8 +249,8 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
         return;
     }
 
-    pool = ngx_http_pharos_serve_pools[phr_api_thread(call->req.method,
-                                                      call->req.path)];
+    pool = ngx_http_pharos_serve_pools[phr_api_thread(call->asked.req.method,
+                                                      call->asked.req.path)];
 
     if (pool == NGX_HTTP_PHAROS_POOL_STREAM
         && r->method != NGX_HTTP_HEAD
@@ -460,7 +260,7 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
         return;
     }
 
-    call->req.resumable = (pool == NGX_HTTP_PHAROS_POOL_QUERY
+    call->asked.req.resumable = (pool == NGX_HTTP_PHAROS_POOL_QUERY
                            && r->method != NGX_HTTP_HEAD);
 
     rc = ngx_http_pharos_task_post(pool, &call->task);
@@ -489,7 +289,7 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
     r->connection->log->action = "waiting for an answer";
 
     if (!ngx_http_pharos_serve_writes(pool)) {
-        ms = phr_api_timeout_ms(&call->req, pmcf->query_timeout,
+        ms = phr_api_timeout_ms(&call->asked.req, pmcf->query_timeout,
                                 pmcf->stream_timeout);
 
         call->timer.handler = ngx_http_pharos_serve_timeout;
@@ -510,8 +310,8 @@ ngx_http_pharos_serve_stream(ngx_http_pharos_call_t *call)
     call->stream.header = ngx_http_pharos_serve_head;
     call->stream.begun = ngx_http_pharos_serve_begun;
 
-    call->req.send = ngx_http_pharos_stream_send;
-    call->req.send_data = &call->stream;
+    call->asked.req.send = ngx_http_pharos_stream_send;
+    call->asked.req.send_data = &call->stream;
 
     return ngx_http_pharos_stream_init(&call->stream);
 }
@@ -553,43 +353,16 @@ ngx_http_pharos_serve_run(ngx_http_pharos_task_t *t)
 
     call = t->data;
 
-    if (call->fd != NGX_INVALID_FILE
-        && ngx_http_pharos_serve_read(call) != NGX_OK)
-    {
+    if (ngx_http_pharos_asked_read(&call->asked) != NGX_OK) {
         phr_api_refuse(&call->res, PHR_EIO, "the body could not be read");
         return;
     }
 
-    call->req.now_ms = ngx_http_pharos_now_ms();
+    call->asked.req.now_ms = ngx_http_pharos_now_ms();
 
-    phr_api_handle(call->api, &call->req, &call->res);
+    phr_api_handle(call->api, &call->asked.req, &call->res);
 
     t->durable = call->res.durable;
-}
-
-
-static ngx_int_t
-ngx_http_pharos_serve_read(ngx_http_pharos_call_t *call)
-{
-    size_t   size;
-    ssize_t  n;
-
-    call->body = malloc(call->fd_size + 1);
-    if (call->body == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (size = 0; size < call->fd_size; size += n) {
-        n = pread(call->fd, call->body + size, call->fd_size - size, size);
-
-        if (n <= 0) {
-            return NGX_ERROR;
-        }
-    }
-
-    call->req.body = phr_str_from(call->body, size);
-
-    return NGX_OK;
 }
 
 
@@ -745,6 +518,12 @@ ngx_http_pharos_serve_send(ngx_http_request_t *r, phr_api_response_t *res)
 
     res->length = res->body.len;
 
+    if (res->status == NGX_HTTP_NOT_MODIFIED) {
+        /* a length would be that of what the client has, and a cache's */
+        res->length = -1;
+        res->content_type.len = 0;
+    }
+
     rc = ngx_http_pharos_serve_head(r, res);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
@@ -878,11 +657,6 @@ ngx_http_pharos_serve_free(ngx_http_pharos_call_t *call)
     ngx_http_pharos_stream_free(&call->stream);
     phr_api_response_free(&call->res);
 
-    if (call->fd != NGX_INVALID_FILE) {
-        (void) close(call->fd);
-    }
-
-    free(call->body);
-    free(call->strings);
+    ngx_http_pharos_asked_free(&call->asked);
     free(call);
 }
