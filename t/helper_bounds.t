@@ -26,6 +26,7 @@ my @workers = sort $t->workers;
 
 memory();
 suspect();
+large();
 
 is_deeply([ sort $t->workers ], \@workers, 'the workers are the same');
 
@@ -112,7 +113,50 @@ sub metric {
 }
 
 
-# the thread of a process that has run longest, of those that run now
+# the same of a body that is too large for memory: its like is not accused
+sub large {
+    my $range = 'start=1700000000&end=1700100000&step=10';
+    my $pad = 'pad=' . 'x' x 15_000_000;
+
+    return if `uname -m` !~ /x86_64/;
+
+    my $old = $t->helper;
+
+    $t->child(sub {
+        my $res = post($range . '&query=' . escape('quantile_over_time(.5,'
+                       . 'sin(vector(time()))[20000s:1s])') . "&$pad");
+        $t->write_file('large', "$res->{status} $res->{content}");
+    });
+
+    $t->wait_for(sub { metric('pharos_tasks_running', pool => 'query') },
+                 'a large query is under way');
+
+    is(syscall(234, $old + 0, busiest($old) + 0, 11), 0, 'its thread is hit');
+
+    like($t->wait_for(sub { $t->read_file('large') }, 'an answer', 30),
+         qr/^503 .*died of this request/, 'that it killed the helper');
+
+    $t->wait_for(sub { my $new = $t->helper; $new && $new != $old },
+                 'which has a successor');
+    $t->wait_ready;
+
+    is(post("$range&query=1&$pad")->{status}, 200,
+       'another large one is answered');
+}
+
+
+sub post {
+    my ($content) = @_;
+
+    return HTTP::Tiny->new(timeout => 60)->post(
+        'http://127.0.0.1:' . $t->port . '/api/v1/query_range',
+        { content => $content, headers => {
+            'Content-Type' => 'application/x-www-form-urlencoded' } });
+}
+
+
+# the thread of a process that has run longest, of those that run now; not
+# the first, which has the loop
 sub busiest {
     my ($pid) = @_;
 
@@ -124,7 +168,8 @@ sub busiest {
             my $stat = <$f>;
             my ($state, @rest) = split / /, ($stat =~ /\) (.*)/)[0];
 
-            next if $state ne 'R' || $rest[10] <= $most;
+            next if $state ne 'R' || $rest[10] <= $most
+                    || $dir =~ m{/$pid$};
             ($found, $most) = ($dir =~ /(\d+)$/, $rest[10]);
         }
 

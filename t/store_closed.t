@@ -13,6 +13,8 @@ use Fcntl qw(:flock);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use POSIX ();
+
 use Test::More;
 use Test::Pharos;
 use Test::Pharos::Api;
@@ -50,6 +52,14 @@ rename $file, "$file.away" or die "rename: $!";
 mkdir $file or die "mkdir: $!";
 $t->run;
 closed(qr/^the store cannot be opened: .*directory/, 'a folder in its place');
+
+# tries may go on for days: none leaves anything behind
+
+my @kept = kept(1);
+my @then = kept(1);
+
+is($then[0], $kept[0], 'another try keeps no file open');
+cmp_ok($then[1], '<', $kept[1] + 300, 'and no memory');
 rmdir $file or die "rmdir: $!";
 rename "$file.away", $file or die "rename: $!";
 $t->wait_ready;
@@ -70,7 +80,45 @@ rmdir $lock or die "rmdir: $!";
 $t->wait_ready;
 is(value($t, 'm'), 1, 'and with one');
 
+$t->quit;
+
+# one that takes long to open, here because of the page's folder: the log says
+# so while it does, and requests are refused
+
+my $pipe = $t->dir . '/page/pipe';
+
+mkdir $t->dir . '/page' or die "mkdir: $!";
+POSIX::mkfifo($pipe, 0644) or die "mkfifo: $!";
+serve($t, 'pharos_encryption_key %%DIR%%/key; pharos_page %%DIR%%/page;');
+$t->run;
+$t->wait_for(sub { $t->log_count(qr/still being opened/) }, 'long: the log');
+like(api($t, 'query', query => 'm')->{error}, qr/is not open yet/,
+     'long: a query is told');
+open my $end, '>', $pipe or die "open: $!";
+close $end;
+$t->wait_ready;
+is(value($t, 'm'), 1, 'and then it is open');
+
 $t->done;
+
+
+# files and kB of the helper, between two tries
+sub kept {
+    my ($more) = @_;
+
+    my $pid = $t->helper;
+    my $n = $t->log_count(qr/opening the store/);
+
+    $t->wait_for(sub {
+        return $t->log_count(qr/opening the store/) >= $n + $more
+               && (() = glob "/proc/$pid/task/*") == 2;
+    }, 'it was tried again, and its threads have ended', 20);
+
+    open my $f, '<', "/proc/$pid/status" or die "open: $!";
+    local $/;
+
+    return (scalar(() = glob "/proc/$pid/fd/*"), <$f> =~ /VmData:\s+(\d+)/);
+}
 
 
 sub keyed {

@@ -178,6 +178,9 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
     api->version = NGX_HTTP_PHAROS_VERSION;
     api->server_version = NGINX_VERSION;
     api->retention_ms = (int64_t) pmcf->retention * 1000;
+    api->retention_bytes = pmcf->retention_size;
+    api->hostname = phr_str_from((char *) cycle->hostname.data,
+                                 cycle->hostname.len);
     api->external_url = phr_str_from((char *) pmcf->external_url.data,
                                      pmcf->external_url.len);
 
@@ -440,8 +443,10 @@ ngx_http_pharos_engine_opened(ngx_http_pharos_task_t *t)
                                           engine.log)
            != NGX_OK)
     {
-        phr_err_set(&engine.err, PHR_ERROR, "monitoring does not start, see "
-                    "the log");
+        phr_err_set(&engine.err, PHR_ERROR, "monitoring does not "
+                    "start");
+        ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, &engine.err,
+                                "opening the store");
         ngx_http_pharos_engine_failed();
         return;
     }
@@ -494,6 +499,7 @@ ngx_http_pharos_engine_commit(void *data, int durable)
     int         rc;
     int64_t     now_ms, begin_ms, end_ms;
     phr_err_t   err;
+    uint64_t    before, after;
     ngx_uint_t  writing;
 
     if (engine.store == NULL) {
@@ -512,16 +518,18 @@ ngx_http_pharos_engine_commit(void *data, int durable)
     durable |= begin_ms - engine.commit_ms > (int64_t) engine.behind_ms;
 
     writing = phr_store_writing(engine.store);
+    before = phr_store_unsynced(engine.store);
     rc = phr_store_commit(engine.store, now_ms, durable, &err);
+    after = phr_store_unsynced(engine.store);
     end_ms = ngx_http_pharos_zone_clock_ms();
 
     phr_shared_set(&engine.ncommits, engine.ncommits + 1);
     phr_shared_set(&engine.commit_us, engine.commit_us
                    + (end_ms - begin_ms) * 1000);
 
-    if (writing && rc >= 0) {
+    if (writing && rc >= 0 && (after == 0 || after != before)) {
         /* with its data all commits before it were flushed */
-        engine.sync_ms = durable ? 0 : end_ms + engine.behind_ms;
+        engine.sync_ms = after == 0 ? 0 : end_ms + engine.behind_ms;
         engine.commit_ms = end_ms;
     }
 
@@ -764,7 +772,7 @@ ngx_http_pharos_engine_stop(ngx_msec_t ms)
     ngx_http_pharos_alertmanagers_free();
     ngx_http_pharos_rules_free();
     ngx_http_pharos_scrape_free();
-    ngx_http_pharos_self_free();
+    ngx_http_pharos_self_free(&engine.api);
     ngx_http_pharos_settings_free();
     ngx_http_pharos_boards_free();
     ngx_http_pharos_page_free();

@@ -85,6 +85,7 @@ static void ngx_http_pharos_helper_timer(ngx_event_t *ev,
     ngx_event_handler_pt handler);
 static void ngx_http_pharos_helper_step(ngx_event_t *ev);
 static ngx_int_t ngx_http_pharos_helper_lock(void);
+static void ngx_http_pharos_helper_stuck(void);
 static void ngx_http_pharos_helper_beat(ngx_event_t *ev);
 static ngx_int_t ngx_http_pharos_helper_listen(void);
 static void ngx_http_pharos_helper_accept(ngx_event_t *ev);
@@ -301,7 +302,7 @@ ngx_http_pharos_helper_ready(void)
     if (ngx_process == NGX_PROCESS_HELPER
         && ngx_http_pharos_helper_listen() != NGX_OK)
     {
-        helper.state = NGX_HTTP_PHAROS_FAILED;
+        ngx_http_pharos_helper_failed();
         return;
     }
 
@@ -321,7 +322,10 @@ ngx_http_pharos_helper_failed(void)
         return;
     }
 
-    (void) ngx_http_pharos_engine_stop(NGX_HTTP_PHAROS_EXIT_MS);
+    if (ngx_http_pharos_engine_stop(NGX_HTTP_PHAROS_EXIT_MS) != NGX_OK) {
+        ngx_http_pharos_helper_stuck();
+        return;
+    }
 
     helper.state = NGX_HTTP_PHAROS_FAILED;
 
@@ -330,6 +334,34 @@ ngx_http_pharos_helper_failed(void)
     }
 
     ngx_add_timer(&helper.step, NGX_HTTP_PHAROS_RETRY_MS);
+}
+
+
+/*
+ * A thread lives on, and may write: another try in this process would take
+ * away what it uses, and be a second writer.  The lock goes with the process.
+ */
+
+static void
+ngx_http_pharos_helper_stuck(void)
+{
+    if (ngx_process != NGX_PROCESS_HELPER) {
+        ngx_log_error(NGX_LOG_CRIT, helper.cycle->log, 0,
+                      "a thread did not stop in time, the store \"%V\" is "
+                      "not tried again before a restart",
+                      &helper.pmcf->path->name);
+
+        helper.state = NGX_HTTP_PHAROS_FAILED;
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_CRIT, helper.cycle->log, 0,
+                  "a thread did not stop in time, the store \"%V\" is left "
+                  "to the next monitoring process",
+                  &helper.pmcf->path->name);
+
+    helper.state = NGX_HTTP_PHAROS_STOPPED;
+    ngx_quit = 1;
 }
 
 
@@ -346,12 +378,20 @@ ngx_http_pharos_helper_beat(ngx_event_t *ev)
         && ngx_process == NGX_PROCESS_HELPER
         && ++helper.nbeats == NGX_HTTP_PHAROS_OPEN_BEATS)
     {
+        ngx_log_error(NGX_LOG_WARN, helper.cycle->log, 0,
+                      "the store \"%V\" is still being opened, requests are "
+                      "refused until it is", &helper.pmcf->path->name);
+
         (void) ngx_http_pharos_helper_listen();
     }
 
-    /* workers refuse requests by themselves if nobody would answer */
+    /*
+     * Workers refuse requests by themselves if nobody would answer.  Who is
+     * on the way out does not: it is for the next helper to say that it will.
+     */
 
     if (!helper.lockless
+        && helper.state < NGX_HTTP_PHAROS_DRAINING
         && (helper.state != NGX_HTTP_PHAROS_FAILED
             || helper.listening.connection))
     {
@@ -376,12 +416,19 @@ ngx_http_pharos_helper_listen(void)
     ngx_cycle_t       *cycle;
     ngx_listening_t   *ls;
     ngx_connection_t  *c;
+    ngx_event_conf_t  *ecf;
 
     if (helper.listening.connection) {
         return NGX_OK;
     }
 
     cycle = helper.cycle;
+
+    /* one at a time, or a burst would not be seen to take too many */
+
+    ecf = ngx_event_get_conf(cycle->conf_ctx, ngx_event_core_module);
+    ecf->multi_accept = 0;
+
     ls = &helper.listening;
 
     *ls = *helper.pmcf->listening;
@@ -397,7 +444,6 @@ ngx_http_pharos_helper_listen(void)
     c->type = ls->type;
     c->log = &ls->log;
     c->listening = ls;
-    ls->connection = c;
 
     rev = c->read;
     rev->log = c->log;
@@ -405,8 +451,12 @@ ngx_http_pharos_helper_listen(void)
     rev->handler = ngx_http_pharos_helper_accept;
 
     if (ngx_add_event(rev, NGX_READ_EVENT, 0) == NGX_ERROR) {
+        ngx_free_connection(c);
+        c->fd = (ngx_socket_t) -1;
         return NGX_ERROR;
     }
+
+    ls->connection = c;
 
     /* the core pauses and closes what it finds here */
 
@@ -487,7 +537,9 @@ ngx_http_pharos_helper_channel(ngx_event_t *ev)
 {
     helper.channel_handler(ev);
 
-    if (ngx_quit && !ngx_terminate) {
+    if (ngx_quit && !ngx_terminate
+        && helper.state != NGX_HTTP_PHAROS_STOPPED)
+    {
         ngx_quit = 0;
 
         if (!helper.tell.timer_set) {

@@ -79,7 +79,7 @@ void ngx_http_pharos_scrape_free(void);      /* threads have ended */
 int ngx_http_pharos_scrape_targets(void *data,
     int (*visit)(void *arg, const phr_api_target_t *t), void *arg);
 int ngx_http_pharos_scrape_pools(void *data,
-    int (*visit)(void *arg, phr_str_t name), void *arg);
+    int (*visit)(void *arg, phr_str_t name, size_t ndropped), void *arg);
 int ngx_http_pharos_scrape_metadata(void *data, phr_str_t metric,
     int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg);
 
@@ -94,7 +94,7 @@ void ngx_http_pharos_metadata_view(const phr_metadata_t *md,
 int ngx_http_pharos_self_metadata(void *data, phr_str_t metric,
     int (*visit)(void *arg, const phr_api_metadata_t *m), void *arg);
 void ngx_http_pharos_self_stop(void);
-void ngx_http_pharos_self_free(void);
+void ngx_http_pharos_self_free(phr_api_t *api);
 
 
 /* ngx_http_pharos_metrics.c: all of /metrics; the writer thread */

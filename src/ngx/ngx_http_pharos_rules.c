@@ -98,6 +98,7 @@ static ngx_http_pharos_task_t        sweep_task;
 
 /* a Lua state for each thread that evaluates, made when it is needed */
 static pthread_key_t                 rules_vm_key;
+static ngx_uint_t                    rules_has_key;
 
 
 ngx_int_t
@@ -116,6 +117,8 @@ ngx_http_pharos_rules_start(ngx_http_pharos_main_conf_t *pmcf,
         ngx_log_error(NGX_LOG_ALERT, log, 0, "pthread_key_create() failed");
         return NGX_ERROR;
     }
+
+    rules_has_key = 1;
 
     ngx_memzero(&sweep_timer, sizeof(ngx_event_t));
     ngx_memzero(&sweep_task, sizeof(ngx_http_pharos_task_t));
@@ -744,7 +747,12 @@ ngx_http_pharos_rules_free(void)
     phr_map_destroy(rules_known);
     rules_known = NULL;
 
-    (void) pthread_key_delete(rules_vm_key);
+    /* of a store that was not opened there is none: it would be another's */
+
+    if (rules_has_key) {
+        (void) pthread_key_delete(rules_vm_key);
+        rules_has_key = 0;
+    }
 }
 
 

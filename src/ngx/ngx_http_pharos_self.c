@@ -404,19 +404,17 @@ ngx_http_pharos_self_stop(void)
 }
 
 
-/* the threads have ended */
+/* the threads have ended; what has not started may have been made already */
 
 void
-ngx_http_pharos_self_free(void)
+ngx_http_pharos_self_free(phr_api_t *api)
 {
     phr_scrape_destroy(self_scrape);
     self_scrape = NULL;
 
-    if (self_api) {
-        phr_push_destroy(self_api->push);
-        self_api->push = NULL;
+    phr_push_destroy(api->push);
+    api->push = NULL;
 
-        phr_remote_write_destroy(self_api->remote_write);
-        self_api->remote_write = NULL;
-    }
+    phr_remote_write_destroy(api->remote_write);
+    api->remote_write = NULL;
 }

@@ -380,6 +380,11 @@ ngx_http_pharos_task_stop(ngx_msec_t ms)
 
     ngx_http_pharos_wake_close(&done_wake);
 
+    /* what is on its way is for parts that end, too; left, none would wake */
+
+    done_first = NULL;
+    done_last = &done_first;
+
     return NGX_OK;
 }
 

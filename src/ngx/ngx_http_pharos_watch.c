@@ -28,6 +28,10 @@
 
 static void *ngx_http_pharos_watch_loop(void *data);
 static void ngx_http_pharos_watch_fatal(int signo);
+#if !(__SANITIZE_ADDRESS__ || __SANITIZE_THREAD__)
+static void ngx_http_pharos_watch_key(void);
+static void ngx_http_pharos_watch_free(void *stack);
+#endif
 
 
 /* of the loop, looked at by another thread */
@@ -36,6 +40,14 @@ static ngx_http_pharos_shared_t  *ngx_http_pharos_watch_shared;
 static ngx_log_t                 *ngx_http_pharos_watch_log;
 
 static __thread volatile uint64_t  ngx_http_pharos_watch_current;
+
+#if !(__SANITIZE_ADDRESS__ || __SANITIZE_THREAD__)
+/* the stack of a thread for its handlers, which ends with the thread */
+static pthread_key_t              ngx_http_pharos_watch_stack;
+static pthread_once_t             ngx_http_pharos_watch_once
+                                      = PTHREAD_ONCE_INIT;
+static ngx_uint_t                 ngx_http_pharos_watch_keyed;
+#endif
 
 
 void
@@ -192,11 +204,18 @@ ngx_http_pharos_watch_thread(void)
 
     /* a stack overflow leaves no stack for the handler */
 
+    (void) pthread_once(&ngx_http_pharos_watch_once,
+                        ngx_http_pharos_watch_key);
+
     ngx_memzero(&ss, sizeof(stack_t));
     ss.ss_size = NGX_HTTP_PHAROS_SIGNAL_STACK;
-    ss.ss_sp = malloc(ss.ss_size);
+    ss.ss_sp = ngx_http_pharos_watch_keyed ? malloc(ss.ss_size) : NULL;
 
-    if (ss.ss_sp && sigaltstack(&ss, NULL) == -1) {
+    if (ss.ss_sp
+        && (pthread_setspecific(ngx_http_pharos_watch_stack, ss.ss_sp) != 0
+            || sigaltstack(&ss, NULL) == -1))
+    {
+        (void) pthread_setspecific(ngx_http_pharos_watch_stack, NULL);
         free(ss.ss_sp);
     }
 #endif
@@ -204,6 +223,34 @@ ngx_http_pharos_watch_thread(void)
     /* also makes the variable exist before a handler needs it */
     ngx_http_pharos_watch_current = 0;
 }
+
+
+#if !(__SANITIZE_ADDRESS__ || __SANITIZE_THREAD__)
+
+static void
+ngx_http_pharos_watch_key(void)
+{
+    ngx_http_pharos_watch_keyed =
+                       (pthread_key_create(&ngx_http_pharos_watch_stack,
+                                           ngx_http_pharos_watch_free)
+                        == 0);
+}
+
+
+static void
+ngx_http_pharos_watch_free(void *stack)
+{
+    stack_t  ss;
+
+    ngx_memzero(&ss, sizeof(stack_t));
+    ss.ss_flags = SS_DISABLE;
+
+    if (sigaltstack(&ss, NULL) == 0) {
+        free(stack);
+    }
+}
+
+#endif
 
 
 void

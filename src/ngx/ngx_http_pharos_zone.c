@@ -133,13 +133,15 @@ ngx_http_pharos_zone_start(ngx_http_pharos_shared_t *sh)
 
     if (died) {
         sh->ncrashes++;
+    }
 
-        if (now_ms - sh->start_ms < NGX_HTTP_PHAROS_QUICK_MS) {
-            sh->nquick++;
+    /* in whatever way it ended: the deaths before it are over */
 
-        } else {
-            sh->nquick = 0;
-        }
+    if (now_ms - sh->start_ms >= NGX_HTTP_PHAROS_QUICK_MS) {
+        sh->nquick = 0;
+
+    } else if (died) {
+        sh->nquick++;
     }
 
     sh->owner = ngx_pid;
