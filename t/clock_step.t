@@ -30,12 +30,19 @@ my $body = "c{i=\"a\"} 1\n";
 my $target = $t->target('/metrics' => $body);
 my $hook = $t->target('/hook' => 'ok');
 
+# nearly always under way, also when the clock is set
+my $slow = $t->target('/metrics' => { body => "s 1\n", delay => 1.8 });
+
 $t->write_file('prometheus.yml', <<"END");
 global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
 rule_files: [ rules.yml ]
 scrape_configs:
 - job_name: load
   static_configs: [{ targets: ['@{[port_of($t, $target)]}'] }]
+- job_name: slow
+  scrape_interval: 2s
+  scrape_timeout: 2s
+  static_configs: [{ targets: ['@{[port_of($t, $slow)]}'] }]
 END
 
 $t->write_file('rules.yml', <<'END');
@@ -67,6 +74,7 @@ set_clock(0);
 $t->wait_ready;
 
 wait_now('c', 1, 'scraped');
+wait_now('s', 1, 'scraped, slowly');
 wait_now('r', 2, 'recorded');
 wait_now('ALERTS{alertname="Fires"}', 1, 'an alert');
 $t->wait_for(sub { (my @told = $t->requests($hook)) == 1 }, 'that is told');
@@ -144,8 +152,8 @@ sub goes_on {
     wait_now('r', 2 * $v, "$name: recorded");
     wait_now('count(pharos_clock_steps_total)', 1, "$name: our own");
     $t->wait_for(sub {
-        my $up = instant($t, 'timestamp(up{job="load"})') || {};
-        return grep { abs($_ - at()) < 5 } values %$up;
+        my $up = instant($t, 'timestamp(up)') || {};
+        return 2 == grep { abs($_ - at()) < 5 } values %$up;
     }, "$name: now");
 
     return;

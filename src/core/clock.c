@@ -7,6 +7,8 @@
 #include "core/clock.h"
 
 
+static void phr_clock_pass(phr_clock_t *c, int64_t wall_ms,
+    int64_t mono_ms);
 static void phr_clock_back(phr_clock_t *c, int64_t wall_ms, int64_t to_ms);
 static void phr_clock_ahead(phr_clock_t *c, int64_t wall_ms,
     int64_t step_ms);
@@ -19,6 +21,7 @@ phr_clock_init(phr_clock_t *c, int64_t wall_ms, int64_t mono_ms,
     c->offset_ms = wall_ms - mono_ms;
     c->from_ms = 1;
     c->to_ms = 0;
+    c->passed_ms = PHR_TIME_MIN;
     c->leap_ms = 0;
     c->until_ms = 0;
 
@@ -81,10 +84,7 @@ phr_clock_look(phr_clock_t *c, int64_t wall_ms, int64_t mono_ms)
         step_ms = 0;
     }
 
-    if (wall_ms > c->to_ms) {
-        c->from_ms = 1;
-        c->to_ms = 0;
-    }
+    phr_clock_pass(c, wall_ms, mono_ms);
 
     if (wall_ms >= c->until_ms) {
         c->leap_ms = 0;
@@ -108,6 +108,27 @@ phr_clock_settled(const phr_clock_t *c, int64_t wall_ms)
 }
 
 
+/* an overlap ends when nothing of it can be under way any more */
+static void
+phr_clock_pass(phr_clock_t *c, int64_t wall_ms, int64_t mono_ms)
+{
+    if (!phr_clock_overlaps(c)) {
+        return;
+    }
+
+    if (wall_ms <= c->to_ms) {
+        c->passed_ms = PHR_TIME_MIN;
+
+    } else if (c->passed_ms == PHR_TIME_MIN) {
+        c->passed_ms = mono_ms;
+
+    } else if (mono_ms - c->passed_ms > PHR_CLOCK_MARGIN_MS) {
+        c->from_ms = 1;
+        c->to_ms = 0;
+    }
+}
+
+
 /* a second step back, before the first is over, goes on with it */
 static void
 phr_clock_back(phr_clock_t *c, int64_t wall_ms, int64_t to_ms)
@@ -123,6 +144,7 @@ phr_clock_back(phr_clock_t *c, int64_t wall_ms, int64_t to_ms)
 
     c->from_ms = from_ms;
     c->to_ms = to_ms;
+    c->passed_ms = PHR_TIME_MIN;
 }
 
 

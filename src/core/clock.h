@@ -34,6 +34,8 @@ typedef struct {
     int64_t   offset_ms;    /* wall less monotonic */
     int64_t   from_ms;      /* the overlap; to_ms below from_ms: none */
     int64_t   to_ms;
+    int64_t   passed_ms;    /* by the monotonic clock: since when the wall
+                               clock is past to_ms; PHR_TIME_MIN: it is not */
     int64_t   leap_ms;      /* of steps ahead that are not believed yet */
     int64_t   until_ms;     /* by the wall clock: they are, then */
 } phr_clock_t;
@@ -54,7 +56,10 @@ void phr_clock_resume(phr_clock_t *c, int64_t wall_ms, int64_t leap_ms,
 /* the step since the last look, ahead or, if negative, back; mostly 0 */
 int64_t phr_clock_look(phr_clock_t *c, int64_t wall_ms, int64_t mono_ms);
 
-/* whether the clock goes through an overlap */
+/*
+ * Whether the clock goes through an overlap, or has left it a moment ago:
+ * what was stamped within it may still be under way.
+ */
 int phr_clock_overlaps(const phr_clock_t *c);
 
 /* the time by which things may be dropped for their age */

@@ -134,10 +134,10 @@ ngx_http_pharos_clock_look(phr_store_t *store, ngx_log_t *log)
 
     if (step_ms != 0) {
         phr_shared_set(&clock_nsteps, clock_nsteps + 1);
-        phr_store_overlap(store, clock_state.from_ms, clock_state.to_ms);
         ngx_http_pharos_clock_tell(step_ms, log);
     }
 
+    phr_store_overlap(store, clock_state.from_ms, clock_state.to_ms);
     phr_store_now(store, now_ms);
 
     return now_ms;

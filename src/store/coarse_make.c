@@ -76,7 +76,7 @@ phr_store_coarsen(phr_store_t *st, int64_t now_ms, phr_err_t *err)
 
     phr_assert(st->txn == NULL);
 
-    phr_store_tell(st, now_ms);
+    phr_store_now(st, now_ms);
     phr_coarse_forget(st);
 
     rc = phr_coarse_back(st, err);

@@ -291,9 +291,6 @@ void phr_store_room_outcome(phr_store_t *st, int rc, const phr_err_t *err);
 void phr_store_log(phr_store_t *st, int level, const char *fmt, ...)
     PHR_PRINTF(3, 4);
 
-/* sets the clock for bounds and floors, see keep.h */
-void phr_store_tell(phr_store_t *st, int64_t now_ms);
-
 /* frees what retention keeps in memory */
 void phr_retain_forget(phr_store_t *st);
 void phr_retain_init(phr_store_t *st);

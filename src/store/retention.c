@@ -112,7 +112,7 @@ phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err)
 
     phr_assert(st->txn == NULL);
 
-    phr_store_tell(st, now_ms);
+    phr_store_now(st, now_ms);
     r = &st->retain;
 
     if (r->check_ms == PHR_TIME_MIN || now_ms < r->check_ms
@@ -386,7 +386,7 @@ phr_retain_size(phr_store_t *st, phr_err_t *err)
     if (st->retain.size_ms > st->now_ms) {
         /* the clock was set back, and what comes now is to be taken */
         st->retain.size_ms = st->now_ms;
-        phr_store_tell(st, st->now_ms);
+        phr_store_now(st, st->now_ms);
     }
 
     reserve = phr_max(bound / 8, PHR_RETAIN_RESERVE_MIN);
@@ -409,7 +409,7 @@ phr_retain_size(phr_store_t *st, phr_err_t *err)
 
         if (rc == PHR_OK) {
             st->retain.size_ms = next_ms;
-            phr_store_tell(st, st->now_ms);
+            phr_store_now(st, st->now_ms);
         }
     }
 

@@ -38,7 +38,7 @@ phr_store_seal(phr_store_t *st, int64_t now_ms, phr_err_t *err)
 
     phr_assert(st->txn == NULL);
 
-    phr_store_tell(st, now_ms);
+    phr_store_now(st, now_ms);
 
     /* not to look at all sources and groups after each commit */
 

@@ -397,17 +397,6 @@ phr_store_appender(phr_store_t *st)
 void
 phr_store_now(phr_store_t *st, int64_t now_ms)
 {
-    phr_store_tell(st, now_ms);
-
-    if (now_ms > st->overlap_to_ms) {
-        phr_store_overlap(st, 1, 0);
-    }
-}
-
-
-void
-phr_store_tell(phr_store_t *st, int64_t now_ms)
-{
     st->now_ms = now_ms;
     phr_keep_set(&st->keep, now_ms, st->retain.size_ms);
 
@@ -565,7 +554,7 @@ phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
 {
     int  rc;
 
-    phr_store_tell(st, now_ms);
+    phr_store_now(st, now_ms);
 
     if (st->txn == NULL) {
         rc = st->failed;

@@ -165,14 +165,17 @@ int phr_store_sync(phr_store_t *st, phr_err_t *err);
 int phr_store_check(phr_store_t *st, volatile int *stop,
     volatile uint64_t *npages, phr_err_t *err);
 
-/* sets the clock for the bounds on timestamps of following appends */
+/*
+ * Sets the clock for the bounds on timestamps of following appends, and for
+ * what is too old to be shown (keep.h).
+ */
 void phr_store_now(phr_store_t *st, int64_t now_ms);
 
 /*
  * The clock was set back: what lies between from_ms and to_ms may have been
- * written before, by the wrong clock.  Until to_ms is over, samples of that
- * time are taken whatever their series have, and replace what is there at
- * the same time.  A to_ms below from_ms ends it.
+ * written before, by the wrong clock.  Samples of that time are taken whatever
+ * their series have, and replace what is there at the same time, until a
+ * to_ms below from_ms ends it.
  */
 void phr_store_overlap(phr_store_t *st, int64_t from_ms, int64_t to_ms);
 

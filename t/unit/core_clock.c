@@ -40,7 +40,12 @@ test_steps(void)
     ok(look(60 * S, 0) == -5 * S, "a step back");
     ok(phr_clock_overlaps(&c), "is one");
     ok(look(64 * S, 0) == 0 && phr_clock_overlaps(&c), "for as long");
-    ok(look(65 * S + 1, 0) == 0 && !phr_clock_overlaps(&c), "and no longer");
+    ok(look(65 * S + 1, 0) == 0 && phr_clock_overlaps(&c),
+       "and for what is under way");
+    ok(look(65 * S + PHR_CLOCK_MARGIN_MS, 0) == 0 && phr_clock_overlaps(&c),
+       "until that has come");
+    ok(look(66 * S + PHR_CLOCK_MARGIN_MS, 0) == 0 && !phr_clock_overlaps(&c),
+       "and no longer");
 }
 
 
@@ -56,7 +61,13 @@ test_overlap(void)
     ok(c.from_ms == NOW - 2 * HOUR + 60 * S - PHR_CLOCK_MARGIN_MS
        && c.to_ms == NOW + HOUR, "a second step goes on with the first");
     look(HOUR + 120 * S, 0);
-    ok(!phr_clock_overlaps(&c), "a step ahead ends it");
+    ok(phr_clock_overlaps(&c), "after a step ahead something is under way");
+    look(HOUR + 130 * S, -HOUR);
+    look(HOUR + 131 * S + PHR_CLOCK_MARGIN_MS, -HOUR);
+    ok(phr_clock_overlaps(&c), "a third step, and it is far from over");
+    look(2 * HOUR, 0);
+    look(2 * HOUR + S + PHR_CLOCK_MARGIN_MS, 0);
+    ok(!phr_clock_overlaps(&c), "a step ahead ends it, then");
 
     phr_clock_init(&c, NOW, 0, NOW + DAY);
     ok(c.to_ms == NOW + DAY && phr_clock_overlaps(&c),

@@ -306,7 +306,7 @@ test_overlap(void)
            "and none is there twice");
     is_int(damaged(), 0, "nothing is damaged");
 
-    phr_store_overlap(st, now, was);
+    phr_store_overlap(st, 1, 0);
     phr_store_now(st, was + 1);
     is_int(append("a", 0, 1, now + 30000, 1), PHR_EORDER,
            "an overlap that is over");
