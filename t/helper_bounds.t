@@ -155,24 +155,23 @@ sub post {
 }
 
 
-# the thread of a process that has run longest, of those that run now; not
-# the first, which has the loop
+# the thread of a process that has worked for 50 ms since it was first seen
+# here, which no other does meanwhile; not the first, which has the loop
 sub busiest {
     my ($pid) = @_;
+    my %first;
 
     return $t->wait_for(sub {
-        my ($found, $most) = (0, -1);
-
-        for my $dir (glob "/proc/$pid/task/*") {
+        for my $dir (grep { !m{/$pid$} } glob "/proc/$pid/task/*") {
             open my $f, '<', "$dir/stat" or next;
-            my $stat = <$f>;
-            my ($state, @rest) = split / /, ($stat =~ /\) (.*)/)[0];
+            my (undef, @rest) = split / /, (<$f> =~ /\) (.*)/)[0];
 
-            next if $state ne 'R' || $rest[10] <= $most
-                    || $dir =~ m{/$pid$};
-            ($found, $most) = ($dir =~ /(\d+)$/, $rest[10]);
+            $first{$dir} //= $rest[10];
+
+            return $dir =~ /(\d+)$/ ? $1 : undef
+                if $rest[10] - $first{$dir} >= 5;
         }
 
-        return $found;
-    }, 'a thread that runs');
+        return undef;
+    }, 'a thread that works');
 }
