@@ -208,6 +208,7 @@ typedef struct {
     phr_node_t  *lhs;
     phr_node_t  *rhs;
     uint8_t      wrapped;       /* was in parentheses */
+    uint8_t      apart;         /* an offset; what follows it is not its */
 } phr_node_duration_t;
 
 

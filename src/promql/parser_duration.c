@@ -33,6 +33,7 @@ static phr_node_t *phr_parser_duration_paren(phr_parser_t *p, int check);
 static phr_node_t *phr_parser_duration_sign(phr_parser_t *p,
     phr_node_t *operand, const phr_token_t *sign);
 static phr_node_t *phr_parser_offset_signed(phr_parser_t *p);
+static void phr_parser_offset_apart(phr_node_t *node);
 static int phr_parser_duration_allowed(phr_parser_t *p,
     const phr_node_t *node);
 
@@ -61,6 +62,8 @@ phr_parser_duration(phr_parser_t *p)
 phr_node_t *
 phr_parser_offset_duration(phr_parser_t *p)
 {
+    phr_node_t  *node;
+
     switch (phr_parser_peek(p)) {
 
     case PHR_TOK_ADD:
@@ -71,7 +74,21 @@ phr_parser_offset_duration(phr_parser_t *p)
         return phr_parser_duration_expr(p, PHR_PREC_ANY);
 
     default:
-        return phr_parser_duration_term(p);
+        node = phr_parser_duration_term(p);
+        phr_parser_offset_apart(node);
+
+        return node;
+    }
+}
+
+
+/* of what is in parentheses, an operator after it would be part */
+
+static void
+phr_parser_offset_apart(phr_node_t *node)
+{
+    if (node != NULL && node->kind == PHR_NODE_DURATION) {
+        node->u.duration.apart = node->u.duration.wrapped;
     }
 }
 
@@ -89,12 +106,23 @@ phr_parser_offset_signed(phr_parser_t *p)
     if (next == PHR_TOK_ADD || next == PHR_TOK_SUB) {
         operand = phr_parser_duration_expr(p, PHR_PREC_POW);
         operand = phr_parser_duration_sign(p, operand, &sign);
+        node = phr_parser_duration_rest(p, operand, PHR_PREC_ANY);
 
-        return phr_parser_duration_rest(p, operand, PHR_PREC_ANY);
+        /* is printed without the signs that made it one */
+
+        if (node != NULL && node != operand) {
+            node->u.duration.wrapped = 1;
+        }
+
+        return node;
     }
 
     if (next == PHR_TOK_LEFT_PAREN) {
         operand = phr_parser_duration_paren(p, 0);
+
+        if (sign.kind == PHR_TOK_ADD) {
+            phr_parser_offset_apart(operand);
+        }
 
         return phr_parser_duration_sign(p, operand, &sign);
     }
@@ -103,6 +131,10 @@ phr_parser_offset_signed(phr_parser_t *p)
 
     if (operand == NULL || operand->kind == PHR_NODE_NUMBER) {
         return phr_parser_duration_sign(p, operand, &sign);
+    }
+
+    if (sign.kind == PHR_TOK_ADD) {
+        phr_parser_offset_apart(operand);
     }
 
     node = phr_parser_duration_node(p, sign.kind, NULL, operand, sign.start,

@@ -546,7 +546,7 @@ phr_print_duration(phr_buf_t *b, const phr_node_duration_t *d)
     call = phr_token_class(d->op) == PHR_TOKC_PREPROCESSOR;
 
     if (d->wrapped) {
-        phr_buf_putc(b, '(');
+        phr_buf_puts(b, d->apart ? "+(" : "(");
     }
 
     if (call) {

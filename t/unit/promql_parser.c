@@ -117,7 +117,7 @@ trees(void)
         { "a offset 5m - 1", "(- a offset 5m 1)" },
         { "a offset (5m) - 1", "a offset (5m) - 1" },
         { "a offset -2 ^ 2", "(^ a offset -2s 2)" },
-        { "a offset --5m - 1", "a offset 5m - 1" },
+        { "a offset --5m - 1", "a offset (5m - 1)" },
         { "0x1F + 010 + 08 + 1_000.5 + .5e1",
           "(+ (+ (+ (+ 31 8) 8) 1000.5) 5)" },
         { "5m * 1", "(* 5m 1)" },
