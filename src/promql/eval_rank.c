@@ -390,12 +390,13 @@ phr_eval_count_values(phr_eval_t *ev, const phr_node_t *node,
     }
 
     rc = phr_eval_names(ev, &a->grouping, &counts.names, &counts.nnames);
-    if (rc == PHR_OK) {
-        rc = phr_slots_init(&counts.index, ev->arena, 64);
+
+    if (rc == PHR_OK && !a->without) {
+        counts.names[counts.nnames++] = counts.label;
     }
 
-    if (!a->without) {
-        counts.names[counts.nnames++] = counts.label;
+    if (rc == PHR_OK) {
+        rc = phr_slots_init(&counts.index, ev->arena, 64);
     }
 
     for (i = 0; rc == PHR_OK && i < in->n; i++) {

@@ -27,6 +27,7 @@ typedef struct {
     int64_t        start_ms, end_ms, step_ms;
     uint64_t       max_samples;
     size_t         arena_bytes;
+    size_t         taken;       /* of it, before the query */
     int            step_stats;
     int            series_left;     /* and it is stopped; 0: it is not */
     volatile int   stop;
@@ -137,6 +138,11 @@ test_run(test_query_t *t)
                           PHR_PROMQL_EXPERIMENTAL, &node, &t->err);
     if (rc < 0) {
         return rc;
+    }
+
+    if (t->taken > 0 && phr_arena_alloc(t->arena, t->taken) == NULL) {
+        phr_promql_destroy(node);
+        return PHR_ELIMIT;
     }
 
     rc = storage->querier(storage, &querier, &t->err);
@@ -561,6 +567,29 @@ test_depth(void)
 }
 
 
+/* whichever piece of an arena is the one that it is too small for */
+static void
+test_each_limit(test_query_t *t)
+{
+    int  rc, bad;
+
+    bad = 0;
+    t->arena_bytes = 32 * 1024;
+
+    for (t->taken = 0; t->taken < t->arena_bytes; t->taken += 16) {
+        rc = test_run(t);
+        test_done(t);
+        bad += (rc != PHR_OK && rc != PHR_ELIMIT);
+    }
+
+    is_int(bad, 0, "and an arena too small: %s", t->expr);
+    is_int(rc, PHR_ELIMIT, "which it is at last");
+
+    t->arena_bytes = 0;
+    t->taken = 0;
+}
+
+
 static void
 test_lack_of_memory(void)
 {
@@ -602,6 +631,7 @@ test_lack_of_memory(void)
 
         n = phr_oom_run(test_oom, &t);
         ok(n > 0, "survives lack of memory: %s", queries[i]);
+        test_each_limit(&t);
 
         if (strchr(queries[i], '"') == NULL && queries[i][1] != '[') {
             t.end_ms = 400000;
