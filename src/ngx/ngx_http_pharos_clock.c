@@ -61,6 +61,15 @@ ngx_http_pharos_clock_offset_ms(void)
 }
 
 
+int64_t
+ngx_http_pharos_clock_now_ms(int64_t *offset_ms)
+{
+    *offset_ms = ngx_http_pharos_clock_offset_ms();
+
+    return ngx_http_pharos_zone_clock_ms() + *offset_ms;
+}
+
+
 /*
  * How long a timer takes to wall_ms, or some milliseconds less: timers that
  * are for one moment shall fire in one turn of the loop, whenever each was

@@ -629,7 +629,13 @@ ngx_http_pharos_engine_idle(void *data)
     if (clock_ms >= engine.seal_ms) {
         ngx_http_pharos_refused_look(&engine.api, clock_ms, engine.log);
 
-        rc = phr_store_seal(engine.store, now_ms, &err);
+        /* what is packed loses what is too old */
+
+        rc = phr_store_seal(engine.store,
+                            ngx_http_pharos_clock_settled(engine.store,
+                                                          now_ms),
+                            &err);
+        phr_store_now(engine.store, now_ms);
         ngx_http_pharos_engine_unsynced();
 
         if (rc == PHR_AGAIN) {

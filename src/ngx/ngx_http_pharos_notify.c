@@ -98,7 +98,8 @@ ngx_http_pharos_notify_apply(ngx_http_pharos_settings_t *s, phr_api_t *api,
 /* in the rules' thread */
 
 void
-ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n)
+ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n,
+    int64_t offset_ms)
 {
     int                    rc;
     ngx_http_pharos_in_t  *in;
@@ -115,7 +116,7 @@ ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n)
     }
 
     in->arena = phr_arena_create(0);
-    in->offset_ms = ngx_http_pharos_clock_offset_ms();
+    in->offset_ms = offset_ms;
 
     (void) pthread_mutex_lock(&ngx_http_pharos_notify_mutex);
 

@@ -22,7 +22,7 @@ static int ngx_http_pharos_notify_restored(void *data, phr_str_t key,
 static int ngx_http_pharos_notify_silenced(void *data, phr_str_t key,
     phr_str_t value);
 static int ngx_http_pharos_notify_configure(int64_t now_ms, phr_err_t *err);
-static void ngx_http_pharos_notify_clock(void);
+static int64_t ngx_http_pharos_notify_clock(void);
 static void ngx_http_pharos_notify_take(int64_t now_ms);
 static int ngx_http_pharos_notify_due(int64_t now_ms, phr_err_t *err);
 static int ngx_http_pharos_notify_make(const phr_notice_t *n,
@@ -48,8 +48,7 @@ ngx_http_pharos_notify_run(ngx_http_pharos_task_t *t)
     phr_err_t  err;
 
     phr_err_init(&err);
-    ngx_http_pharos_notify_clock();
-    now_ms = ngx_http_pharos_now_ms();
+    now_ms = ngx_http_pharos_notify_clock();
     rc = PHR_OK;
 
     if (!notify->restored && notify->configure
@@ -174,25 +173,28 @@ ngx_http_pharos_notify_configure(int64_t now_ms, phr_err_t *err)
 }
 
 
-/* what is due would else be due an hour too late, or all at once */
+/*
+ * The time to decide by.  What is due would else be due an hour too late, or
+ * all at once; so it would by a clock that was set after this look at it.
+ */
 
-static void
+static int64_t
 ngx_http_pharos_notify_clock(void)
 {
-    int64_t  offset_ms, step_ms;
+    int64_t  now_ms, offset_ms, step_ms;
 
-    offset_ms = ngx_http_pharos_clock_offset_ms();
+    now_ms = ngx_http_pharos_clock_now_ms(&offset_ms);
     step_ms = offset_ms - notify->offset_ms;
 
     if (notify->offset_ms == 0) {
         notify->offset_ms = offset_ms;
-        return;
-    }
 
-    if (ngx_abs(step_ms) >= PHR_CLOCK_STEP_MS) {
+    } else if (ngx_abs(step_ms) >= PHR_CLOCK_STEP_MS) {
         notify->offset_ms = offset_ms;
         phr_dispatch_shift(notify->dispatch, step_ms);
     }
+
+    return now_ms;
 }
 
 

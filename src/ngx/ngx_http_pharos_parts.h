@@ -115,6 +115,10 @@ void ngx_http_pharos_metrics(phr_buf_t *out, ngx_http_pharos_shared_t *sh,
 
 /* wall clock less monotonic, which changes when the clock is set; any thread */
 int64_t ngx_http_pharos_clock_offset_ms(void);
+
+/* the wall clock with the offset of that very moment */
+int64_t ngx_http_pharos_clock_now_ms(int64_t *offset_ms);
+
 ngx_msec_t ngx_http_pharos_clock_until(int64_t wall_ms);    /* loop */
 
 /* writer thread: when the store is open; at each turn, the time is returned */
@@ -211,8 +215,9 @@ void ngx_http_pharos_notify_free(void);
 /* true while one is on its way, or its outcome is */
 ngx_uint_t ngx_http_pharos_notify_telling(void);
 
-/* takes copies; any thread */
-void ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n);
+/* takes copies; any thread; their times are by a clock of this offset */
+void ngx_http_pharos_notify_alerts(const phr_alert_msg_t *msgs, size_t n,
+    int64_t offset_ms);
 
 
 /* ngx_http_pharos_alertmanagers.c */

@@ -36,6 +36,7 @@ typedef struct {
     ngx_event_t                   timeout;   /* of an evaluation */
     ngx_http_pharos_task_t        task;
     int64_t                       t_ms;
+    int64_t                       t_offset_ms;  /* of the clock, then */
     int64_t                       offset_ms; /* of the clock when it ran */
     unsigned                      busy:1;
 } ngx_http_pharos_group_t;
@@ -261,6 +262,7 @@ ngx_http_pharos_rules_arm(ngx_http_pharos_group_t *g)
 static void
 ngx_http_pharos_rules_timer(ngx_event_t *ev)
 {
+    int64_t                   now_ms;
     ngx_http_pharos_group_t  *g;
 
     g = ev->data;
@@ -271,9 +273,9 @@ ngx_http_pharos_rules_timer(ngx_event_t *ev)
         return;
     }
 
+    now_ms = ngx_http_pharos_clock_now_ms(&g->t_offset_ms);
     g->t_ms = phr_rule_group_due(g->group,
-                                 ngx_http_pharos_now_ms()
-                                 + NGX_HTTP_PHAROS_RULES_EARLY_MS);
+                                 now_ms + NGX_HTTP_PHAROS_RULES_EARLY_MS);
     g->task.stop = 0;
 
     if (ngx_http_pharos_task_post(NGX_HTTP_PHAROS_POOL_RULES, &g->task)
@@ -309,22 +311,25 @@ ngx_http_pharos_rules_timeout(ngx_event_t *ev)
 static void
 ngx_http_pharos_rules_run(ngx_http_pharos_task_t *t)
 {
-    int64_t                   offset_ms;
+    int64_t                   step_ms;
     phr_err_t                 err;
     phr_rule_env_t            env;
     ngx_http_pharos_group_t  *g;
 
     g = t->data;
 
-    offset_ms = ngx_http_pharos_clock_offset_ms();
+    /* the clock may be set again by now: what counts is that of t_ms */
 
-    if (ngx_abs(offset_ms - g->offset_ms) >= PHR_CLOCK_STEP_MS) {
-        phr_rule_group_shift(g->group, offset_ms - g->offset_ms, g->t_ms);
-        g->offset_ms = offset_ms;
+    step_ms = g->t_offset_ms - g->offset_ms;
+
+    if (ngx_abs(step_ms) >= PHR_CLOCK_STEP_MS) {
+        phr_rule_group_shift(g->group, step_ms, g->t_ms);
+        g->offset_ms = g->t_offset_ms;
     }
 
     phr_err_init(&err);
     ngx_http_pharos_rules_env(&env, &t->stop);
+    env.data = g;
 
     if (phr_rule_group_eval(g->group, g->t_ms, &env, &err) != PHR_OK
         && err.code != PHR_ECANCELED)
@@ -665,7 +670,10 @@ static void
 ngx_http_pharos_rules_notify(void *data, const phr_alert_msg_t *msgs,
     size_t n)
 {
-    ngx_http_pharos_notify_alerts(msgs, n);
+    ngx_http_pharos_group_t  *g;
+
+    g = data;
+    ngx_http_pharos_notify_alerts(msgs, n, g->t_offset_ms);
 }
 
 
