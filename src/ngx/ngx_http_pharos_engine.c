@@ -44,6 +44,14 @@
 
 #define NGX_HTTP_PHAROS_FULL_MS        1000
 
+/*
+ * Pages of the file that were read go back: the kernel maps 16 of them for
+ * each that a commit reads.  At most so often after commits, and at rest; so
+ * does what making series took.
+ */
+#define NGX_HTTP_PHAROS_RELAX_MS       1000
+#define NGX_HTTP_PHAROS_REST_MS        5000
+
 /* the check in the background is asked so often whether it has ended */
 #define NGX_HTTP_PHAROS_CHECK_MS       200
 
@@ -75,7 +83,11 @@ typedef struct {
     int64_t                       sync_ms;   /* 0: all is on the disk */
     int64_t                       seal_ms;
     int64_t                       retain_ms;
+    int64_t                       relax_ms;  /* not before, after commits */
+    int64_t                       rest_ms;
     int64_t                       trim_ms;
+    uint64_t                      nmade;     /* series, at the last look */
+    unsigned                      making:1;  /* it was more than before */
     ngx_uint_t                    failing;   /* bits of outcomes */
 
     /* written by the writer thread, read by any */
@@ -93,6 +105,8 @@ static int ngx_http_pharos_engine_commit(void *data, int durable);
 static int ngx_http_pharos_engine_heavy(void *data);
 static void ngx_http_pharos_engine_unsynced(void);
 static int ngx_http_pharos_engine_idle(void *data);
+static void ngx_http_pharos_engine_relax(int64_t clock_ms);
+static void ngx_http_pharos_engine_rest(int64_t clock_ms);
 static ngx_msec_t ngx_http_pharos_engine_due(void *data);
 static void ngx_http_pharos_engine_finish(void *data);
 static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
@@ -533,6 +547,10 @@ ngx_http_pharos_engine_commit(void *data, int durable)
         engine.commit_ms = end_ms;
     }
 
+    if (writing && end_ms >= engine.relax_ms) {
+        ngx_http_pharos_engine_relax(end_ms);
+    }
+
     ngx_http_pharos_refused_look(&engine.api, end_ms, engine.log);
 
     if (rc < 0) {
@@ -586,7 +604,7 @@ ngx_http_pharos_engine_due(void *data)
     }
 
     due_ms = ngx_min(engine.seal_ms, engine.retain_ms);
-    due_ms = ngx_min(due_ms, engine.trim_ms);
+    due_ms = ngx_min(due_ms, engine.rest_ms);
 
     if (engine.sync_ms) {
         due_ms = ngx_min(due_ms, engine.sync_ms);
@@ -680,14 +698,43 @@ ngx_http_pharos_engine_idle(void *data)
                                        : NGX_HTTP_PHAROS_RETAIN_MS);
     }
 
-    if (clock_ms >= engine.trim_ms) {
-        engine.trim_ms = clock_ms + NGX_HTTP_PHAROS_HEAP_MS;
-        phr_store_relax(engine.store);
-        ngx_http_pharos_heap_top();
-        ngx_http_pharos_heap_trim();
+    if (clock_ms >= engine.rest_ms) {
+        engine.rest_ms = clock_ms + NGX_HTTP_PHAROS_REST_MS;
+        ngx_http_pharos_engine_rest(clock_ms);
     }
 
     return PHR_OK;
+}
+
+
+static void
+ngx_http_pharos_engine_relax(int64_t clock_ms)
+{
+    engine.relax_ms = clock_ms + NGX_HTTP_PHAROS_RELAX_MS;
+    phr_store_relax(engine.store);
+}
+
+
+/* memory: at times, and as soon as no more new series come */
+
+static void
+ngx_http_pharos_engine_rest(int64_t clock_ms)
+{
+    uint64_t    nmade;
+    ngx_uint_t  over;
+
+    ngx_http_pharos_engine_relax(clock_ms);
+
+    nmade = phr_store_made(engine.store);
+    over = engine.making && nmade == engine.nmade;
+    engine.making = nmade != engine.nmade;
+    engine.nmade = nmade;
+
+    if (over || clock_ms >= engine.trim_ms) {
+        engine.trim_ms = clock_ms + NGX_HTTP_PHAROS_HEAP_MS;
+        ngx_http_pharos_heap_top();
+        ngx_http_pharos_heap_trim();
+    }
 }
 
 

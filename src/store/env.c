@@ -38,6 +38,7 @@
 #define PHR_ENV_LOCK_BYTES    65536
 
 
+static void phr_env_find_map(phr_env_t *env);
 static int phr_env_reserve_lock(phr_env_t *env, phr_err_t *err);
 static int phr_env_open_dbs(phr_env_t *env, int read_only, phr_err_t *err);
 
@@ -290,28 +291,39 @@ phr_env_sync(phr_env_t *env, phr_err_t *err)
 void
 phr_env_relax(phr_env_t *env)
 {
-    phr_txn_t       *txn;
-    phr_str_t        v;
-    phr_err_t        err;
-    phr_resident_t   map;
+    if (env->map.addr == NULL) {
+        phr_env_find_map(env);
+    }
 
-    /* where the map is, LMDB tells by a value alone */
+    if (env->map.addr != NULL) {
+        phr_resident_drop(&env->map);
+    }
+}
 
-    txn = NULL;
-    v = phr_str_of("");
-    phr_err_init(&err);
 
-    if (phr_txn_begin(env, 0, &txn, &err) != PHR_OK) {
+/* where the map is, and stays, LMDB tells by what it finds there alone */
+
+static void
+phr_env_find_map(phr_env_t *env)
+{
+    MDB_val      k, v;
+    MDB_txn     *txn;
+    MDB_cursor  *cursor;
+
+    if (mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &txn) != 0) {
         return;
     }
 
-    if (phr_txn_get(txn, PHR_DB_META, "version", 7, &v, &err) == PHR_OK
-        && phr_resident_find(&map, v.data) == PHR_OK)
-    {
-        phr_resident_drop(&map);
+    if (mdb_cursor_open(txn, phr_dbi(PHR_DB_META), &cursor) == 0) {
+
+        if (mdb_cursor_get(cursor, &k, &v, MDB_FIRST) == 0) {
+            (void) phr_resident_find(&env->map, k.mv_data);
+        }
+
+        mdb_cursor_close(cursor);
     }
 
-    phr_txn_abort(txn);
+    mdb_txn_abort(txn);
 }
 
 

@@ -103,8 +103,8 @@ uint64_t phr_env_unsynced(const phr_env_t *env);
 
 /*
  * Gives back the pages of the file that were read, as far as they count as
- * memory of this process; the kernel keeps them as long as it likes.  Any
- * thread; who reads meanwhile notices nothing.
+ * memory of this process; the kernel keeps them as long as it likes.  One
+ * thread at a time; who reads meanwhile notices nothing.
  */
 void phr_env_relax(phr_env_t *env);
 

@@ -12,6 +12,7 @@
 #include <lmdb.h>
 
 #include "store/env.h"
+#include "store/resident.h"
 
 
 /*
@@ -33,6 +34,7 @@ struct phr_env_s {
     int       ndbs;         /* that there are, see phr_db_is_later() */
 
     phr_vault_t  *vault;    /* NULL: not encrypted */
+    phr_resident_t  map;    /* once it was found */
 };
 
 

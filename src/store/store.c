@@ -601,6 +601,13 @@ phr_store_heavy(const phr_store_t *st)
 }
 
 
+uint64_t
+phr_store_made(const phr_store_t *st)
+{
+    return st->next.sid;
+}
+
+
 int
 phr_store_writing(const phr_store_t *st)
 {

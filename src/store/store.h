@@ -143,6 +143,9 @@ int phr_store_commit(phr_store_t *st, int64_t now_ms, int durable,
  */
 int phr_store_heavy(const phr_store_t *st);
 
+/* grows with each series that is made; the writer thread */
+uint64_t phr_store_made(const phr_store_t *st);
+
 /* whether something was written since the last commit */
 int phr_store_writing(const phr_store_t *st);
 
@@ -194,8 +197,9 @@ int phr_store_seal(phr_store_t *st, int64_t now_ms, phr_err_t *err);
 int phr_store_retain(phr_store_t *st, int64_t now_ms, phr_err_t *err);
 
 /*
- * Gives back memory that is not needed at the moment; to be called twice a
- * minute or so.
+ * Gives back pages of the file that were read and count as memory of this
+ * process.  It costs some microseconds, and as much for each of those that
+ * is read again; to be called every few seconds.
  */
 void phr_store_relax(phr_store_t *st);
 
