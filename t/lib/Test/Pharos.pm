@@ -541,8 +541,9 @@ sub metric {
 }
 
 
-# Runs code again and again in a process of its own until load_stop(); it
-# returns '' if all is well, or what is not.
+# Runs code again and again in a process of its own until load_stop(), and on
+# a slow machine till all was well some times; it returns '' if all is well,
+# or what is not.
 sub load {
     my ($self, $code) = @_;
 
@@ -554,7 +555,7 @@ sub load {
         my ($ok, $slowest, @failed) = (0, 0);
         delete $self->{client};
 
-        until (-e $stop) {
+        until (-e $stop && ($ok > 4 || @failed || time - (stat _)[9] > 20)) {
             my $begin = time;
             my $error = $code->();
             my $ms = (time - $begin) * 1000;
