@@ -229,6 +229,13 @@ phr_dialect_duration(phr_parser_t *p)
 
     t = phr_parser_take(p);
 
+    if (!(l.steps <= PHR_PARSER_MAX_DURATION_S
+          && l.value <= PHR_PARSER_MAX_DURATION_S))
+    {
+        (void) phr_parser_error(p, t.start, t.end, "duration out of range");
+        return NULL;
+    }
+
     node = phr_parser_duration_node(p, PHR_TOK_STEP, NULL, NULL, t.start,
                                     t.end);
     if (node == NULL) {

@@ -16,10 +16,6 @@
 #include "promql/dialect.h"
 
 
-/* as in literals: 64 bits of nanoseconds */
-#define PHR_PARSER_MAX_DURATION_S  9223372036.854775807
-
-
 static phr_node_t *phr_parser_duration_expr(phr_parser_t *p,
     unsigned min_precedence);
 static phr_node_t *phr_parser_duration_rest(phr_parser_t *p, phr_node_t *lhs,
