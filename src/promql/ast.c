@@ -11,10 +11,6 @@
 #include <stdlib.h>
 
 
-/* seconds that fit 64 bits of nanoseconds, which bounds every duration */
-#define PHR_AST_MAX_DURATION_S  9223372036.854775807
-
-
 static int phr_ast_func_cmp(const void *key, const void *func);
 static double phr_ast_seconds(const phr_node_t *node, double step_s,
     double range_s, const phr_node_t **zero);

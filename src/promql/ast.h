@@ -35,6 +35,9 @@ typedef enum {
 /* bytes of a query */
 #define PHR_AST_MAX_TEXT    (1024 * 1024)
 
+/* seconds that fit 64 bits of nanoseconds, which bounds every duration */
+#define PHR_AST_MAX_DURATION_S  9223372036.854775807
+
 
 /* instead of 1 for what is experimental */
 #define PHR_FUNC_METRICSQL  2

@@ -194,6 +194,11 @@ phr_dialect_number(phr_parser_t *p, const phr_token_t *t, phr_node_t **node)
         return 1;
     }
 
+    if (l.is_duration && !(l.value <= PHR_AST_MAX_DURATION_S)) {
+        (void) phr_parser_error(p, t->start, t->end, "duration out of range");
+        return 1;
+    }
+
     *node = phr_parser_node(p, PHR_NODE_NUMBER, PHR_TYPE_SCALAR, t->start,
                             t->end);
     if (*node != NULL) {
@@ -229,8 +234,8 @@ phr_dialect_duration(phr_parser_t *p)
 
     t = phr_parser_take(p);
 
-    if (!(l.steps <= PHR_PARSER_MAX_DURATION_S
-          && l.value <= PHR_PARSER_MAX_DURATION_S))
+    if (!(l.steps <= PHR_AST_MAX_DURATION_S
+          && l.value <= PHR_AST_MAX_DURATION_S))
     {
         (void) phr_parser_error(p, t.start, t.end, "duration out of range");
         return NULL;

@@ -19,9 +19,6 @@
  */
 #define PHR_PARSER_REGEX_BYTES  (256 * 1024 * 1024)
 
-/* of a literal: 64 bits of nanoseconds */
-#define PHR_PARSER_MAX_DURATION_S  9223372036.854775807
-
 
 /*
  * What an unexpected token is said to be in.  A rule sets it, and sets it

@@ -255,7 +255,7 @@ phr_parser_duration_number(phr_parser_t *p)
 
     /* NaN is refused too */
 
-    if (node != NULL && !(node->u.number.value <= PHR_PARSER_MAX_DURATION_S)) {
+    if (node != NULL && !(node->u.number.value <= PHR_AST_MAX_DURATION_S)) {
         (void) phr_parser_error(p, node->start, node->end,
                                 "duration out of range");
         return NULL;

@@ -165,21 +165,22 @@ phr_print_closing(phr_buf_t *b, const phr_node_t *node)
 static void
 phr_print_number(phr_buf_t *b, const phr_node_number_t *n)
 {
-    double  ns;
+    double  ms;
 
     if (!n->is_duration) {
         phr_number_format(b, n->value);
         return;
     }
 
-    ns = fabs(n->value) * 1e9;
+    /* whole ones, though seconds as a double may be a little less */
+
+    ms = phr_min(fabs(n->value), PHR_AST_MAX_DURATION_S) * 1000;
 
     if (n->value < 0) {
         phr_buf_putc(b, '-');
     }
 
-    phr_duration_format(b, ns < 9223372036854775807.0
-                           ? (int64_t) ns / 1000000 : INT64_MAX / 1000000);
+    phr_duration_format(b, (int64_t) (ms + 0.01));
 }
 
 

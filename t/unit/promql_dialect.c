@@ -228,6 +228,7 @@ with(void)
         { "a default on (x) group_left () b", "1: parse error: no grouping "
           "allowed for \"default\" operation" },
         { "a[1i:99999999999i]", "6: parse error: duration out of range" },
+        { "66666400.5h", "1: parse error: duration out of range" },
         { "5i", "1: parse error: a duration in steps has its place in "
           "brackets and after \"offset\"" },
         { "{x=\"1\" or y=~\".*\"}", "1: parse error: vector selector must "
