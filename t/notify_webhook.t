@@ -123,7 +123,7 @@ $t->allow(qr/exited on signal 9/);
 # next commit, and rules commit all the time.
 
 my $commits = commits();
-$t->wait_for(sub { commits() >= $commits + 4 }, 'the results are kept');
+$t->wait_for(sub { commits() >= $commits + 8 }, 'the results are kept');
 
 my $old = $t->helper;
 kill 'KILL', $old;

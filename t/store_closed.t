@@ -117,7 +117,11 @@ sub kept {
     open my $f, '<', "/proc/$pid/status" or die "open: $!";
     local $/;
 
-    return (scalar(() = glob "/proc/$pid/fd/*"), <$f> =~ /VmData:\s+(\d+)/);
+    # connections of before end at some time
+    my @files = grep { !/^socket:/ } map { readlink || () }
+                glob "/proc/$pid/fd/*";
+
+    return (scalar @files, <$f> =~ /VmData:\s+(\d+)/);
 }
 
 
