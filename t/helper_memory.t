@@ -7,6 +7,7 @@
 use strict;
 use warnings;
 
+use File::Path qw(remove_tree);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
@@ -16,24 +17,33 @@ use Test::Pharos::Api;
 
 my $t = Test::Pharos->new;
 
-serve($t)->run;
-$t->wait_ready;
+for my $key ('', 'ab' x 32) {
+    my $name = $key ? 'encrypted' : 'plain';
 
-plan(skip_all => 'the system does not tell') unless defined resident();
+    $t->write_file('key', $key);
+    chmod 0600, $t->dir . '/key';
+    serve($t, $key ? 'pharos_encryption_key %%DIR%%/key;' : '')->run;
+    $t->wait_ready;
 
-my $now = time;
-my $lines = join '', map { "m{i=\"$_\"} $_ ${now}000\n" } 1 .. 20_000;
+    plan(skip_all => 'the system does not tell') unless defined resident();
 
-is($t->post('/api/v1/import/prometheus', $lines)->{status}, 204,
-   'series are made');
+    my $now = time;
+    my $lines = join '', map { "m{i=\"$_\"} $_ ${now}000\n" } 1 .. 20_000;
 
-$t->wait_for(sub {
-    return value($t, 'count(m)') == 20_000 && resident() > 256;
-}, 'what is read of the file is memory of the helper');
+    is($t->post('/api/v1/import/prometheus', $lines)->{status}, 204,
+       "$name: series are made");
 
-$t->wait_for(sub { resident() < 64 }, 'which it is not for long', 20);
+    $t->wait_for(sub {
+        return value($t, 'count(m)') == 20_000 && resident() > 256;
+    }, "$name: what is read of the file is memory of the helper");
 
-is(value($t, 'sum(m)'), 20_000 * 20_001 / 2, 'it is read again');
+    $t->wait_for(sub { resident() < 64 }, "$name: but not for long", 20);
+
+    is(value($t, 'sum(m)'), 20_000 * 20_001 / 2, "$name: it is read again");
+
+    $t->quit;
+    remove_tree($t->dir . '/s');
+}
 
 $t->done;
 
