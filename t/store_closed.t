@@ -98,6 +98,20 @@ open my $end, '>', $pipe or die "open: $!";
 close $end;
 $t->wait_ready;
 is(value($t, 'm'), 1, 'and then it is open');
+$t->quit;
+
+# power that failed while the first two pages were written
+
+for my $cut (100, 4096, 8192) {
+    $t->write_file('s/data.mdb', "\0" x $cut);
+    serve($t)->run;
+    $t->wait_ready;
+    is($t->post('/api/v1/import/prometheus', "m $cut\n")->{status}, 204,
+       "$cut bytes of nothing are a new store");
+    $t->quit;
+}
+
+is($t->log_count(qr/damaged/), 0, 'and no damaged one');
 
 $t->done;
 

@@ -27,6 +27,7 @@
 #include "core/alloc.h"
 #include "core/bytes.h"
 #include "store/env_impl.h"
+#include "store/page.h"
 #include "store/place.h"
 #include "store/resident.h"
 
@@ -39,6 +40,7 @@
 
 
 static void phr_env_find_map(phr_env_t *env);
+static int phr_env_make(const char *path, phr_err_t *err);
 static int phr_env_reserve_lock(phr_env_t *env, phr_err_t *err);
 static int phr_env_open_dbs(phr_env_t *env, int read_only, phr_err_t *err);
 
@@ -73,6 +75,9 @@ phr_env_open(const char *path, uint64_t map_bytes, int read_only,
     env->map_bytes = map_bytes ? map_bytes : PHR_ENV_DEFAULT_MAP;
 
     rc = read_only ? PHR_OK : phr_env_reserve_lock(env, err);
+    if (rc == PHR_OK && !read_only) {
+        rc = phr_env_make(path, err);
+    }
     if (rc != PHR_OK) {
         goto failed;
     }
@@ -120,6 +125,65 @@ phr_env_open(const char *path, uint64_t map_bytes, int read_only,
 failed:
 
     phr_env_close(env);
+
+    return rc;
+}
+
+
+/*
+ * A new file is on the disk with its first two pages before anything else is
+ * written: if the power failed before that, one of them may be missing, and
+ * so may the second in a file of before.
+ */
+static int
+phr_env_make(const char *path, phr_err_t *err)
+{
+    int           rc, unused;
+    char          name[4096];
+    MDB_env      *mdb;
+    phr_pages_t   file;
+
+    if ((size_t) snprintf(name, sizeof(name), "%s/data.mdb", path)
+        >= sizeof(name))
+    {
+        return phr_err_set(err, PHR_EINVAL, "\"%s\" is too long", path);
+    }
+
+    if (!phr_pages_known()) {
+        return PHR_OK;
+    }
+
+    rc = phr_pages_open(&file, name, err);
+    unused = rc == PHR_OK && phr_pages_unused(&file);
+    phr_pages_close(&file);
+
+    if (rc != PHR_NOTFOUND && !unused) {
+        /* LMDB has a word for what is wrong with it */
+        return PHR_OK;
+    }
+
+    if (unused && unlink(name) != 0) {
+        rc = phr_env_error(err, errno, "unlink()");
+        phr_err_prefix(err, "\"%s\": ", name);
+        return rc;
+    }
+
+    rc = mdb_env_create(&mdb);
+    if (rc != 0) {
+        return phr_env_error(err, rc, "mdb_env_create()");
+    }
+
+    rc = mdb_env_open(mdb, path, MDB_NOLOCK, 0600);
+    if (rc == 0) {
+        rc = mdb_env_sync(mdb, 1);
+    }
+
+    mdb_env_close(mdb);
+
+    if (rc != 0) {
+        rc = phr_env_error(err, rc, "mdb_env_open()");
+        phr_err_prefix(err, "\"%s\": ", path);
+    }
 
     return rc;
 }

@@ -155,6 +155,29 @@ phr_pages_meta(phr_pages_t *f, unsigned i, phr_page_meta_t *meta,
 
 
 int
+phr_pages_unused(phr_pages_t *f)
+{
+    unsigned          i;
+    phr_err_t         err;
+    phr_page_meta_t   meta;
+
+    if (f->file_bytes > 2 * (uint64_t) sysconf(_SC_PAGESIZE)) {
+        return 0;
+    }
+
+    phr_err_init(&err);
+
+    for (i = 0; i < 2; i++) {
+        if (phr_pages_meta(f, i, &meta, &err) == PHR_OK && meta.txnid > 0) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
 phr_page_meta_check(const phr_pages_t *f, const phr_page_meta_t *meta,
     phr_err_t *err)
 {

@@ -100,6 +100,12 @@ int phr_pages_read(phr_pages_t *f, uint64_t pgno, void *buf, size_t size,
 int phr_pages_meta(phr_pages_t *f, unsigned i, phr_page_meta_t *meta,
     phr_err_t *err);
 
+/*
+ * Whether nothing was ever committed to the file: it is not longer than the
+ * meta pages, and none of those that can be read says so.
+ */
+int phr_pages_unused(phr_pages_t *f);
+
 /* what it says can be true.  PHR_OK or PHR_ECORRUPT. */
 int phr_page_meta_check(const phr_pages_t *f, const phr_page_meta_t *meta,
     phr_err_t *err);

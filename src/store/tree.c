@@ -138,7 +138,7 @@ phr_tree_file(const char *path, uint64_t max_value_bytes,
     t->values = t->file.file_bytes <= max_value_bytes;
     t->leaves = t->file.file_bytes <= max_leaf_bytes;
 
-    if (rc == PHR_OK && t->file.file_bytes > 0) {
+    if (rc == PHR_OK && t->file.fd != -1 && !phr_pages_unused(&t->file)) {
         rc = phr_tree_all(t);
     }
 
