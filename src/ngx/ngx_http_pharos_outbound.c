@@ -674,8 +674,7 @@ ngx_http_pharos_outbound_result(ngx_http_pharos_outbound_t *o, CURLcode code)
             ngx_http_pharos_outbound_fail(o,
                                    code == CURLE_OUT_OF_MEMORY ? PHR_ENOMEM
                                                                : PHR_EIO,
-                                   t->error[0] ? t->error
-                                               : curl_easy_strerror(code));
+                                   ngx_http_pharos_transfer_why(t, code));
         }
 
         return;

@@ -690,6 +690,46 @@ ngx_http_pharos_transfer_unpack(ngx_http_pharos_outbound_t *o,
 }
 
 
+/*
+ * Of a connection that failed libcurl says how many milliseconds it took, and
+ * not why.  A reason that differs each time is news each time, so the time is
+ * left out; the system's reason takes the place of libcurl's.
+ */
+
+const char *
+ngx_http_pharos_transfer_why(ngx_http_pharos_transfer_t *t, CURLcode code)
+{
+    char   *after;
+    long    err;
+    u_char  reason[128], *last;
+
+    if (t->error[0] == '\0') {
+        return curl_easy_strerror(code);
+    }
+
+    if (code != CURLE_COULDNT_CONNECT
+        || curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &err) != CURLE_OK
+        || err == 0)
+    {
+        return t->error;
+    }
+
+    after = strstr(t->error, " after ");
+
+    if (after) {
+        last = ngx_strerror((ngx_err_t) err, reason, sizeof(reason) - 1);
+        *last = '\0';
+
+        last = ngx_snprintf((u_char *) after,
+                            t->error + sizeof(t->error) - 1 - after, ": %s",
+                            reason);
+        *last = '\0';
+    }
+
+    return t->error;
+}
+
+
 void
 ngx_http_pharos_transfer_put(ngx_http_pharos_transfer_t *t, int64_t now_us)
 {

@@ -76,6 +76,10 @@ CURLcode ngx_http_pharos_transfer_begin(ngx_http_pharos_transfer_t *t,
 int ngx_http_pharos_transfer_unpack(ngx_http_pharos_outbound_t *o,
     phr_err_t *err);
 
+/* why a transfer failed with code, the same each time; as long as t lives */
+const char *ngx_http_pharos_transfer_why(ngx_http_pharos_transfer_t *t,
+    CURLcode code);
+
 /* t is of no multi handle any more; it is kept for the next, or freed */
 void ngx_http_pharos_transfer_put(ngx_http_pharos_transfer_t *t,
     int64_t now_us);
