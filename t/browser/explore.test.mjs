@@ -1,7 +1,7 @@
 // Explore: the editor, the table, and what stands in the address.
 
 import assert from 'node:assert/strict'
-import { api, base, open, test, waitFor } from './lib.mjs'
+import { api, base, eventually, open, test, waitFor } from './lib.mjs'
 
 const content = (page) => page.locator('.query .cm-content').first()
 
@@ -33,9 +33,11 @@ test('the table is sorted by value where that is wanted', async (page) => {
   await open(page, '#/explore?expr=scrape_duration_seconds&view=table')
   const sort = page.locator('.sort')
   await sort.click()
-  const values = (await page.locator('.explore-table td.num').allTextContents()).map(Number)
-  assert.ok(values.length > 0)
-  assert.deepEqual(values, [...values].sort((a, b) => b - a))
+  await eventually(async () => {
+    const values = (await page.locator('.explore-table td.num').allTextContents()).map(Number)
+    assert.ok(values.length > 1)
+    assert.deepEqual(values, [...values].sort((a, b) => b - a))
+  })
   assert.equal(await page.locator('th[aria-sort=descending]').count(), 1)
 })
 
@@ -45,8 +47,10 @@ test('a query is explained part by part', async (page) => {
   await page.locator('.plan tbody tr').first().waitFor()
   const parts = await page.locator('.plan tbody tr td:first-child').allTextContents()
   assert.deepEqual(parts, ['sum(rate(scrape_duration_seconds[5m]))', 'rate(scrape_duration_seconds[5m])', 'scrape_duration_seconds[5m]'])
-  const figures = await page.locator('.plan tbody tr').last().locator('td.num').allTextContents()
-  assert.ok(figures.length === 3 && figures.every((f) => f !== ''))
+  await eventually(async () => {
+    const figures = await page.locator('.plan tbody tr').last().locator('td.num').allTextContents()
+    assert.ok(figures.length === 3 && figures.every((f) => f !== ''))
+  })
 })
 
 test('a histogram is shown with its buckets', async (page) => {
@@ -69,7 +73,9 @@ test('typing proposes metrics, Tab takes the first', async (page) => {
   await type(page, name.slice(0, -3))
   const options = page.locator('.cm-tooltip-autocomplete li')
   await options.first().waitFor()
-  assert.ok((await options.allTextContents()).some((t) => t.includes(name)), name)
+  await eventually(async () => {
+    assert.ok((await options.allTextContents()).some((t) => t.includes(name)), name)
+  })
   await page.keyboard.press('Tab')
   await waitFor('the name', async () => names.includes((await content(page).textContent()).trim()))
 })
@@ -177,7 +183,9 @@ test('the link reproduces the view', async (page, context) => {
   const other = await context.newPage()
   await other.goto(base + link)
   await other.locator('.legend-entry').first().waitFor()
-  assert.deepEqual(await other.locator('.legend-name').allTextContents(), await page.locator('.legend-name').allTextContents())
+  await eventually(async () => {
+    assert.deepEqual(await other.locator('.legend-name').allTextContents(), await page.locator('.legend-name').allTextContents())
+  })
   const params = new URLSearchParams(link.split('?')[1])
   assert.equal(Number(params.get('to')) - Number(params.get('from')), 900)
   assert.ok(await other.getByLabel('Stacked').isChecked())

@@ -123,6 +123,20 @@ export function pixels(canvas, color, near = 24) {
   }, [color, near])
 }
 
+// What the page shows and what the server says, both asked anew till they
+// agree: between one and the other a scrape may end, or an alert begin.
+export async function eventually(check, ms = 15000) {
+  const end = Date.now() + ms
+  for (;;) {
+    try {
+      return await check()
+    } catch (error) {
+      if (Date.now() > end) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
 export async function waitFor(what, check, ms = 15000) {
   const end = Date.now() + ms
   for (;;) {
