@@ -18,15 +18,13 @@
 #include "api/query_log.h"
 #include "ngx/ngx_http_pharos_check.h"
 #include "ngx/ngx_http_pharos_heap.h"
+#include "ngx/ngx_http_pharos_open.h"
 #include "ngx/ngx_http_pharos_outbound.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "ngx/ngx_http_pharos_stream.h"
 #include "ngx/ngx_http_pharos_task.h"
-#include "store/aside.h"
-#include "store/rescue.h"
 
 
-#define NGX_HTTP_PHAROS_FUTURE_MS      (10 * 60 * 1000)
 #define NGX_HTTP_PHAROS_LOOKBACK_MS    (5 * 60 * 1000)
 #define NGX_HTTP_PHAROS_MAX_POINTS     11000
 #define NGX_HTTP_PHAROS_MAX_ANSWER     1000000
@@ -111,8 +109,6 @@ static ngx_msec_t ngx_http_pharos_engine_due(void *data);
 static void ngx_http_pharos_engine_finish(void *data);
 static int ngx_http_pharos_engine_outcome(ngx_uint_t what, int rc,
     const phr_err_t *err, char *action);
-static int ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf);
-static void ngx_http_pharos_engine_rescue(const phr_store_conf_t *conf);
 static void ngx_http_pharos_engine_condemn(const phr_err_t *why);
 static void ngx_http_pharos_engine_checked(void);
 static void ngx_http_pharos_engine_page(void);
@@ -224,41 +220,12 @@ ngx_http_pharos_engine_start(ngx_http_pharos_main_conf_t *pmcf,
 static void
 ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
 {
-    phr_store_conf_t              conf;
-    ngx_http_pharos_main_conf_t  *pmcf;
-
-    pmcf = engine.pmcf;
-
-    ngx_memzero(&conf, sizeof(phr_store_conf_t));
-
-    /* nginx terminates the name of a path */
-    conf.path = (char *) pmcf->path->name.data;
-    conf.map_size_bytes = pmcf->map_size;
-    conf.retention_ms = (int64_t) pmcf->retention * 1000;
-    conf.retention_bytes = pmcf->retention_size;
-
-    if (pmcf->retention_rules) {
-        conf.rules = pmcf->retention_rules->elts;
-        conf.nrules = pmcf->retention_rules->nelts;
-    }
-
-    ngx_memcpy(conf.coarse, pmcf->coarse, sizeof(conf.coarse));
-    conf.out_of_order_ms = pmcf->out_of_order;
-    conf.future_ms = NGX_HTTP_PHAROS_FUTURE_MS;
-    conf.key = pmcf->encryption_key;
-    conf.max_series = pmcf->max_series;
-    conf.max_exemplars = pmcf->exemplars;
-    conf.max_labels = pmcf->max_labels;
-    conf.max_name_bytes = (size_t) pmcf->max_label_name;
-    conf.max_value_bytes = (size_t) pmcf->max_label_value;
-    conf.max_labels_bytes = (size_t) pmcf->max_labels_size;
-    conf.log = ngx_http_pharos_log_callback;
-    conf.log_data = engine.log;
-
     phr_err_init(&engine.err);
 
-    if (ngx_http_pharos_engine_open_sound(&conf) != PHR_OK) {
-        engine.store = NULL;
+    if (ngx_http_pharos_open(engine.pmcf, engine.sh, engine.log,
+                             &engine.store, &engine.err)
+        != PHR_OK)
+    {
         return;
     }
 
@@ -282,116 +249,23 @@ ngx_http_pharos_engine_open(ngx_http_pharos_task_t *t)
 }
 
 
-/* a damaged store does not keep a new one from its work */
-
-static int
-ngx_http_pharos_engine_open_sound(const phr_store_conf_t *conf)
-{
-    int         rc;
-    char        name[PHR_ASIDE_NAME];
-    ngx_uint_t  tries;
-
-    /* what an earlier process has salvaged, and came no further */
-
-    rc = phr_rescue_place(conf->path, &engine.err);
-    if (rc != PHR_OK) {
-        return rc;
-    }
-
-    for (tries = 0; /* void */ ; tries++) {
-
-        rc = ngx_http_pharos_check_before(conf->path, engine.sh,
-                                          &engine.err);
-
-        if (rc == PHR_OK) {
-            rc = phr_store_open(conf, &engine.store, &engine.err);
-        }
-
-        if (rc != PHR_ECORRUPT || tries) {
-            return rc;
-        }
-
-        engine.store = NULL;
-        engine.sh->ndamaged++;
-
-        ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, &engine.err,
-                                "opening the store");
-
-        ngx_http_pharos_engine_rescue(conf);
-
-        rc = phr_aside_move(conf->path, ngx_http_pharos_now_ms() / 1000,
-                            name, &engine.err);
-        if (rc != PHR_OK) {
-            return rc;
-        }
-
-        ngx_log_error(NGX_LOG_CRIT, engine.log, 0,
-                      "the store in \"%s\" is damaged: it was moved aside "
-                      "as \"%s\" and a new one is begun", conf->path, name);
-
-        rc = phr_rescue_place(conf->path, &engine.err);
-        if (rc != PHR_OK) {
-            return rc;
-        }
-    }
-}
-
-
-/* the new one begins with what can be read of the old one */
-
-static void
-ngx_http_pharos_engine_rescue(const phr_store_conf_t *conf)
-{
-    phr_err_t             err;
-    phr_salvage_result_t  r;
-
-    phr_err_init(&err);
-
-    if (phr_rescue(conf, &r, &err) != PHR_OK) {
-        ngx_log_error(NGX_LOG_CRIT, engine.log, 0,
-                      "the damaged store was not salvaged, \"pharos salvage\" "
-                      "may: %s", err.text);
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_CRIT, engine.log, 0,
-                  "the damaged store was salvaged: %uL series and %uL samples "
-                  "are kept, %uL series and about %uL samples are lost",
-                  (uint64_t) r.nseries, (uint64_t) r.nsamples,
-                  (uint64_t) r.nseries_lost, (uint64_t) r.nsamples_lost);
-}
-
-
 /*
- * The writer met damage, so that nothing can be written any more.  The next
- * helper moves the store aside: it is only safe when nobody has it open.
+ * The writer met damage, so that nothing can be written any more; the next
+ * helper moves the store aside.
  */
 
 static void
 ngx_http_pharos_engine_condemn(const phr_err_t *why)
 {
-    phr_err_t  err;
-
     if (engine.condemned) {
         return;
     }
 
     engine.condemned = 1;
 
-    phr_err_init(&err);
-
-    if (phr_aside_condemn((char *) engine.pmcf->path->name.data, &err)
-        != PHR_OK)
+    if (ngx_http_pharos_condemn(engine.pmcf, engine.log, why) == NGX_OK
+        && ngx_process == NGX_PROCESS_HELPER)
     {
-        ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, &err,
-                                "noting that the store is damaged");
-        return;
-    }
-
-    ngx_http_pharos_log_err(NGX_LOG_CRIT, engine.log, why,
-                            "using a damaged store");
-
-    if (ngx_process == NGX_PROCESS_HELPER) {
         (void) kill(ngx_pid, SIGTERM);
     }
 }
