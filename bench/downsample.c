@@ -226,7 +226,7 @@ ask(const char *text, int64_t step_ms, int64_t max_res_ms, int64_t *res_ms)
     q.max_res_ms = max_res_ms;
     q.arena = arena;
 
-    check(phr_promql_parse(arena, phr_str_from_c(text), 0, &node, &err),
+    check(phr_promql_parse(arena, phr_str_from_c(text), 0, NULL, &node, &err),
           "parse");
     q.node = node;
 

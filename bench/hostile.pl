@@ -152,6 +152,13 @@ sub cases {
         [ 'regex: 100 kB of words', '200|400|422', undef, $query,
           query => 'wild{v=~"' . join('|', map { "w$_.*" } 1 .. 15000)
                    . '"}' ],
+        [ 'regex: hundreds of the dearest', '503', qr/timed out/, $query,
+          query => 'up{' . join(',', map { "v=~'(?i)$_" . '\\\\pL' x 1000
+                                           . "'" } 1 .. 200) . '}',
+          timeout => '1s' ],
+        [ 'regex: as many selectors', '400|422|503', qr/MB|memory|timed out/,
+          '/api/v1/series',
+          map { ('match[]' => "up{v=~'$_(x+y*){1,100}.*z'}") } 1 .. 2000 ],
         [ 'a milliard of steps', '400', qr/11,000 points/,
           '/api/v1/query_range', query => 'fill', start => 0, end => 1e9,
           step => 1 ],

@@ -88,6 +88,20 @@ SKIP: {
     cmp_ok(time - $begin, '<', 1.5, 'ends as early');
 }
 
+# regexes take time and memory before there is anything to evaluate
+
+my $form = { 'Content-Type' => 'application/x-www-form-urlencoded' };
+my $regexes = join ',', map { 'i=~`(?i)' . $_ . '\pL' x 800 . '`' } 1 .. 12;
+$e = $t->post('/api/v1/query', 'timeout=20ms&query='
+                   . escape("m{$regexes}"), headers => $form);
+is($e->{status}, 503, 'no time for regexes');
+like($e->{content}, qr/"error":"query timed out/, 'says so');
+$e = $t->post('/api/v1/series', join('&', map { 'match[]='
+                . escape("m{i=~'$_(x+y*){1,100}.*z'}") } 1 .. 800),
+                headers => $form);
+is($e->{status}, 400, 'no memory for regexes of many selectors');
+like($e->{content}, qr/may need more than 256 MB/, 'says how much');
+
 # at once: those who find no room are told to come again
 
 serve($t, <<'END');

@@ -200,13 +200,16 @@ phr_api_targets_metadata(phr_call_t *c, phr_err_t *err)
     match = phr_call_param(c, "match_target");
 
     if (match.len != 0) {
-        rc = phr_promql_parse_selector(c->arena, match, &t.wanted.m,
-                                       &t.wanted.n, err);
-        if (rc != PHR_OK) {
+        rc = phr_promql_parse_selector(c->arena, match, &c->parsing,
+                                       &t.wanted.m, &t.wanted.n, err);
+        if (rc == PHR_EPARSE) {
             if (err->line != 0) {
                 phr_err_prefix(err, "%u:%u: ", err->line, err->column);
             }
             phr_err_prefix(err, "invalid parameter \"match_target\": ");
+        }
+
+        if (rc != PHR_OK) {
             return rc;
         }
     }

@@ -353,8 +353,8 @@ phr_json_variable(phr_call_t *c, phr_str_t text, phr_json_names_t *out,
         }
 
         rc = phr_promql_parse_selector(c->arena,
-                                       phr_str_from(args.data, i - 1), &m,
-                                       &n, err);
+                                       phr_str_from(args.data, i - 1),
+                                       &c->parsing, &m, &n, err);
         if (rc != PHR_OK) {
             return rc;
         }

@@ -189,11 +189,14 @@ phr_json_eval(phr_call_t *c, phr_str_t text, const phr_json_range_t *range,
     phr_query_t     query;
     phr_querier_t  *querier;
 
-    rc = phr_promql_parse(c->arena, text, c->api->limits.promql_flags, &node,
-                          err);
-    if (rc != PHR_OK) {
+    rc = phr_promql_parse(c->arena, text, c->api->limits.promql_flags,
+                          &c->parsing, &node, err);
+    if (rc == PHR_EPARSE) {
         phr_err_prefix(err, "\"%.*s\": %u:%u: ", (int) phr_min(text.len, 100),
                        text.data, err->line, err->column);
+    }
+
+    if (rc != PHR_OK) {
         return rc;
     }
 

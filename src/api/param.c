@@ -408,7 +408,7 @@ phr_call_matchers(phr_call_t *c, int named, phr_matcher_list_t **lists,
         }
     }
 
-    if (rc != PHR_OK && named) {
+    if ((rc == PHR_EPARSE || rc == PHR_EINVAL) && named) {
         phr_err_prefix(err, "invalid parameter \"match[]\": ");
     }
 
@@ -435,8 +435,8 @@ phr_call_selectors(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
 
     while (phr_call_next_param(c, "match[]", &pos, &text)) {
 
-        rc = phr_promql_parse_selector(c->arena, text, &list[*n].m,
-                                       &list[*n].n, err);
+        rc = phr_promql_parse_selector(c->arena, text, &c->parsing,
+                                       &list[*n].m, &list[*n].n, err);
         if (rc != PHR_OK) {
             if (err != NULL && err->line != 0) {
                 phr_err_prefix(err, "%u:%u: ", err->line, err->column);

@@ -25,6 +25,8 @@ static int phr_regex_runs(phr_arena_t *arena, phr_regex_set_t *set,
     const uint32_t *runs, size_t n, const uint8_t *wanted);
 static int phr_regex_fold_pass(phr_arena_t *arena, phr_regex_set_t *set,
     int back);
+static size_t phr_regex_range_at(const phr_regex_set_t *set, size_t n,
+    uint32_t c);
 static int phr_regex_loose_eq(phr_str_t s, const char *name);
 
 
@@ -197,7 +199,9 @@ phr_regex_fold_pass(phr_arena_t *arena, phr_regex_set_t *set, int back)
         first = back ? (int64_t) f->first + f->delta : f->first;
         last = back ? (int64_t) f->last + f->delta : f->last;
 
-        for (k = 0; k < n; k++) {
+        k = phr_regex_range_at(set, n, (uint32_t) first);
+
+        for ( /* void */ ; k < n && set->r[k].lo <= last; k++) {
             lo = phr_max(first, (int64_t) set->r[k].lo);
             hi = phr_min(last, (int64_t) set->r[k].hi);
 
@@ -221,4 +225,29 @@ phr_regex_fold_pass(phr_arena_t *arena, phr_regex_set_t *set, int back)
     }
 
     return rc;
+}
+
+
+/* the first of n ranges, which are in order, that ends at c or after it */
+
+static size_t
+phr_regex_range_at(const phr_regex_set_t *set, size_t n, uint32_t c)
+{
+    size_t  lo, hi, mid;
+
+    lo = 0;
+    hi = n;
+
+    while (lo < hi) {
+        mid = lo + (hi - lo) / 2;
+
+        if (set->r[mid].hi < c) {
+            lo = mid + 1;
+
+        } else {
+            hi = mid;
+        }
+    }
+
+    return lo;
 }

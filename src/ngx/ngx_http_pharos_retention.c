@@ -118,7 +118,7 @@ ngx_http_pharos_retention_selector(ngx_conf_t *cf, ngx_str_t *text,
 
     if (phr_promql_parse_selector(sel->arena,
                                   phr_str_from((char *) text->data,
-                                               text->len),
+                                               text->len), NULL,
                                   &sel->m, &sel->n, &err)
         == PHR_OK)
     {

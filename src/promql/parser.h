@@ -14,7 +14,7 @@
 
 
 /*
- * What the regular expressions of a query's selectors may take together:
+ * What the regular expressions of a request's selectors may take together:
  * some hundreds of those that are no plain strings.
  */
 #define PHR_PARSER_REGEX_BYTES  (256 * 1024 * 1024)
@@ -51,7 +51,7 @@ typedef struct {
 
     const phr_template_t  *templates;   /* what WITH gave names, newest first */
     size_t               expanded;      /* bytes of them read again */
-    size_t               regex_bytes;   /* what matchers' regexes may take */
+    phr_parsing_t       *parsing;       /* never NULL */
 } phr_parser_t;
 
 

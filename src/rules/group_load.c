@@ -331,7 +331,7 @@ phr_group_parse(phr_rule_group_t *g, size_t n, unsigned flags,
     conf = &g->conf->rules[n];
     phr_err_init(&e);
 
-    rc = phr_promql_parse(g->groups->arena, conf->expr.text, flags,
+    rc = phr_promql_parse(g->groups->arena, conf->expr.text, flags, NULL,
                           &g->rules[n].node, &e);
     if (rc == PHR_OK) {
         return PHR_OK;

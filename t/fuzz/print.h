@@ -38,7 +38,7 @@ fuzz_check_print(phr_str_t text, unsigned flags, phr_type_e type,
     phr_buf_init(&b, 0);
     phr_err_init(&err);
 
-    if (phr_promql_parse(arena, text, flags, &node, &err) != PHR_OK) {
+    if (phr_promql_parse(arena, text, flags, NULL, &node, &err) != PHR_OK) {
         fprintf(stderr, "printed \"%.*s\": %s\n", (int) text.len, text.data,
                 err.text);
         abort();

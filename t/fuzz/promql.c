@@ -23,7 +23,7 @@ parse(const uint8_t *data, size_t size, unsigned flags)
     arena = phr_arena_create(16 * 1024 * 1024);
     phr_err_init(&err);
 
-    rc = phr_promql_parse(arena, text, flags, &node, &err);
+    rc = phr_promql_parse(arena, text, flags, NULL, &node, &err);
 
     if (rc == PHR_OK) {
         phr_buf_init(&line, 0);

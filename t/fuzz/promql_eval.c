@@ -641,7 +641,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     phr_err_init(&err);
     q.text = fuzz_copy(b.data, b.len);
 
-    rc = phr_promql_parse(arena, q.text, flags, &node, &err);
+    rc = phr_promql_parse(arena, q.text, flags, NULL, &node, &err);
 
     if (rc != PHR_OK && !(data[0] & 1)) {
         fprintf(stderr, "%.*s\n%s\n", (int) q.text.len, q.text.data,

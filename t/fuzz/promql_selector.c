@@ -18,7 +18,7 @@ parse(phr_arena_t *arena, phr_str_t text, phr_matcher_t **m)
 
     phr_err_init(&err);
 
-    if (phr_promql_parse_selector(arena, text, m, &n, &err) != PHR_OK) {
+    if (phr_promql_parse_selector(arena, text, NULL, m, &n, &err) != PHR_OK) {
         fuzz_check(err.code < 0 && err.text[0] != '\0');
         return 0;
     }

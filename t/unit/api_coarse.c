@@ -312,7 +312,7 @@ eval(int i, const char *text, int64_t max_res_ms, int64_t from_ms,
     q.max_res_ms = max_res_ms;
     q.arena = arena;
 
-    rc = phr_promql_parse(arena, phr_str_from_c(text), 0, &node, &err);
+    rc = phr_promql_parse(arena, phr_str_from_c(text), 0, NULL, &node, &err);
     if (rc != PHR_OK) {
         return rc;
     }

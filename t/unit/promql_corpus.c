@@ -69,7 +69,9 @@ print(phr_arena_t *a, const char *text, int pretty, phr_buf_t *b,
     phr_buf_reset(b);
     phr_err_init(err);
 
-    if (phr_promql_parse(a, phr_str_from_c(text), 0, &node, err) != PHR_OK) {
+    if (phr_promql_parse(a, phr_str_from_c(text), 0, NULL, &node, err)
+        != PHR_OK)
+    {
         return 0;
     }
 

@@ -34,7 +34,7 @@ dialect_text(const char *text, unsigned flags, phr_buf_t *b)
     phr_err_init(&err);
     phr_buf_reset(b);
 
-    rc = phr_promql_parse(a, phr_str_from_c(text), flags, &node, &err);
+    rc = phr_promql_parse(a, phr_str_from_c(text), flags, NULL, &node, &err);
 
     if (rc == PHR_OK) {
         phr_promql_print(b, node);
@@ -367,7 +367,7 @@ dialect_eval(const char *text, int nsteps, phr_buf_t *b)
     node = NULL;
     storage = phr_memstore_storage(store);
 
-    rc = phr_promql_parse(a, phr_str_from_c(text), PHR_PROMQL_METRICSQL,
+    rc = phr_promql_parse(a, phr_str_from_c(text), PHR_PROMQL_METRICSQL, NULL,
                           &node, &err);
     if (rc == PHR_OK) {
         rc = storage->querier(storage, &querier, &err);

@@ -135,7 +135,7 @@ test_run(test_query_t *t)
     }
 
     rc = phr_promql_parse(t->arena, phr_str_from_c(t->expr),
-                          PHR_PROMQL_EXPERIMENTAL, &node, &t->err);
+                          PHR_PROMQL_EXPERIMENTAL, NULL, &node, &t->err);
     if (rc < 0) {
         return rc;
     }

@@ -22,7 +22,7 @@ is_final(phr_arena_t *a, const char *text, int delayed_names,
     phr_node_t  *node;
     phr_query_t  q;
 
-    rc = phr_promql_parse(a, phr_str_from_c(text), PHR_PROMQL_METRICSQL,
+    rc = phr_promql_parse(a, phr_str_from_c(text), PHR_PROMQL_METRICSQL, NULL,
                           &node, &err);
     if (rc != PHR_OK) {
         return -1;

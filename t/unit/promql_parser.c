@@ -66,7 +66,7 @@ parse(phr_arena_t *a, const char *text, phr_err_t *err)
     phr_err_init(err);
 
     if (phr_promql_parse(a, phr_str_from_c(text), PHR_PROMQL_EXPERIMENTAL,
-                         &node, err)
+                         NULL, &node, err)
         != PHR_OK)
     {
         return NULL;
@@ -320,7 +320,7 @@ experimental(void)
         ok(node != NULL, "%s: %s", cases[i], err.text);
         phr_promql_destroy(node);
 
-        ok(phr_promql_parse(a, phr_str_from_c(cases[i]), 0, &node, &err)
+        ok(phr_promql_parse(a, phr_str_from_c(cases[i]), 0, NULL, &node, &err)
            == PHR_EPARSE
            && (strstr(err.text, "enabled") != NULL),
            "it has to be enabled");
@@ -453,7 +453,7 @@ limits(void)
 
     a = phr_arena_create(1000);
     text = repeat("a + ", 100, "a");
-    ok(phr_promql_parse(a, phr_str_from_c(text), 0, &node, &err)
+    ok(phr_promql_parse(a, phr_str_from_c(text), 0, NULL, &node, &err)
        == PHR_ELIMIT, "the limit of the arena: %s", err.text);
     free(text);
     phr_arena_destroy(a);
@@ -474,8 +474,8 @@ selectors(void)
 
     a = phr_arena_create(0);
 
-    ok(phr_promql_parse_selector(a, phr_str_of("a{b=~'c',d!='e'}"), &m, &n,
-                                 &err) == PHR_OK
+    ok(phr_promql_parse_selector(a, phr_str_of("a{b=~'c',d!='e'}"), NULL, &m,
+                                 &n, &err) == PHR_OK
        && n == 3 && m[0].op == PHR_MATCH_RE && m[1].op == PHR_MATCH_NE
        && phr_str_eq(m[2].value, phr_str_of("a")), "a selector");
 
@@ -483,13 +483,75 @@ selectors(void)
         phr_matcher_destroy(&m[i]);
     }
 
-    ok(phr_promql_parse_selector(a, phr_str_of("{}"), &m, &n, &err) == PHR_OK
-       && n == 0, "one that selects everything");
+    ok(phr_promql_parse_selector(a, phr_str_of("{}"), NULL, &m, &n, &err)
+       == PHR_OK && n == 0, "one that selects everything");
 
     for (i = 0; i < phr_nelems(bad); i++) {
-        ok(phr_promql_parse_selector(a, phr_str_from_c(bad[i]), &m, &n, &err)
-           == PHR_EPARSE, "\"%s\" is none: %s", bad[i], err.text);
+        ok(phr_promql_parse_selector(a, phr_str_from_c(bad[i]), NULL, &m, &n,
+                                     &err) == PHR_EPARSE,
+           "\"%s\" is none: %s", bad[i], err.text);
     }
+
+    phr_arena_destroy(a);
+}
+
+
+/* regexes of all texts of a request count together, and end when it does */
+
+static void
+regexes(void)
+{
+    int             rc, stop;
+    size_t          i, k, n, nheavy;
+    phr_err_t       err;
+    phr_node_t     *node;
+    phr_arena_t    *a;
+    phr_matcher_t  *m[1000];
+    phr_parsing_t   p;
+
+    static const char  heavy[] = "a{b=~'(x+y*){1,100}.*z'}";
+
+    a = phr_arena_create(0);
+    stop = PHR_OK;
+    memset(&p, 0, sizeof(p));
+    p.stop = &stop;
+    phr_err_init(&err);
+
+    for (nheavy = 0; nheavy < phr_nelems(m); nheavy++) {
+        rc = phr_promql_parse_selector(a, phr_str_from_c(heavy), &p,
+                                       &m[nheavy], &n, &err);
+        if (rc != PHR_OK) {
+            break;
+        }
+    }
+
+    ok(nheavy > 50 && nheavy < phr_nelems(m) && rc == PHR_EPARSE
+       && strstr(err.text, "may need more than 256 MB") != NULL,
+       "%zu heavy selectors: %s", nheavy, err.text);
+
+    ok(phr_promql_parse(a, phr_str_of("a + a{b='c'}"), 0, &p, &node, &err)
+       == PHR_EPARSE, "and no more: %s", err.text);
+
+    for (i = 0; i < nheavy; i++) {
+        for (k = 0; k < 2; k++) {
+            phr_matcher_destroy(&m[i][k]);
+        }
+    }
+
+    p.regex_bytes = 0;
+    rc = phr_promql_parse(a, phr_str_from_c(heavy), 0, &p, &node, &err);
+    ok(rc == PHR_OK && p.regex_bytes > 0, "another request has room");
+    phr_promql_destroy(node);
+
+    stop = PHR_ETIMEOUT;
+    ok(phr_promql_parse(a, phr_str_from_c(heavy), 0, &p, &node, &err)
+       == PHR_ETIMEOUT && strstr(err.text, "timed out") != NULL,
+       "no time is left: %s", err.text);
+
+    stop = PHR_ECANCELED;
+    ok(phr_promql_parse_selector(a, phr_str_from_c(heavy), &p, &m[0], &n,
+                                 &err) == PHR_ECANCELED
+       && strstr(err.text, "canceled") != NULL, "canceled: %s", err.text);
 
     phr_arena_destroy(a);
 }
@@ -520,7 +582,7 @@ parse_and_print(void *data)
     phr_err_init(&err);
 
     rc = phr_promql_parse(a, phr_str_from_c(c->text), PHR_PROMQL_EXPERIMENTAL,
-                          &node, &err);
+                          NULL, &node, &err);
 
     if (rc == PHR_OK) {
         phr_promql_pretty(&b, node);
@@ -574,6 +636,7 @@ main(void)
     fields();
     limits();
     selectors();
+    regexes();
     memory();
 
     return done_testing();

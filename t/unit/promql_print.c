@@ -23,7 +23,7 @@ check(const char *text, const char *want, int pretty)
     phr_err_init(&err);
 
     if (phr_promql_parse(a, phr_str_from_c(text), PHR_PROMQL_EXPERIMENTAL,
-                         &node, &err)
+                         NULL, &node, &err)
         == PHR_OK)
     {
         if (pretty) {

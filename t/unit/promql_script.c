@@ -31,7 +31,7 @@ script_query(script_t *s, phr_arena_t *a, phr_str_t expr, int64_t start_ms,
     phr_err_init(&err);
     node = NULL;
 
-    rc = phr_promql_parse(a, expr, PHR_PROMQL_EXPERIMENTAL, &node, &err);
+    rc = phr_promql_parse(a, expr, PHR_PROMQL_EXPERIMENTAL, NULL, &node, &err);
     if (rc < 0) {
         return script_check_error(s, &err);
     }
@@ -258,7 +258,7 @@ script_pinned(script_t *s, int64_t t)
     a = phr_arena_create(0);
     phr_buf_init(&b, 0);
     rc = phr_promql_parse(a, phr_str_from_c(s->eval.expr),
-                          PHR_PROMQL_EXPERIMENTAL, &node, &err);
+                          PHR_PROMQL_EXPERIMENTAL, NULL, &node, &err);
 
     if (rc == PHR_OK) {
         if (script_pin(node, t, 0)) {

@@ -280,7 +280,7 @@ holds(int64_t t, const char *expr, const char *want, const char *name)
     memset(&r, 0, sizeof(r));
     node = NULL;
 
-    rc = phr_promql_parse(arena, phr_str_from_c(expr), 0, &node, &err);
+    rc = phr_promql_parse(arena, phr_str_from_c(expr), 0, NULL, &node, &err);
     q.node = node;
     q.start_ms = q.end_ms = t * MIN;
     q.lookback_ms = 5 * MIN;
