@@ -271,7 +271,7 @@ phr_api_handle(phr_api_t *api, const phr_api_request_t *req,
     c.api = api;
     c.req = req;
     c.res = res;
-    c.parsing.stop = req->stop;
+    c.matching.stop = req->stop;
 
     res->arena = phr_arena_create(api->limits.query_memory_bytes);
     c.arena = res->arena;

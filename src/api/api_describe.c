@@ -200,7 +200,7 @@ phr_api_targets_metadata(phr_call_t *c, phr_err_t *err)
     match = phr_call_param(c, "match_target");
 
     if (match.len != 0) {
-        rc = phr_promql_parse_selector(c->arena, match, &c->parsing,
+        rc = phr_promql_parse_selector(c->arena, match, &c->matching,
                                        &t.wanted.m, &t.wanted.n, err);
         if (rc == PHR_EPARSE) {
             if (err->line != 0) {

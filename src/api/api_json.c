@@ -354,7 +354,7 @@ phr_json_variable(phr_call_t *c, phr_str_t text, phr_json_names_t *out,
 
         rc = phr_promql_parse_selector(c->arena,
                                        phr_str_from(args.data, i - 1),
-                                       &c->parsing, &m, &n, err);
+                                       &c->matching, &m, &n, err);
         if (rc != PHR_OK) {
             return rc;
         }

@@ -190,7 +190,7 @@ phr_json_eval(phr_call_t *c, phr_str_t text, const phr_json_range_t *range,
     phr_querier_t  *querier;
 
     rc = phr_promql_parse(c->arena, text, c->api->limits.promql_flags,
-                          &c->parsing, &node, err);
+                          &c->matching, &node, err);
     if (rc == PHR_EPARSE) {
         phr_err_prefix(err, "\"%.*s\": %u:%u: ", (int) phr_min(text.len, 100),
                        text.data, err->line, err->column);
@@ -332,11 +332,12 @@ phr_json_filter_selector(phr_call_t *c, phr_matcher_t **matchers,
                                (int) phr_min(op.len, 20), op.data);
         }
 
-        rc = phr_matcher_init(&m[*nmatchers], (phr_match_e) k,
+        rc = phr_matcher_init_within(&m[*nmatchers], (phr_match_e) k,
                         phr_arena_str(c->arena, phr_json_get_str(
                                       phr_json_get(f, "key"), "")),
                         phr_arena_str(c->arena, phr_json_get_str(
-                                      phr_json_get(f, "value"), "")), err);
+                                      phr_json_get(f, "value"), "")),
+                        &c->matching, err);
         if (rc != PHR_OK) {
             return rc;
         }

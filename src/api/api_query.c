@@ -250,7 +250,7 @@ phr_call_query(phr_call_t *c, int named, phr_node_t **node, phr_err_t *err)
         return rc;
     }
 
-    rc = phr_promql_parse(c->arena, text, flags, &c->parsing, node, err);
+    rc = phr_promql_parse(c->arena, text, flags, &c->matching, node, err);
     if (rc == PHR_EPARSE) {
         if (err->line != 0) {
             phr_err_prefix(err, "%u:%u: ", err->line, err->column);

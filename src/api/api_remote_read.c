@@ -53,8 +53,8 @@ phr_api_remote_read(phr_call_t *c, phr_err_t *err)
     }
 
     if (rc == PHR_OK) {
-        rc = phr_remote_read_decode(phr_buf_view(&body), c->arena, &r.request,
-                                    err);
+        rc = phr_remote_read_decode(phr_buf_view(&body), c->arena,
+                                    &c->matching, &r.request, err);
     }
 
     if (rc == PHR_OK) {

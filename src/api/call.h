@@ -35,7 +35,7 @@ struct phr_call_s {
     const phr_api_request_t  *req;
     phr_api_response_t       *res;
     phr_arena_t              *arena;        /* the response's */
-    phr_parsing_t             parsing;      /* of all its texts */
+    phr_matching_t            matching;     /* all its matchers */
     phr_str_t                 segment;      /* what "*" of the path matched */
     phr_json_writer_t         json;
 

@@ -435,7 +435,7 @@ phr_call_selectors(phr_call_t *c, phr_matcher_list_t **lists, size_t *n,
 
     while (phr_call_next_param(c, "match[]", &pos, &text)) {
 
-        rc = phr_promql_parse_selector(c->arena, text, &c->parsing,
+        rc = phr_promql_parse_selector(c->arena, text, &c->matching,
                                        &list[*n].m, &list[*n].n, err);
         if (rc != PHR_OK) {
             if (err != NULL && err->line != 0) {

@@ -40,13 +40,14 @@ static void phr_remote_frame(phr_buf_t *out, const phr_buf_t *message);
 
 int
 phr_remote_read_decode(phr_str_t message, phr_arena_t *arena,
-    phr_remote_read_t *r, phr_err_t *err)
+    phr_matching_t *matching, phr_remote_read_t *r, phr_err_t *err)
 {
     int                    rc;
     phr_protobuf_t         p;
     phr_protobuf_field_t   f;
 
     memset(r, 0, sizeof(phr_remote_read_t));
+    r->matching = matching;
 
     phr_protobuf_open(&p, message);
 
@@ -187,7 +188,8 @@ phr_remote_matcher(phr_remote_read_t *r, phr_remote_query_t *q,
 
     q->m = m;
 
-    rc = phr_matcher_init(&m[q->n], (phr_match_e) op, name, value, err);
+    rc = phr_matcher_init_within(&m[q->n], (phr_match_e) op, name, value,
+                                 r->matching, err);
     if (rc == PHR_EPARSE) {
         phr_err_prefix(err, "invalid matcher: ");
         err->code = PHR_EINVAL;

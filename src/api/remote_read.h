@@ -36,6 +36,7 @@ typedef struct {
     phr_remote_query_t  *queries;
     size_t               n;
     size_t               nmatchers;
+    phr_matching_t      *matching;
     phr_remote_form_e    form;
     unsigned             asked:1;       /* the client named forms, and */
     unsigned             known:1;       /* one that there is */
@@ -44,11 +45,12 @@ typedef struct {
 
 /*
  * Reads a request, unpacked; it points into the message, all else is in the
- * arena.  PHR_EINVAL: malformed, or in no form that there is; PHR_ELIMIT.
+ * arena.  PHR_EINVAL: malformed, or in no form that there is; or a failure of
+ * phr_matcher_init_within(), which gets "matching".
  * phr_remote_read_free() frees the matchers, also after a failure.
  */
 int phr_remote_read_decode(phr_str_t message, phr_arena_t *arena,
-    phr_remote_read_t *r, phr_err_t *err);
+    phr_matching_t *matching, phr_remote_read_t *r, phr_err_t *err);
 void phr_remote_read_free(phr_remote_read_t *r);
 
 /*

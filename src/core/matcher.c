@@ -9,6 +9,10 @@
 #include "core/utf8.h"
 
 
+/* bytes that the regexes of a request may take together */
+#define PHR_MATCHER_BYTES  (256 * 1024 * 1024)
+
+
 int
 phr_matcher_init(phr_matcher_t *m, phr_match_e op, phr_str_t name,
     phr_str_t value, phr_err_t *err)
@@ -20,6 +24,42 @@ phr_matcher_init(phr_matcher_t *m, phr_match_e op, phr_str_t name,
 
     if (op == PHR_MATCH_RE || op == PHR_MATCH_NRE) {
         return phr_regex_create(value, &m->re, err);
+    }
+
+    return PHR_OK;
+}
+
+
+int
+phr_matcher_init_within(phr_matcher_t *m, phr_match_e op, phr_str_t name,
+    phr_str_t value, phr_matching_t *matching, phr_err_t *err)
+{
+    int  rc;
+
+    if (matching == NULL) {
+        return phr_matcher_init(m, op, name, value, err);
+    }
+
+    rc = matching->stop ? phr_shared_get(matching->stop) : PHR_OK;
+
+    if (rc != PHR_OK) {
+        return phr_err_set(err, rc, "query %s while it was parsed",
+                           rc == PHR_ETIMEOUT ? "timed out" : "was canceled");
+    }
+
+    rc = phr_matcher_init(m, op, name, value, err);
+
+    if (rc != PHR_OK || m->re == NULL) {
+        return rc;
+    }
+
+    matching->bytes += phr_regex_memory(m->re);
+
+    if (matching->bytes > PHR_MATCHER_BYTES) {
+        phr_matcher_destroy(m);
+        return phr_err_set(err, PHR_ELIMIT, "regular expressions of the "
+                           "query may need more than %d MB",
+                           PHR_MATCHER_BYTES / (1024 * 1024));
     }
 
     return PHR_OK;

@@ -37,6 +37,25 @@ int phr_matcher_init(phr_matcher_t *m, phr_match_e op, phr_str_t name,
     phr_str_t value, phr_err_t *err);
 void phr_matcher_destroy(phr_matcher_t *m);     /* frees the regex only */
 
+/* of all matchers of a request, zeroed but for stop */
+typedef struct {
+    /*
+     * Set from another thread to PHR_ETIMEOUT or PHR_ECANCELED.  May be
+     * NULL.
+     */
+    const volatile int  *stop;
+
+    size_t               bytes;     /* that regexes may take, so far */
+} phr_matching_t;
+
+/*
+ * As phr_matcher_init(): each regex is bounded, and here are all of them.
+ * PHR_ELIMIT if they may take too much memory, some hundreds of those that
+ * are no plain strings; PHR_ETIMEOUT, PHR_ECANCELED.  matching may be NULL.
+ */
+int phr_matcher_init_within(phr_matcher_t *m, phr_match_e op, phr_str_t name,
+    phr_str_t value, phr_matching_t *matching, phr_err_t *err);
+
 /*
  * 1 or 0, or a failure of phr_regex_match(): PHR_ENOMEM, or PHR_ELIMIT, which
  * takes a large pattern and a long value.  phr_matcher_fail() has words for

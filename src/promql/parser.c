@@ -45,17 +45,17 @@ static phr_node_t *phr_parser_paren(phr_parser_t *p);
 
 int
 phr_promql_parse(phr_arena_t *arena, phr_str_t text, unsigned flags,
-    phr_parsing_t *parsing, phr_node_t **node, phr_err_t *err)
+    phr_matching_t *matching, phr_node_t **node, phr_err_t *err)
 {
-    phr_parser_t   p;
-    phr_parsing_t  alone;
+    phr_parser_t    p;
+    phr_matching_t  alone;
 
     memset(&alone, 0, sizeof(alone));
     memset(&p, 0, sizeof(p));
     p.arena = arena;
     p.err = err;
     p.flags = flags;
-    p.parsing = parsing ? parsing : &alone;
+    p.matching = matching ? matching : &alone;
 
     *node = NULL;
 
@@ -101,18 +101,18 @@ phr_parser_run(phr_parser_t *p, phr_str_t text, phr_node_t **node)
 
 int
 phr_promql_parse_selector(phr_arena_t *arena, phr_str_t text,
-    phr_parsing_t *parsing, phr_matcher_t **m, size_t *n, phr_err_t *err)
+    phr_matching_t *matching, phr_matcher_t **m, size_t *n, phr_err_t *err)
 {
     phr_node_t     *node;
     phr_token_t     name;
     phr_parser_t    p;
-    phr_parsing_t   alone;
+    phr_matching_t  alone;
 
     memset(&alone, 0, sizeof(alone));
     memset(&p, 0, sizeof(p));
     p.arena = arena;
     p.err = err;
-    p.parsing = parsing ? parsing : &alone;
+    p.matching = matching ? matching : &alone;
 
     *m = NULL;
     *n = 0;

@@ -14,13 +14,6 @@
 
 
 /*
- * What the regular expressions of a request's selectors may take together:
- * some hundreds of those that are no plain strings.
- */
-#define PHR_PARSER_REGEX_BYTES  (256 * 1024 * 1024)
-
-
-/*
  * What an unexpected token is said to be in.  A rule sets it, and sets it
  * back to what it was when the rule is complete.
  */
@@ -51,7 +44,7 @@ typedef struct {
 
     const phr_template_t  *templates;   /* what WITH gave names, newest first */
     size_t               expanded;      /* bytes of them read again */
-    phr_parsing_t       *parsing;       /* never NULL */
+    phr_matching_t      *matching;      /* never NULL */
 } phr_parser_t;
 
 

@@ -193,43 +193,26 @@ phr_parser_add_matcher(phr_parser_t *p, phr_node_selector_t *s,
 
     s->matchers = m;
 
-    /* one regex is bounded, thousands of them take long */
-
-    rc = p->parsing->stop ? phr_shared_get(p->parsing->stop) : PHR_OK;
-
-    if (rc != PHR_OK) {
-        p->rc = phr_err_set(p->err, rc, "query %s while it was parsed",
-                            rc == PHR_ETIMEOUT ? "timed out"
-                                               : "was canceled");
-        return p->rc;
-    }
-
     phr_err_init(&why);
 
-    rc = phr_matcher_init(&m[s->nmatchers], op, name, value, &why);
+    rc = phr_matcher_init_within(&m[s->nmatchers], op, name, value,
+                                 p->matching, &why);
 
-    if (rc == PHR_ENOMEM) {
-        p->rc = phr_err_set(p->err, PHR_ENOMEM, "out of memory");
+    switch (rc) {
+
+    case PHR_OK:
+        s->nmatchers++;
+        return PHR_OK;
+
+    case PHR_ENOMEM:
+    case PHR_ETIMEOUT:
+    case PHR_ECANCELED:
+        p->rc = phr_err_set(p->err, rc, "%s", why.text);
         return p->rc;
-    }
 
-    if (rc < 0) {
+    default:
         return phr_parser_error(p, start, end, "%s", why.text);
     }
-
-    s->nmatchers++;
-
-    if (m[s->nmatchers - 1].re != NULL) {
-        p->parsing->regex_bytes += phr_regex_memory(m[s->nmatchers - 1].re);
-    }
-
-    if (p->parsing->regex_bytes > PHR_PARSER_REGEX_BYTES) {
-        return phr_parser_error(p, start, end, "regular expressions of the "
-                                "query may need more than %d MB",
-                                PHR_PARSER_REGEX_BYTES / (1024 * 1024));
-    }
-
-    return PHR_OK;
 }
 
 

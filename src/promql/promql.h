@@ -43,23 +43,14 @@ phr_promql_instant_step_ms(unsigned flags)
 
 
 /*
- * What all texts of one request are parsed under, zeroed but for stop: each
- * regex takes time and memory of its own.
- */
-typedef struct {
-    const volatile int  *stop;          /* see phr_query_t; may be NULL */
-    size_t               regex_bytes;   /* what regexes may take, so far */
-} phr_parsing_t;
-
-/*
  * Parses and type-checks an expression.  The tree lives in the arena, the
  * text must live as long.  PHR_EPARSE with the place (err->start, end, line,
  * column) and Prometheus's words, PHR_ETIMEOUT, PHR_ECANCELED.  Regexes are
  * compiled: free them with phr_promql_destroy(), also after the arena's use
- * has ended but before it is destroyed.  "parsing" may be NULL.
+ * has ended but before it is destroyed.  matching may be NULL.
  */
 int phr_promql_parse(phr_arena_t *arena, phr_str_t text, unsigned flags,
-    phr_parsing_t *parsing, phr_node_t **node, phr_err_t *err);
+    phr_matching_t *matching, phr_node_t **node, phr_err_t *err);
 void phr_promql_destroy(phr_node_t *node);
 
 /*
@@ -68,7 +59,7 @@ void phr_promql_destroy(phr_node_t *node);
  * series is no error here.
  */
 int phr_promql_parse_selector(phr_arena_t *arena, phr_str_t text,
-    phr_parsing_t *parsing, phr_matcher_t **m, size_t *n, phr_err_t *err);
+    phr_matching_t *matching, phr_matcher_t **m, size_t *n, phr_err_t *err);
 
 phr_type_e phr_promql_type(const phr_node_t *node);
 const char *phr_type_text(phr_type_e type);     /* "vector", "matrix" ... */

@@ -81,7 +81,7 @@ phr_rule_query_text(const phr_rule_group_t *g, const phr_rule_env_t *env,
     int                   rc;
     phr_str_t             copy;
     phr_node_t           *node;
-    phr_parsing_t         parsing;
+    phr_matching_t        matching;
     phr_result_sample_t  *out;
 
     copy = phr_arena_str(arena, text);
@@ -89,10 +89,10 @@ phr_rule_query_text(const phr_rule_group_t *g, const phr_rule_env_t *env,
         return phr_err_set(err, phr_arena_rc(arena), "no memory for a query");
     }
 
-    memset(&parsing, 0, sizeof(parsing));
-    parsing.stop = env->stop;
+    memset(&matching, 0, sizeof(matching));
+    matching.stop = env->stop;
 
-    rc = phr_promql_parse(arena, copy, g->groups->promql_flags, &parsing,
+    rc = phr_promql_parse(arena, copy, g->groups->promql_flags, &matching,
                           &node, err);
     if (rc != PHR_OK) {
         return rc;

@@ -33,7 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    rc = phr_remote_read_decode(bytes, arena, &r, &err);
+    rc = phr_remote_read_decode(bytes, arena, NULL, &r, &err);
 
     if (rc != PHR_OK) {
         fuzz_check(rc < 0 && err.code == rc && err.text[0] != '\0');

@@ -222,13 +222,13 @@ limits(void)
         phr_buf_append(&b, "\x0a\0", 2);
     }
 
-    is_int(phr_remote_read_decode(phr_buf_view(&b), arena, &r, &err), PHR_OK,
+    is_int(phr_remote_read_decode(phr_buf_view(&b), arena, NULL, &r, &err), PHR_OK,
            "so many queries");
     is_int(r.n, PHR_REMOTE_READ_MAX_QUERIES, "are taken");
     phr_remote_read_free(&r);
 
     phr_buf_append(&b, "\x0a\0", 2);
-    is_int(phr_remote_read_decode(phr_buf_view(&b), arena, &r, &err),
+    is_int(phr_remote_read_decode(phr_buf_view(&b), arena, NULL, &r, &err),
            PHR_EINVAL, "one more is not");
     phr_remote_read_free(&r);
 
@@ -239,7 +239,7 @@ limits(void)
     }
 
     /* by then a thousand regexes are there */
-    is_int(phr_remote_read_decode(phr_buf_view(&b), arena, &r, &err),
+    is_int(phr_remote_read_decode(phr_buf_view(&b), arena, NULL, &r, &err),
            PHR_EINVAL, "nor that many matchers");
     phr_remote_read_free(&r);
 
