@@ -220,6 +220,10 @@ phr_print_matchers(phr_buf_t *b, const phr_node_selector_t *s)
         phr_buf_putc(b, '{');
         phr_buf_str(b, phr_buf_view(&text));
         phr_buf_putc(b, '}');
+
+    } else if (s->name.len == 0) {
+        /* all labels, as info() takes it */
+        phr_buf_puts(b, "{}");
     }
 
     phr_buf_free(&text);

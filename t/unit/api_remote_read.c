@@ -222,8 +222,8 @@ limits(void)
         phr_buf_append(&b, "\x0a\0", 2);
     }
 
-    is_int(phr_remote_read_decode(phr_buf_view(&b), arena, NULL, &r, &err), PHR_OK,
-           "so many queries");
+    is_int(phr_remote_read_decode(phr_buf_view(&b), arena, NULL, &r, &err),
+           PHR_OK, "so many queries");
     is_int(r.n, PHR_REMOTE_READ_MAX_QUERIES, "are taken");
     phr_remote_read_free(&r);
 

@@ -91,6 +91,7 @@ lines(void)
           "a + fill_left (2) fill_right (1) b" },
         { "a + on () 1", "a + 1" },
         { "- a", "-a" },
+        { "info(a,{})", "info(a, {})" },
         { "+(a)", "+(a)" },
         { "label_join ( a , 'b','c','d' )",
           "label_join(a, \"b\", \"c\", \"d\")" },
