@@ -29,6 +29,8 @@ static int phr_check_subquery(phr_parser_t *p, phr_node_t *node);
 static int phr_check_selector(phr_parser_t *p, phr_node_t *node);
 static int phr_check_matchers(phr_parser_t *p, phr_node_t *node,
     const phr_matcher_t *matchers, size_t n);
+static int phr_check_twice(phr_parser_t *p, phr_node_t *node,
+    phr_str_t name);
 static int phr_check_type(phr_parser_t *p, phr_node_t *node, phr_type_e want,
     const char *where);
 static const char *phr_check_type_text(phr_type_e type);
@@ -437,51 +439,13 @@ phr_check_subquery(phr_parser_t *p, phr_node_t *node)
 }
 
 
-/* the matcher of a name before the braces is the last one */
-
 static int
 phr_check_selector(phr_parser_t *p, phr_node_t *node)
 {
     size_t                i;
-    phr_buf_t             b;
     phr_node_selector_t  *s;
 
     s = &node->u.selector;
-
-    if (s->name.len != 0) {
-
-        for (i = 0; i + 1 < s->nmatchers; i++) {
-
-            if (!phr_str_eq(s->matchers[i].name, phr_str_of(PHR_METRIC_NAME)))
-            {
-                continue;
-            }
-
-            phr_buf_init(&b, 0);
-            phr_buf_puts(&b, "metric name must not be set twice: ");
-            phr_utf8_quote(&b, s->name);
-            phr_buf_puts(&b, " or ");
-
-            if (b.failed != PHR_OK) {
-                (void) phr_parser_no_memory(p);
-
-            } else {
-                (void) phr_parser_error_quoted(p, node->start, node->end,
-                                               phr_buf_cstr(&b),
-                                               s->matchers[i].value, "");
-            }
-
-            phr_buf_free(&b);
-
-            return p->rc;
-        }
-
-        return PHR_OK;
-    }
-
-    if (s->may_be_empty) {
-        return PHR_OK;
-    }
 
     for (i = 0; i < s->nothers; i++) {
         if (phr_check_matchers(p, node, s->others[i].matchers, s->others[i].n)
@@ -499,7 +463,27 @@ static int
 phr_check_matchers(phr_parser_t *p, phr_node_t *node,
     const phr_matcher_t *matchers, size_t n)
 {
-    size_t  i;
+    size_t                      i;
+    const phr_node_selector_t  *s;
+
+    s = &node->u.selector;
+
+    if (s->name.len != 0) {
+
+        /* the matcher of the name before the braces is the last one */
+
+        for (i = 0; i + 1 < n; i++) {
+            if (phr_str_eq(matchers[i].name, phr_str_of(PHR_METRIC_NAME))) {
+                return phr_check_twice(p, node, matchers[i].value);
+            }
+        }
+
+        return PHR_OK;
+    }
+
+    if (s->may_be_empty) {
+        return PHR_OK;
+    }
 
     for (i = 0; i < n; i++) {
         if (phr_matcher_matches(&matchers[i], phr_str_of("")) <= 0) {
@@ -509,6 +493,30 @@ phr_check_matchers(phr_parser_t *p, phr_node_t *node,
 
     return phr_parser_error(p, node->start, node->end, "vector selector must"
                             " contain at least one non-empty matcher");
+}
+
+
+static int
+phr_check_twice(phr_parser_t *p, phr_node_t *node, phr_str_t name)
+{
+    phr_buf_t  b;
+
+    phr_buf_init(&b, 0);
+    phr_buf_puts(&b, "metric name must not be set twice: ");
+    phr_utf8_quote(&b, node->u.selector.name);
+    phr_buf_puts(&b, " or ");
+
+    if (b.failed != PHR_OK) {
+        (void) phr_parser_no_memory(p);
+
+    } else {
+        (void) phr_parser_error_quoted(p, node->start, node->end,
+                                       phr_buf_cstr(&b), name, "");
+    }
+
+    phr_buf_free(&b);
+
+    return p->rc;
 }
 
 

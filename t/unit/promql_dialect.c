@@ -233,6 +233,10 @@ with(void)
           "brackets and after \"offset\"" },
         { "{x=\"1\" or y=~\".*\"}", "1: parse error: vector selector must "
           "contain at least one non-empty matcher" },
+        { "a{\"a\" or x=\"1\"}", "1: parse error: metric name must not "
+          "be set twice: \"a\" or \"a\"" },
+        { "a{x=\"1\" or \"b\"}", "1: parse error: metric name must not "
+          "be set twice: \"a\" or \"b\"" },
         { "label_set(a)", "label_set(a)" },
         { "{x=\"1\" or}", "1: parse error: vector selector must contain "
           "at least one non-empty matcher" },
