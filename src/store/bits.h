@@ -60,6 +60,19 @@ phr_bits_width(uint64_t v)
 }
 
 
+/* how many bits of v are set; many machines have no instruction for it */
+static inline unsigned
+phr_bits_count(uint64_t v)
+{
+    v -= v >> 1 & UINT64_C(0x5555555555555555);
+    v = (v & UINT64_C(0x3333333333333333))
+        + (v >> 2 & UINT64_C(0x3333333333333333));
+    v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+
+    return (unsigned) (v * UINT64_C(0x0101010101010101) >> 56);
+}
+
+
 /*
  * Writes the low "width" bits of each of n integers; takes
  * phr_bits_bytes(n, width) bytes, and as scratch PHR_BITS_PAD more.

@@ -15,6 +15,10 @@
 #define PHR_READER_VALUES_MAX  (128 << 20)
 
 
+/* columns are picked out of a row if they are less than this part of it */
+#define PHR_READER_FEW  4
+
+
 static int phr_reader_level(phr_reader_t *r, phr_cursor_t *cursor, int level,
     phr_err_t *err);
 static int phr_reader_jump(phr_reader_t *r, phr_cursor_t *cursor, int level,
@@ -369,6 +373,7 @@ phr_reader_unit(phr_reader_t *r, const phr_head_t *h, const phr_sid_t *sid,
     u->layout = h->id;
     u->piece = (uint16_t) piece;
     u->ncols = (uint16_t) k;
+    u->few = (k < n / PHR_READER_FEW);
     memcpy(u->col, col, k * sizeof(uint16_t));
     memcpy(u->slot, slot, k * sizeof(uint32_t));
     *up = u;
@@ -457,9 +462,9 @@ phr_reader_row(phr_reader_t *r, phr_reader_unit_t *u, int64_t t_ms,
     phr_row_t  row;
     phr_str_t  body;
 
-    rc = phr_record_check(PHR_DB_ROW, k, v, &body, err);
+    rc = phr_txn_keep(r->txn, r->mem, &v, err);
     if (rc == PHR_OK) {
-        rc = phr_txn_keep(r->txn, r->mem, &body, err);
+        rc = phr_record_check(PHR_DB_ROW, k, v, &body, err);
     }
     if (rc != PHR_OK) {
         return rc;
@@ -569,7 +574,7 @@ phr_reader_values(phr_reader_t *r, uint32_t source,
     key.source = source;
     key.layout = u->layout;
     key.piece = u->piece;
-    first.loaded = 0;
+    phr_row_first_init(&first, u->few ? u->col : NULL, u->ncols);
 
     for (row = 0; row < u->nrows; row++) {
         key.t_ms = u->t_ms[row];
@@ -583,7 +588,7 @@ phr_reader_values(phr_reader_t *r, uint32_t source,
         }
 
         for (c = 0; c < u->ncols; c++) {
-            v[c * u->nrows + row] = piece[u->col[c]];
+            v[c * u->nrows + row] = piece[u->few ? c : u->col[c]];
         }
     }
 

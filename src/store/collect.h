@@ -33,6 +33,7 @@ typedef struct {
     uint32_t         layout;
     uint16_t         piece;
     uint16_t         ncols;
+    uint8_t          few;       /* of those that the row has */
     uint16_t        *col;
     uint32_t        *slot;
     size_t           nrows;

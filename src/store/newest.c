@@ -117,7 +117,7 @@ phr_newest_row(phr_store_t *st, phr_source_t *src, const phr_layout_t *l,
     rk.t_ms = l->last_ms;
     rk.layout = l->id;
     rk.piece = 0;
-    first.loaded = 0;
+    phr_row_first_init(&first, NULL, 0);
 
     for (at = 0; at < l->n; at += row.n) {
         phr_key_row(key, &rk);

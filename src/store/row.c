@@ -26,6 +26,10 @@
 #define PHR_ROW_RUN        32
 
 
+static int phr_row_keep_first(const phr_row_key_t *key, const phr_row_t *row,
+    phr_row_first_t *first);
+static int phr_row_first_of(phr_txn_t *txn, const phr_row_key_t *key,
+    const phr_row_t *row, phr_row_first_t *first, phr_err_t *err);
 static int phr_row_first(phr_txn_t *txn, const phr_row_key_t *key,
     phr_row_first_t *first, phr_err_t *err);
 static int phr_row_pieces(phr_store_t *st, phr_source_t *src,
@@ -64,6 +68,7 @@ phr_row_open(phr_str_t body, phr_row_t *row)
 
     encoding = phr_get_be16(p);
 
+    row->body = p;
     row->n = phr_get_be16(p + 2);
     row->back_ms = 0;
     row->crc = 0;
@@ -114,39 +119,90 @@ int
 phr_row_read(phr_txn_t *txn, const phr_row_key_t *key, const phr_row_t *row,
     phr_row_first_t *first, double *v, phr_err_t *err)
 {
-    int            rc;
-    size_t         i;
-    phr_row_key_t  fk;
+    int     rc;
+    size_t  i, n;
 
     if (!row->terse) {
-        for (i = 0; i < row->n; i++) {
-            v[i] = phr_double_from_bits(phr_load64(row->p + 8 * i));
+        n = first->col != NULL ? first->ncols : row->n;
+
+        for (i = 0; i < n; i++) {
+            v[i] = phr_double_from_bits(phr_load64(row->p + 8
+                                                   * (first->col != NULL
+                                                      ? first->col[i] : i)));
         }
 
         return PHR_OK;
     }
 
     if (row->back_ms == 0) {
-        rc = phr_terse_decode(row->p, row->len, NULL, v, row->n);
+        rc = phr_row_keep_first(key, row, first);
+
+        if (rc == PHR_OK) {
+            n = first->col != NULL ? first->ncols : row->n;
+            memcpy(v, first->values.v, n * sizeof(double));
+        }
 
     } else {
-        fk = *key;
-        fk.t_ms = (int64_t) ((uint64_t) key->t_ms - row->back_ms);
-
-        rc = phr_row_first(txn, &fk, first, err);
-        if (rc < 0) {
+        rc = phr_row_first_of(txn, key, row, first, err);
+        if (rc != PHR_OK) {
             return rc;
         }
 
-        rc = rc == PHR_OK && first->crc == row->crc
-             && first->n == row->n
-             ? phr_terse_decode(row->p, row->len, &first->values, v, row->n)
-             : PHR_ECORRUPT;
+        rc = first->col != NULL
+             ? phr_terse_pick(row->p, row->len, row->n, first->col,
+                              first->ncols, &first->values, v)
+             : phr_terse_decode(row->p, row->len, &first->values, v, row->n);
     }
 
     return rc == PHR_OK ? rc
-           : phr_err_set(err, rc, "a row of source %u lacks the one before "
-                         "that it refers to", key->source);
+           : phr_err_set(err, rc, "damaged values in a row of source %u",
+                         key->source);
+}
+
+
+/* the row is the first of those that follow, likely */
+static int
+phr_row_keep_first(const phr_row_key_t *key, const phr_row_t *row,
+    phr_row_first_t *first)
+{
+    int  rc;
+
+    rc = first->col != NULL
+         ? phr_terse_open_pick(row->p, row->len, row->n, first->col,
+                               first->ncols, &first->values)
+         : phr_terse_open(row->p, row->len, &first->values, row->n);
+
+    first->loaded = (rc == PHR_OK);
+    first->key = *key;
+    first->n = row->n;
+    first->crc = phr_get_be32(row->body - PHR_CRC_SIZE);
+
+    return rc;
+}
+
+
+/* the first row of this one, which refers to it */
+static int
+phr_row_first_of(phr_txn_t *txn, const phr_row_key_t *key,
+    const phr_row_t *row, phr_row_first_t *first, phr_err_t *err)
+{
+    int            rc;
+    phr_row_key_t  fk;
+
+    fk = *key;
+    fk.t_ms = (int64_t) ((uint64_t) key->t_ms - row->back_ms);
+
+    rc = phr_row_first(txn, &fk, first, err);
+
+    if (rc == PHR_NOTFOUND
+        || (rc == PHR_OK
+            && (first->crc != row->crc || first->n != row->n)))
+    {
+        return phr_err_set(err, PHR_ECORRUPT, "a row of source %u lacks the "
+                           "one before that it refers to", key->source);
+    }
+
+    return rc;
 }
 
 
@@ -177,15 +233,10 @@ phr_row_first(phr_txn_t *txn, const phr_row_key_t *key,
     }
 
     if (phr_row_open(body, &row) != PHR_OK || !row.terse || row.back_ms != 0
-        || phr_terse_open(row.p, row.len, &first->values, row.n) != PHR_OK)
+        || phr_row_keep_first(key, &row, first) != PHR_OK)
     {
         return PHR_NOTFOUND;
     }
-
-    first->n = row.n;
-    first->crc = phr_get_be32((const uint8_t *) body.data - PHR_CRC_SIZE);
-    first->key = *key;
-    first->loaded = 1;
 
     return PHR_OK;
 }
@@ -246,7 +297,7 @@ phr_row_pieces(phr_store_t *st, phr_source_t *src, phr_layout_t *l,
     key.piece = 0;
 
     has_first = l->run > 0 && t_ms > l->first_ms;
-    first.loaded = 0;
+    phr_row_first_init(&first, NULL, 0);
     total = 0;
 
     for (at = 0; at < l->n; at += k) {

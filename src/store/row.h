@@ -31,6 +31,7 @@ typedef struct {
     uint64_t        back_ms;    /* how much earlier its first is; 0: none */
     uint32_t        crc;        /* checksum that the first has */
     int             terse;
+    const uint8_t  *body;       /* before it is its own checksum */
     const uint8_t  *p;          /* the values, len bytes */
     size_t          len;
 } phr_row_t;
@@ -39,18 +40,33 @@ typedef struct {
 int phr_row_open(phr_str_t body, phr_row_t *row);
 int phr_row_check(phr_str_t body, phr_row_t *row);
 
-/* the first row of others, kept from one to the next; zeros to begin with */
+/*
+ * The first row of others, kept from one to the next.  Zeros to begin with,
+ * or after _init(): if col is not NULL, only these columns, ascending, are
+ * wanted of all rows; they must stay.
+ */
 typedef struct {
-    phr_row_key_t  key;
-    uint32_t       crc;
-    int            loaded;
-    size_t         n;
-    phr_terse_t    values;
+    const uint16_t  *col;
+    size_t           ncols;
+    phr_row_key_t    key;
+    uint32_t         crc;
+    int              loaded;
+    size_t           n;
+    phr_terse_t      values;
 } phr_row_first_t;
+
+static inline void
+phr_row_first_init(phr_row_first_t *first, const uint16_t *col, size_t ncols)
+{
+    first->col = col;
+    first->ncols = ncols;
+    first->loaded = 0;
+}
 
 /*
  * The values of a piece into v[PHR_ROW_VALUES], after phr_row_open() of its
- * body.  PHR_OK, PHR_ECORRUPT or a failure of the environment.
+ * body: all, or those of first->col one after another, each of which must be
+ * less than row->n.  PHR_OK, PHR_ECORRUPT or a failure of the environment.
  */
 int phr_row_read(phr_txn_t *txn, const phr_row_key_t *key,
     const phr_row_t *row, phr_row_first_t *first, double *v, phr_err_t *err);

@@ -23,6 +23,12 @@
 /* varint of w, and what follows it */
 #define PHR_TERSE_VALUE_MAX  20
 
+/* with which one begins whose 8 bytes follow */
+#define PHR_TERSE_RAW_BYTE   (PHR_TERSE_RAW << 1 | 1)
+
+/* the highest bit of each byte: in a varint, that another byte follows */
+#define PHR_TERSE_HIGH       UINT64_C(0x8080808080808080)
+
 /* no more bits than leave a varint shorter than the bytes alone */
 #define PHR_TERSE_XOR_MAX    (UINT64_C(1) << 55)
 
@@ -35,12 +41,28 @@ typedef struct {
 } phr_terse_cell_t;
 
 
+/* of eight bytes to the next ones: the highest bit of the first, or 0 */
+typedef struct {
+    uint64_t  begins;       /* a varint begins there, */
+    uint64_t  second;       /* the second one of a value */
+    uint64_t  raw;          /* of any byte: with which it does not go on */
+} phr_terse_passing_t;
+
+
 static inline size_t phr_terse_put(uint8_t *p, double v,
     const phr_terse_cell_t *before, int *e);
 static int phr_terse_read(const uint8_t *p, size_t len,
     const phr_terse_t *before, double *v, phr_terse_t *t, size_t n);
+static int phr_terse_read_some(const uint8_t *p, size_t len, size_t n,
+    const uint16_t *col, size_t ncols, const phr_terse_t *before, double *v,
+    phr_terse_t *t);
 static inline int phr_terse_get(const uint8_t **p, const uint8_t *end,
     phr_terse_cell_t *c);
+static size_t phr_terse_set(const uint8_t *bits, size_t from, size_t to);
+static int phr_terse_pass(const uint8_t **p, const uint8_t *end, size_t n);
+static inline uint64_t phr_terse_eight(const uint8_t *p, const uint8_t *end);
+static inline uint64_t phr_terse_ends(phr_terse_passing_t *s, uint64_t w);
+static inline uint64_t phr_terse_bytes_of(uint64_t w, uint8_t b);
 static inline int phr_terse_varint(const uint8_t **p, const uint8_t *end,
     uint64_t *w);
 
@@ -127,7 +149,7 @@ phr_terse_put(uint8_t *p, double v, const phr_terse_cell_t *before, int *e)
         return phr_put_uvarint(p, (bits ^ (uint64_t) before->x) << 1);
     }
 
-    *p = PHR_TERSE_RAW << 1 | 1;
+    *p = PHR_TERSE_RAW_BYTE;
     phr_store64(p + 1, bits);
 
     return 9;
@@ -154,6 +176,14 @@ phr_terse_decode(const uint8_t *p, size_t len, const phr_terse_t *before,
 
 
 int
+phr_terse_pick(const uint8_t *p, size_t len, size_t n, const uint16_t *col,
+    size_t ncols, const phr_terse_t *before, double *v)
+{
+    return phr_terse_read_some(p, len, n, col, ncols, before, v, NULL);
+}
+
+
+int
 phr_terse_open(const uint8_t *p, size_t len, phr_terse_t *t, size_t n)
 {
     if (n > PHR_TERSE_MAX) {
@@ -165,6 +195,14 @@ phr_terse_open(const uint8_t *p, size_t len, phr_terse_t *t, size_t n)
     memset(t->e, 0, n);
 
     return phr_terse_read(p, len, NULL, t->v, t, n);
+}
+
+
+int
+phr_terse_open_pick(const uint8_t *p, size_t len, size_t n,
+    const uint16_t *col, size_t ncols, phr_terse_t *t)
+{
+    return phr_terse_read_some(p, len, n, col, ncols, NULL, t->v, t);
 }
 
 
@@ -223,6 +261,56 @@ phr_terse_read(const uint8_t *p, size_t len, const phr_terse_t *before,
 }
 
 
+/* the values at the places col, into v and, if wanted, into t */
+static int
+phr_terse_read_some(const uint8_t *p, size_t len, size_t n,
+    const uint16_t *col, size_t ncols, const phr_terse_t *before, double *v,
+    phr_terse_t *t)
+{
+    size_t             i, k, at;
+    const uint8_t     *q, *end;
+    phr_terse_cell_t   c;
+
+    if (n > PHR_TERSE_MAX || len < (n + 7) / 8) {
+        return PHR_ECORRUPT;
+    }
+
+    q = p + (n + 7) / 8;
+    end = p + len;
+    at = 0;
+
+    for (i = 0; i < ncols; i++) {
+        k = col[i];
+
+        if (k >= n) {
+            return PHR_ECORRUPT;
+        }
+
+        c = phr_terse_cell(before, i);
+
+        if (p[k / 8] & 1 << k % 8) {
+
+            if (phr_terse_pass(&q, end, phr_terse_set(p, at, k)) != PHR_OK
+                || phr_terse_get(&q, end, &c) != PHR_OK)
+            {
+                return PHR_ECORRUPT;
+            }
+
+            at = k + 1;
+        }
+
+        v[i] = c.v;
+
+        if (t != NULL) {
+            t->x[i] = c.x;
+            t->e[i] = c.e;
+        }
+    }
+
+    return PHR_OK;
+}
+
+
 /* c is the value before, and becomes the one that is read */
 static inline int
 phr_terse_get(const uint8_t **p, const uint8_t *end, phr_terse_cell_t *c)
@@ -270,6 +358,167 @@ phr_terse_get(const uint8_t **p, const uint8_t *end, phr_terse_cell_t *c)
 }
 
 
+/* how many of the bits [from, to) are set */
+static size_t
+phr_terse_set(const uint8_t *bits, size_t from, size_t to)
+{
+    size_t    n, k;
+    uint64_t  w;
+
+    n = 0;
+
+    while (from < to) {
+        k = phr_min(to - from, 8 - from % 8);
+
+        if (from % 8 == 0 && to - from >= 64) {
+            k = 64;
+            w = phr_load64(bits + from / 8);
+
+        } else {
+            w = (uint64_t) (bits[from / 8] >> from % 8) & ((1U << k) - 1);
+        }
+
+        n += phr_bits_count(w);
+        from += k;
+    }
+
+    return n;
+}
+
+
+/*
+ * Over n values, to the one that follows them: by the highest bits and the
+ * odd ones of eight bytes at once.  An exponent that there is not is not
+ * noticed.
+ */
+static int
+phr_terse_pass(const uint8_t **p, const uint8_t *end, size_t n)
+{
+    size_t                k;
+    uint64_t              last;
+    const uint8_t        *q;
+    phr_terse_passing_t   s;
+
+    q = *p;
+    s.begins = 0x80;
+    s.second = 0;
+
+    while (n > 0) {
+
+        if (q == end) {
+            return PHR_ECORRUPT;
+        }
+
+        last = phr_terse_ends(&s, phr_terse_eight(q, end));
+        /* the highest bit of a byte at most */
+        k = (size_t) ((last >> 7) * UINT64_C(0x0101010101010101) >> 56);
+
+        if (k >= n) {
+            for ( /* void */ ; k > n; k--) {
+                last &= ~(UINT64_C(1) << (phr_bits_width(last) - 1));
+            }
+
+            *p = q + phr_bits_width(last) / 8;
+
+            return PHR_OK;
+        }
+
+        n -= k;
+
+        if (s.raw == 0) {
+            q += phr_min(8, end - q);
+            continue;
+        }
+
+        q += phr_bits_width(s.raw) / 8 - 1;
+
+        if (*q != PHR_TERSE_RAW_BYTE || end - q < 9) {
+            return PHR_ECORRUPT;
+        }
+
+        q += 9;
+        n--;
+
+        s.begins = 0x80;
+        s.second = 0;
+    }
+
+    *p = q;
+
+    return PHR_OK;
+}
+
+
+/* those before the end, and then bytes that end nothing */
+static inline uint64_t
+phr_terse_eight(const uint8_t *p, const uint8_t *end)
+{
+    uint8_t  last[8];
+
+    if (end - p >= 8) {
+        return phr_load64(p);
+    }
+
+    memset(last, 0x80, sizeof(last));
+    memcpy(last, p, (size_t) (end - p));
+
+    return phr_load64(last);
+}
+
+
+/*
+ * The highest bit of each of eight bytes with which a value ends.  That is a
+ * varint or, if it is odd, one byte and another varint.  A value that is no
+ * decimal is where it stops, as is what no value begins with.
+ */
+static inline uint64_t
+phr_terse_ends(phr_terse_passing_t *s, uint64_t w)
+{
+    uint64_t  last, odd, first, raw;
+
+    last = ~w & PHR_TERSE_HIGH;
+    odd = (last << 8 | s->begins) & w << 7 & ~s->second;
+
+    s->begins = last >> 56;
+    s->second = 0;
+    s->raw = 0;
+
+    if (odd == 0) {
+        return last;
+    }
+
+    raw = phr_terse_bytes_of(w, PHR_TERSE_RAW_BYTE);
+
+    do {
+        first = odd & -odd;
+
+        if (!(last & first & ~raw)) {
+            s->raw = first;
+            return last & (first - 1);
+        }
+
+        last &= ~first;
+        odd &= ~(first | first << 8);
+        s->second = first >> 56;
+
+    } while (odd != 0);
+
+    return last;
+}
+
+
+/* the highest bit of each byte of w that is b, which is less than 128 */
+static inline uint64_t
+phr_terse_bytes_of(uint64_t w, uint8_t b)
+{
+    uint64_t  v;
+
+    v = w ^ b * UINT64_C(0x0101010101010101);
+
+    return ~((v & ~PHR_TERSE_HIGH) + ~PHR_TERSE_HIGH) & ~v & PHR_TERSE_HIGH;
+}
+
+
 /* eight bytes at once: most are shorter, and no length can be foretold */
 static inline int
 phr_terse_varint(const uint8_t **p, const uint8_t *end, uint64_t *w)
@@ -278,7 +527,7 @@ phr_terse_varint(const uint8_t **p, const uint8_t *end, uint64_t *w)
 
     if (end - *p >= 8) {
         v = phr_load64(*p);
-        last = ~v & UINT64_C(0x8080808080808080);
+        last = ~v & PHR_TERSE_HIGH;
 
         if (last != 0) {
             last &= -last;          /* the first byte without its high bit */

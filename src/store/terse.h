@@ -40,8 +40,18 @@ size_t phr_terse_encode(const double *v, size_t n, const phr_terse_t *before,
 int phr_terse_decode(const uint8_t *p, size_t len, const phr_terse_t *before,
     double *v, size_t n);
 
-/* the same of values by themselves, to be the ones before of others */
+/*
+ * The same of those at the places col alone, ncols of them and ascending;
+ * v[i] and before's i-th value are of col[i].  What lies between is passed
+ * over, and what comes after is not looked at.
+ */
+int phr_terse_pick(const uint8_t *p, size_t len, size_t n,
+    const uint16_t *col, size_t ncols, const phr_terse_t *before, double *v);
+
+/* all of values by themselves, to be the ones before of others */
 int phr_terse_open(const uint8_t *p, size_t len, phr_terse_t *t, size_t n);
+int phr_terse_open_pick(const uint8_t *p, size_t len, size_t n,
+    const uint16_t *col, size_t ncols, phr_terse_t *t);
 
 /* whether n values can be read, whatever was before */
 int phr_terse_check(const uint8_t *p, size_t len, size_t n);

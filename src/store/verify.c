@@ -97,7 +97,7 @@ phr_store_verify(phr_store_t *st,
     vf.result = result;
     vf.report = report;
     vf.data = data;
-    vf.first.loaded = 0;
+    phr_row_first_init(&vf.first, NULL, 0);
     vf.arena = phr_arena_create(0);
 
     if (vf.arena == NULL) {

@@ -78,6 +78,70 @@ same(const double *a, const double *b, size_t n)
 }
 
 
+/*
+ * A few of the values are the same as if all were read, whatever the ones
+ * before are of; cut short they are an error or, if what they need is there,
+ * the same.
+ */
+static int
+picked(const uint8_t *p, size_t len, size_t n, const phr_terse_t *before,
+    const double *want)
+{
+    int                  rc, fine, turn;
+    double               v[N];
+    size_t               i, k, ncols, every;
+    uint16_t             col[N];
+
+    static phr_terse_t   few, opened;
+
+    fine = 1;
+
+    for (turn = 0; turn < 12; turn++) {
+        every = 1 + rnd() % (turn < 4 ? 3 : 200);
+        ncols = 0;
+
+        for (i = rnd() % every; i < n; i += 1 + rnd() % every) {
+            if (before != NULL) {
+                few.v[ncols] = before->v[i];
+                few.x[ncols] = before->x[i];
+                few.e[ncols] = before->e[i];
+            }
+
+            col[ncols++] = (uint16_t) i;
+        }
+
+        for (k = len + 1; k-- > 0; k = k == len ? k : k - k / 9) {
+            memset(v, 0, sizeof(v));
+
+            rc = phr_terse_pick(p, k, n, col, ncols,
+                                before != NULL ? &few : NULL, v);
+            fine &= rc == PHR_OK || (rc == PHR_ECORRUPT && k < len);
+
+            for (i = 0; rc == PHR_OK && i < ncols; i++) {
+                fine &= same(&v[i], &want[col[i]], 1);
+            }
+        }
+
+        if (before == NULL) {
+            fine &= phr_terse_open(p, len, &opened, n) == PHR_OK
+                    && phr_terse_open_pick(p, len, n, col, ncols, &few)
+                       == PHR_OK;
+
+            for (i = 0; i < ncols; i++) {
+                fine &= same(&few.v[i], &opened.v[col[i]], 1)
+                        && few.x[i] == opened.x[col[i]]
+                        && few.e[i] == opened.e[col[i]];
+            }
+        }
+    }
+
+    col[0] = (uint16_t) n;
+
+    return fine && phr_terse_pick(p, len, n, col, 1, before, v)
+                   == PHR_ECORRUPT;
+}
+
+
 static void
 round_trips(int kind, size_t n, size_t most, const char *name)
 {
@@ -104,7 +168,8 @@ round_trips(int kind, size_t n, size_t most, const char *name)
         whole &= len != 0
                  && phr_terse_decode(out, len, NULL, back, n) == PHR_OK
                  && same(v, back, n)
-                 && phr_terse_check(out, len, n) == PHR_OK;
+                 && phr_terse_check(out, len, n) == PHR_OK
+                 && picked(out, len, n, NULL, v);
 
         if (t == 0) {
             whole &= phr_terse_open(out, len, &first, n) == PHR_OK
@@ -116,7 +181,8 @@ round_trips(int kind, size_t n, size_t most, const char *name)
         whole &= len != 0
                  && phr_terse_decode(out, len, &first, back, n) == PHR_OK
                  && same(v, back, n)
-                 && phr_terse_check(out, len, n) == PHR_OK;
+                 && phr_terse_check(out, len, n) == PHR_OK
+                 && picked(out, len, n, &first, v);
 
         for (k = 0; k < len; k += 1 + len / 37) {
             refused &= phr_terse_decode(out, k, &first, back, n)
