@@ -36,6 +36,8 @@ static void phr_labels_hash_label(phr_labels_hasher_t *h,
 static int phr_labels_listed(const phr_str_t *names, size_t n, phr_str_t s);
 static size_t phr_labels_next_ignoring(phr_labels_t ls, size_t i,
     const phr_str_t *names, size_t n);
+static phr_label_t *phr_labels_array(phr_arena_t *a, const phr_label_t *l,
+    size_t n, size_t nalloc);
 static void phr_labels_format_one(phr_buf_t *b, const phr_label_t *l);
 static int phr_name_valid(phr_str_t s, int colon);
 static phr_label_t *phr_labels_builder_find(const phr_labels_builder_t *b,
@@ -310,7 +312,7 @@ phr_labels_decode(phr_arena_t *a, const uint8_t *p, size_t len,
     phr_labels_t *out)
 {
     size_t          n, nalloc;
-    phr_label_t    *l, *bigger;
+    phr_label_t    *l, *bigger, few[PHR_LABELS_DECODE];
     const uint8_t  *end;
 
     out->l = phr_labels_none;
@@ -322,18 +324,13 @@ phr_labels_decode(phr_arena_t *a, const uint8_t *p, size_t len,
 
     end = p + len;
     n = 0;
+    l = few;
     nalloc = PHR_LABELS_DECODE;
-
-    l = phr_arena_alloc(a, nalloc * sizeof(phr_label_t));
-    if (l == NULL) {
-        return phr_arena_rc(a);
-    }
 
     while (p < end) {
 
         if (n == nalloc) {
-            bigger = phr_arena_grow(a, l, nalloc * sizeof(phr_label_t),
-                                    2 * nalloc * sizeof(phr_label_t));
+            bigger = phr_labels_array(a, l, n, 2 * nalloc);
             if (bigger == NULL) {
                 return phr_arena_rc(a);
             }
@@ -353,10 +350,33 @@ phr_labels_decode(phr_arena_t *a, const uint8_t *p, size_t len,
         n++;
     }
 
+    if (l == few) {
+        l = phr_labels_array(a, few, n, n);
+        if (l == NULL) {
+            return phr_arena_rc(a);
+        }
+    }
+
     out->l = l;
     out->n = n;
 
     return PHR_OK;
+}
+
+
+/* a copy of n labels with room for nalloc */
+static phr_label_t *
+phr_labels_array(phr_arena_t *a, const phr_label_t *l, size_t n,
+    size_t nalloc)
+{
+    phr_label_t  *copy;
+
+    copy = phr_arena_alloc(a, nalloc * sizeof(phr_label_t));
+    if (copy != NULL) {
+        memcpy(copy, l, n * sizeof(phr_label_t));
+    }
+
+    return copy;
 }
 
 

@@ -154,15 +154,21 @@ static void
 encoding(void)
 {
     phr_buf_t     b;
+    phr_arena_t  *few;
     phr_labels_t  x, y;
 
     x = set("__name__=up,job=node,instance=a:9100");
 
     phr_buf_init(&b, 0);
     phr_labels_encode(&b, x);
-    is_int(phr_labels_decode(arena, (uint8_t *) b.data, b.len, &y), PHR_OK,
-           "decoded");
+    few = phr_arena_create(3 * sizeof(phr_label_t) + 16);
+    is_int(phr_labels_decode(few, (uint8_t *) b.data, b.len, &y), PHR_OK,
+           "decoded, into no more memory than it takes");
     is_int(phr_labels_cmp(x, y), 0, "to the same");
+    is_int(phr_labels_decode(few, (uint8_t *) b.data, b.len, &y), PHR_ELIMIT,
+           "beyond its limit");
+    phr_arena_destroy(few);
+
     is_int(phr_labels_decode(arena, (uint8_t *) b.data, b.len - 1, &y),
            PHR_ECORRUPT, "cut short");
     is_int(phr_labels_decode(arena, (uint8_t *) b.data, 0, &y), PHR_OK,
