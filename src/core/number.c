@@ -39,6 +39,7 @@ static size_t phr_number_fixed(char *out, double v);
 static size_t phr_number_special(char *out, double v);
 static size_t phr_number_width(uint64_t v);
 static void phr_number_digits(char *out, uint64_t v, size_t n);
+static void phr_number_eight(char *out, uint32_t v);
 static phr_decimal_t phr_number_decimal(double v);
 static phr_decimal_t phr_number_shortest(uint64_t fraction, int exponent);
 static phr_decimal_t phr_number_trim(uint64_t digits, int exponent);
@@ -253,13 +254,10 @@ phr_number_digits(char *out, uint64_t v, size_t n)
 {
     uint32_t  low;
 
-    while (v > UINT32_MAX) {
-        low = (uint32_t) (v % 10000);
-        v /= 10000;
-
-        n -= 4;
-        memcpy(out + n, phr_digit_pairs + 2 * (low / 100), 2);
-        memcpy(out + n + 2, phr_digit_pairs + 2 * (low % 100), 2);
+    while (n >= 8) {
+        n -= 8;
+        phr_number_eight(out + n, (uint32_t) (v % 100000000));
+        v /= 100000000;
     }
 
     low = (uint32_t) v;
@@ -273,6 +271,35 @@ phr_number_digits(char *out, uint64_t v, size_t n)
     if (n != 0) {
         out[0] = (char) ('0' + low);
     }
+}
+
+
+/*
+ * Eight digits at once: two numbers of four of them side by side in a word,
+ * then four of two, then eight of one.  Each division is a multiplication
+ * that is exact for so small numbers.
+ */
+
+static void
+phr_number_eight(char *out, uint32_t v)
+{
+    uint64_t  w, high;
+
+    w = v / 10000 | (uint64_t) (v % 10000) << 32;
+
+    high = (w * 10486 >> 20) & UINT64_C(0x0000007f0000007f);    /* / 100 */
+    w = high | (w - 100 * high) << 16;
+
+    high = (w * 103 >> 10) & UINT64_C(0x000f000f000f000f);      /* / 10 */
+    w = high | (w - 10 * high) << 8;
+
+    w |= UINT64_C(0x3030303030303030);
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    w = __builtin_bswap64(w);
+#endif
+
+    memcpy(out, &w, 8);
 }
 
 

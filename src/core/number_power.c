@@ -61,6 +61,13 @@ phr_power(int k)
 
     phr_assert(k >= PHR_POW10_MIN && k <= PHR_POW10_MAX);
 
+    /* what most values need is exact, and needs no table */
+
+    if (k >= 0 && k < PHR_POW10_STEP) {
+        i = 64 + __builtin_clzll(pow5[k]);
+        return ((phr_uint128_t) pow5[k] << i) + 1;
+    }
+
     i = (k - PHR_POW10_MIN) / PHR_POW10_STEP;
     rest = (k - PHR_POW10_MIN) % PHR_POW10_STEP;
     coarse = phr_power_coarse[i];

@@ -165,12 +165,18 @@ random_doubles(void)
     for (i = 0; i < NRANDOM; i++) {
         v = phr_double_from_bits(next_random(&state));
 
-        if (i % 3 == 1) {
+        if (i % 4 == 1) {
             v = (double) (next_random(&state) >> 20) / 1000.0;
         }
 
-        if (i % 3 == 2) {
+        if (i % 4 == 2) {
             v = ldexp(1, (int) (next_random(&state) % 2098) - 1074);
+        }
+
+        if (i % 4 == 3) {
+            /* of the size that samples have */
+            v = ldexp((double) (next_random(&state) >> 11),
+                      (int) (next_random(&state) % 120) - 100);
         }
 
         if (!isfinite(v)) {
@@ -196,6 +202,32 @@ random_doubles(void)
 
     is_int(bad_short, 0, "random doubles are printed as short as can be");
     is_int(bad_parse, 0, "random texts are read as strtod() does");
+}
+
+
+static void
+unsigned_integers(void)
+{
+    int       i, wrong;
+    char      text[32], want[32];
+    size_t    n;
+    uint64_t  v, state;
+
+    state = SEED;
+    wrong = 0;
+
+    for (i = 0; i < NRANDOM; i++) {
+        v = next_random(&state) >> next_random(&state) % 64;
+        v = i % 3 != 0 ? v : v / 100000000 * 100000000;
+
+        memset(text, '#', sizeof(text));
+        n = phr_number_write_uint(text, v);
+
+        wrong += snprintf(want, sizeof(want), "%llu", (unsigned long long) v)
+                 != (int) n || memcmp(text, want, n) != 0 || text[n] != '#';
+    }
+
+    is_int(wrong, 0, "integers of any length, and nothing behind them");
 }
 
 
@@ -358,6 +390,7 @@ main(void)
     halfway();
     integers();
     random_doubles();
+    unsigned_integers();
 
     return done_testing();
 }
