@@ -251,8 +251,7 @@ phr_export_line(phr_export_t *ex, const phr_series_t *s, size_t from,
     phr_json_object(&w);
 
     for (i = 0; i < s->labels.n; i++) {
-        phr_json_key_str(&w, s->labels.l[i].name);
-        phr_json_string(&w, s->labels.l[i].value);
+        phr_json_pair_str(&w, s->labels.l[i].name, s->labels.l[i].value);
     }
 
     phr_json_end_object(&w);

@@ -160,8 +160,7 @@ phr_status_flag(void *arg, const phr_api_flag_t *f)
     phr_call_t  *c;
 
     c = arg;
-    phr_json_key_str(&c->json, f->name);
-    phr_json_string(&c->json, f->value);
+    phr_json_pair_str(&c->json, f->name, f->value);
 
     return PHR_OK;
 }

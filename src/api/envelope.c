@@ -265,8 +265,7 @@ phr_call_labels(phr_call_t *c, phr_labels_t ls)
     phr_json_object(&c->json);
 
     for (i = 0; i < ls.n; i++) {
-        phr_json_key_str(&c->json, ls.l[i].name);
-        phr_json_string(&c->json, ls.l[i].value);
+        phr_json_pair_str(&c->json, ls.l[i].name, ls.l[i].value);
     }
 
     phr_json_end_object(&c->json);

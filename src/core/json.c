@@ -25,6 +25,9 @@
 /* points that are written without asking whether there is room */
 #define PHR_JSON_POINTS      64
 
+/* times a byte: eight of them */
+#define PHR_JSON_BYTES       UINT64_C(0x0101010101010101)
+
 
 struct phr_json_doc_s {
     json_t  *root;
@@ -34,7 +37,8 @@ struct phr_json_doc_s {
 static void phr_json_open(phr_json_writer_t *w, char c);
 static void phr_json_close(phr_json_writer_t *w, char c);
 static void phr_json_comma(phr_json_writer_t *w);
-static void phr_json_plain(phr_buf_t *b, phr_str_t s);
+static char *phr_json_put(char *out, phr_str_t s);
+static int phr_json_is_plain(phr_str_t s);
 static void phr_json_text(phr_buf_t *b, phr_str_t s);
 static size_t phr_json_time_text(char *out, int64_t t_ms);
 static int phr_json_depth(phr_str_t text, phr_err_t *err);
@@ -47,13 +51,6 @@ static const uint8_t  phr_json_special[256] = {
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     ['"'] = 1, ['\\'] = 1,
 };
-
-
-static inline int
-phr_json_is_plain(char c)
-{
-    return !phr_json_special[(uint8_t) c] && !(c & 0x80);
-}
 
 
 void
@@ -303,8 +300,35 @@ phr_json_raw(phr_json_writer_t *w, phr_str_t json)
 void
 phr_json_pair(phr_json_writer_t *w, const char *key, phr_str_t s)
 {
-    phr_json_key(w, key);
-    phr_json_string(w, s);
+    phr_json_pair_str(w, phr_str_from_c(key), s);
+}
+
+
+/* labels are written like this, most bytes of an answer of many series */
+
+void
+phr_json_pair_str(phr_json_writer_t *w, phr_str_t key, phr_str_t s)
+{
+    char  *out, *p;
+
+    if (!phr_json_is_plain(key) || !phr_json_is_plain(s)) {
+        phr_json_key_str(w, key);
+        phr_json_string(w, s);
+        return;
+    }
+
+    phr_json_comma(w);
+
+    out = phr_buf_reserve(w->buf, key.len + s.len + 5);
+    if (out == NULL) {
+        return;
+    }
+
+    p = phr_json_put(out, key);
+    *p++ = ':';
+    p = phr_json_put(p, s);
+
+    w->buf->len += (size_t) (p - out);
 }
 
 
@@ -590,41 +614,73 @@ phr_json_comma(phr_json_writer_t *w)
 }
 
 
-static void
-phr_json_plain(phr_buf_t *b, phr_str_t s)
+/* what stands for itself, with its quotes; returns the end */
+
+static char *
+phr_json_put(char *out, phr_str_t s)
 {
-    char  *out;
-
-    out = phr_buf_reserve(b, s.len + 2);
-    if (out == NULL) {
-        return;
-    }
-
-    out[0] = '"';
+    *out++ = '"';
 
     if (s.len != 0) {
-        memcpy(out + 1, s.data, s.len);
+        memcpy(out, s.data, s.len);
     }
 
-    out[s.len + 1] = '"';
-    b->len += s.len + 2;
+    out[s.len] = '"';
+
+    return out + s.len + 1;
+}
+
+
+/* ASCII without a special character; eight bytes at once */
+
+static int
+phr_json_is_plain(phr_str_t s)
+{
+    size_t    i;
+    uint64_t  w, quote, escape, odd;
+
+    odd = 0;
+
+    for (i = 0; s.len - i >= 8; i += 8) {
+        memcpy(&w, s.data + i, 8);
+
+        quote = w ^ '"' * PHR_JSON_BYTES;
+        escape = w ^ '\\' * PHR_JSON_BYTES;
+
+        /* below 32, or 0 after ^: that borrows from the highest bit */
+
+        odd |= w | ((w - 32 * PHR_JSON_BYTES) & ~w)
+               | ((quote - PHR_JSON_BYTES) & ~quote)
+               | ((escape - PHR_JSON_BYTES) & ~escape);
+    }
+
+    odd &= 0x80 * PHR_JSON_BYTES;
+
+    for ( /* void */ ; i < s.len; i++) {
+        odd |= phr_json_special[(uint8_t) s.data[i]] | (s.data[i] & 0x80);
+    }
+
+    return odd == 0;
 }
 
 
 static void
 phr_json_text(phr_buf_t *b, phr_str_t s)
 {
+    char        *out, text[4];
     size_t       n;
-    char         text[4];
     uint32_t     c;
     const char  *p, *at, *from, *end, *name;
 
     static const char  names[] = "\bb\ff\nn\rr\tt\\\\\"\"";
 
-    for (n = 0; n < s.len && phr_json_is_plain(s.data[n]); n++) { /* void */ }
+    if (phr_json_is_plain(s)) {
+        out = phr_buf_reserve(b, s.len + 2);
 
-    if (n == s.len) {
-        phr_json_plain(b, s);
+        if (out != NULL) {
+            b->len += (size_t) (phr_json_put(out, s) - out);
+        }
+
         return;
     }
 

@@ -307,8 +307,7 @@ phr_push_json_labels(phr_json_writer_t *w, phr_labels_t ls,
         if (!phr_str_eq(ls.l[i].name, phr_str_of(PHR_METRIC_NAME))
             && !phr_str_eq(ls.l[i].name, without))
         {
-            phr_json_key_str(w, ls.l[i].name);
-            phr_json_string(w, ls.l[i].value);
+            phr_json_pair_str(w, ls.l[i].name, ls.l[i].value);
         }
     }
 

@@ -493,8 +493,7 @@ ngx_http_pharos_am_labels(phr_json_writer_t *j, const char *key,
     phr_json_object(j);
 
     for (i = 0; i < ls.n; i++) {
-        phr_json_key_str(j, ls.l[i].name);
-        phr_json_string(j, ls.l[i].value);
+        phr_json_pair_str(j, ls.l[i].name, ls.l[i].value);
     }
 
     phr_json_end_object(j);

@@ -172,8 +172,7 @@ phr_notice_json(const phr_notice_t *n, phr_str_t external_url,
     phr_json_object(&w);
 
     for (i = 0; i < nroute_labels; i++) {
-        phr_json_key_str(&w, route_labels[i].name);
-        phr_json_string(&w, route_labels[i].value);
+        phr_json_pair_str(&w, route_labels[i].name, route_labels[i].value);
     }
 
     phr_json_end_object(&w);
@@ -419,8 +418,7 @@ phr_notice_json_labels(phr_json_writer_t *w, const char *key,
     phr_json_object(w);
 
     for (i = 0; i < ls.n; i++) {
-        phr_json_key_str(w, ls.l[i].name);
-        phr_json_string(w, ls.l[i].value);
+        phr_json_pair_str(w, ls.l[i].name, ls.l[i].value);
     }
 
     phr_json_end_object(w);

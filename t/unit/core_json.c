@@ -65,6 +65,77 @@ write_all(void *data)
 }
 
 
+/* any byte at any place of a key and a value comes back, ill-formed or not */
+static void
+every_byte(void)
+{
+    int                 c;
+    char                text[24], want[32];
+    size_t              at, len, wrong;
+    phr_str_t           got, s;
+    phr_buf_t           b;
+    phr_json_doc_t     *doc;
+    phr_json_writer_t   w;
+
+    wrong = 0;
+    phr_buf_init(&b, 0);
+
+    for (len = 1; len <= sizeof(text); len += len < 9 ? 1 : 5) {
+        for (at = 0; at < len; at++) {
+            for (c = 0; c < 256; c++) {
+                memset(text, 'x', sizeof(text));
+                text[at] = (char) c;
+                s = phr_str_from(text, len);
+
+                /* what is no UTF-8 becomes one character of three bytes */
+
+                memcpy(want, text, at);
+                memcpy(want + at, c < 0x80 ? &text[at] : "\xef\xbf\xbd",
+                       c < 0x80 ? 1 : 3);
+                memcpy(want + at + (c < 0x80 ? 1 : 3), text + at + 1,
+                       len - at - 1);
+
+                phr_buf_reset(&b);
+                phr_json_init(&w, &b);
+                phr_json_object(&w);
+                phr_json_pair_str(&w, phr_str_of("key"), s);
+                phr_json_pair_str(&w, phr_str_of("none"), phr_str_of(""));
+
+                if (c != 0) {
+                    /* jansson takes no key with a zero byte */
+                    phr_json_pair_str(&w, s, phr_str_of("value"));
+                }
+
+                phr_json_end_object(&w);
+
+                if (phr_json_parse(phr_buf_view(&b), &doc, NULL) != PHR_OK) {
+                    wrong++;
+                    continue;
+                }
+
+                got = phr_json_get_str(phr_json_get(phr_json_root(doc),
+                                                    "key"), "?");
+                s = phr_str_from(want, len + (c < 0x80 ? 0 : 2));
+                wrong += !phr_str_eq(got, s);
+
+                want[s.len] = '\0';
+                got = phr_json_get_str(phr_json_get(phr_json_root(doc),
+                                                    want), "?");
+                wrong += c != 0 && !phr_str_eq(got, phr_str_of("value"));
+
+                got = phr_json_get_str(phr_json_get(phr_json_root(doc),
+                                                    "none"), "?");
+                wrong += got.len != 0;
+                phr_json_destroy(doc);
+            }
+        }
+    }
+
+    phr_buf_free(&b);
+    is_int(wrong, 0, "any byte at any place of a string comes back");
+}
+
+
 static int
 read_all(void *data)
 {
@@ -234,6 +305,7 @@ main(void)
     phr_buf_free(&b);
 
     points();
+    every_byte();
     reading();
 
     ok(phr_oom_run(write_all, NULL) > 1, "writing: out of memory");
