@@ -354,6 +354,7 @@ phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
     w->hi = 0;
     w->reset = 0;
     w->overlap = 0;
+    w->whole.known = 0;
     largest = 0;
 
     for (i = 0; i < g->n; i++) {

@@ -99,6 +99,14 @@ typedef struct {
     size_t             reset;       /* the first above lo */
     size_t             overlap;     /* so is this; see func_start.c */
 
+    /* of whole numbers, the sum of [whole.lo, whole.hi): it is exact */
+    struct {
+        int     known;              /* whether the series' values are whole */
+        int     is;
+        double  sum;
+        size_t  lo, hi;
+    } whole;
+
     double            *sorted;      /* room for all samples of a window */
     size_t             nsorted;
 

@@ -11,8 +11,14 @@
 #include "promql/stats.h"
 
 
+/* up to here, doubles hold every whole number: 2^53 */
+#define PHR_RANGE_EXACT  9007199254740992.0
+
+
 static double phr_range_sum(phr_window_t *w);
 static double phr_range_avg(phr_window_t *w);
+static int phr_range_whole(phr_window_t *w);
+static int phr_range_are_whole(const double *v, size_t n);
 static double phr_range_count(phr_window_t *w);
 static double phr_range_first(phr_window_t *w);
 static double phr_range_last(phr_window_t *w);
@@ -93,7 +99,8 @@ PHR_RANGE_FUNCTION_IN(double_exponential_smoothing, phr_range_smooth, NULL, 0,
 static double
 phr_range_sum(phr_window_t *w)
 {
-    return phr_kahan_sum(w->v + w->lo, w->hi - w->lo);
+    return phr_range_whole(w) ? w->whole.sum
+                              : phr_kahan_sum(w->v + w->lo, w->hi - w->lo);
 }
 
 
@@ -104,9 +111,14 @@ phr_range_avg(phr_window_t *w)
     size_t      i;
     phr_mean_t  m;
 
+    count = phr_window_count(w);
+
+    if (phr_range_whole(w)) {
+        return w->whole.sum / count;
+    }
+
     sum = w->v[w->lo];
     c = 0;
-    count = phr_window_count(w);
 
     for (i = w->lo + 1; i < w->hi; i++) {
         phr_kahan_add(w->v[i], &sum, &c);
@@ -125,6 +137,69 @@ phr_range_avg(phr_window_t *w)
     }
 
     return phr_mean_get(&m);
+}
+
+
+/*
+ * Bytes, counts and states are whole numbers, whose sum is exact as long as
+ * it is below 2^53: what comes is added and what goes subtracted, and a
+ * window costs the same however long it is.  0: they are none.
+ */
+static int
+phr_range_whole(phr_window_t *w)
+{
+    size_t  i;
+
+    if (!w->whole.known) {
+        w->whole.known = 1;
+        w->whole.is = w->h == NULL && phr_range_are_whole(w->v, w->n);
+        w->whole.sum = 0;
+        w->whole.lo = 0;
+        w->whole.hi = 0;
+    }
+
+    if (!w->whole.is) {
+        return 0;
+    }
+
+    for (i = w->whole.lo; i < phr_min(w->lo, w->whole.hi); i++) {
+        w->whole.sum -= w->v[i];
+    }
+
+    for (i = phr_max(w->lo, w->whole.hi); i < w->hi; i++) {
+        w->whole.sum += w->v[i];
+    }
+
+    w->whole.lo = w->lo;
+    w->whole.hi = w->hi;
+
+    return 1;
+}
+
+
+/* so that no sum of some of them is rounded */
+static int
+phr_range_are_whole(const double *v, size_t n)
+{
+    size_t  i;
+    double  largest;
+
+    largest = 0;
+
+    for (i = 0; i < n; i++) {
+
+        /* a NaN is not less than anything */
+
+        if (!(fabs(v[i]) < PHR_RANGE_EXACT)
+            || v[i] != (double) (int64_t) v[i])
+        {
+            return 0;
+        }
+
+        largest = phr_max(largest, fabs(v[i]));
+    }
+
+    return largest * (double) n < PHR_RANGE_EXACT;
 }
 
 
