@@ -46,6 +46,7 @@ static ngx_int_t ngx_http_pharos_relay_reinit_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pharos_relay_status_line(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pharos_relay_process_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pharos_relay_header_line(ngx_http_request_t *r);
+static ngx_int_t ngx_http_pharos_relay_quiet(ngx_connection_t *c);
 static void ngx_http_pharos_relay_abort_request(ngx_http_request_t *r);
 static void ngx_http_pharos_relay_finalize_request(ngx_http_request_t *r,
     ngx_int_t rc);
@@ -292,6 +293,10 @@ ngx_http_pharos_relay_status_line(ngx_http_request_t *r)
         u->state->status = ctx->status.code;
     }
 
+    if (ngx_http_pharos_relay_quiet(u->peer.connection) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     u->headers_in.status_n = ctx->status.code;
 
     len = ctx->status.end - ctx->status.start;
@@ -307,6 +312,25 @@ ngx_http_pharos_relay_status_line(ngx_http_request_t *r)
     u->process_header = ngx_http_pharos_relay_process_header;
 
     return ngx_http_pharos_relay_process_header(r);
+}
+
+
+/*
+ * A local socket can be written to anew whenever the helper has read from
+ * it, and epoll would wake up the worker for that, once a request.  nginx
+ * asks for the event again when there is something that it could not write.
+ */
+
+static ngx_int_t
+ngx_http_pharos_relay_quiet(ngx_connection_t *c)
+{
+    if (!(ngx_event_flags & NGX_USE_EPOLL_EVENT)
+        || !c->write->active || !c->write->ready)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_CLEAR_EVENT);
 }
 
 
