@@ -48,7 +48,6 @@ static int phr_name_cmp(const void *a, const void *b);
 static int phr_label_unescape(phr_call_t *c, phr_str_t in, phr_str_t *out);
 static int phr_series_collect(phr_call_t *c, phr_lookup_t *l,
     const phr_matcher_list_t *m, phr_series_list_t *out, phr_err_t *err);
-static int phr_series_cmp(const void *a, const void *b);
 
 
 int
@@ -200,9 +199,7 @@ phr_api_series(phr_call_t *c, phr_err_t *err)
         return rc;
     }
 
-    if (list.n > 1) {
-        qsort(list.ls, list.n, sizeof(phr_labels_t), phr_series_cmp);
-    }
+    phr_labels_sort(list.ls, list.n, sizeof(phr_labels_t));
 
     phr_call_begin(c);
     phr_json_array(&c->json);
@@ -289,14 +286,6 @@ phr_series_collect(phr_call_t *c, phr_lookup_t *l,
     }
 
     return rc == PHR_DONE ? PHR_OK : rc;
-}
-
-
-static int
-phr_series_cmp(const void *a, const void *b)
-{
-    return phr_labels_cmp(*(const phr_labels_t *) a,
-                          *(const phr_labels_t *) b);
 }
 
 

@@ -37,6 +37,12 @@ int phr_labels_has(phr_labels_t ls, phr_str_t name);
 /* orders as Prometheus's labels.Compare does; 0 if equal */
 int phr_labels_cmp(phr_labels_t a, phr_labels_t b);
 
+/*
+ * Sorts n elements of so many bytes, each of which begins with its
+ * phr_labels_t, in the order of phr_labels_cmp().
+ */
+void phr_labels_sort(void *elts, size_t n, size_t size);
+
 /* a deep copy; l is NULL only if memory is gone (n is 0 then, too) */
 int phr_labels_copy(phr_arena_t *a, phr_labels_t ls, phr_labels_t *out);
 

@@ -7,8 +7,6 @@
 
 #include "promql/eval.h"
 
-#include <stdlib.h>
-
 
 static int phr_result_add_points(phr_eval_t *ev, const phr_points_t *p,
     size_t *nalloc, phr_result_t *result);
@@ -302,14 +300,6 @@ phr_result_range(phr_eval_t *ev, const phr_value_t *value,
 
 
 static int
-phr_result_cmp(const void *one, const void *two)
-{
-    return phr_labels_cmp(((const phr_result_series_t *) one)->labels,
-                          ((const phr_result_series_t *) two)->labels);
-}
-
-
-static int
 phr_result_sort(phr_eval_t *ev, phr_result_t *result)
 {
     size_t  i;
@@ -318,11 +308,13 @@ phr_result_sort(phr_eval_t *ev, phr_result_t *result)
         return PHR_OK;
     }
 
-    qsort(result->series, result->nseries, sizeof(phr_result_series_t),
-          phr_result_cmp);
+    phr_labels_sort(result->series, result->nseries,
+                    sizeof(phr_result_series_t));
 
     for (i = 1; i < result->nseries; i++) {
-        if (phr_result_cmp(&result->series[i - 1], &result->series[i]) == 0) {
+        if (phr_labels_cmp(result->series[i - 1].labels,
+                           result->series[i].labels) == 0)
+        {
             return phr_err_set(ev->err, PHR_EEXEC,
                                "vector cannot contain metrics with the same "
                                "labelset");

@@ -7,8 +7,6 @@
 
 #include "promql/value.h"
 
-#include <stdlib.h>
-
 #include "core/matcher.h"
 
 
@@ -20,7 +18,6 @@ static phr_column_t *phr_collect_find(phr_collect_t *c, phr_labels_t labels,
     uint64_t hash);
 static int phr_collect_new(phr_collect_t *c, phr_labels_t labels,
     uint64_t hash, double *v, int drop_name);
-static int phr_value_cmp(const void *one, const void *two);
 static size_t phr_col_first(const double *v, size_t n);
 static int phr_col_join(double *to, const double *from, size_t n,
     phr_err_t *err);
@@ -139,17 +136,7 @@ phr_value_count(const phr_value_t *value, size_t nsteps)
 void
 phr_value_sort(phr_value_t *value)
 {
-    if (value->n > 1) {
-        qsort(value->cols, value->n, sizeof(phr_column_t), phr_value_cmp);
-    }
-}
-
-
-static int
-phr_value_cmp(const void *one, const void *two)
-{
-    return phr_labels_cmp(((const phr_column_t *) one)->labels,
-                          ((const phr_column_t *) two)->labels);
+    phr_labels_sort(value->cols, value->n, sizeof(phr_column_t));
 }
 
 

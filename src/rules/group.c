@@ -330,7 +330,7 @@ phr_group_add_stale(phr_rule_eval_t *e, phr_err_t *err)
             e->h = h;
         }
 
-        qsort(sorted, e->n, sizeof(phr_labels_t), phr_rule_labels_order);
+        phr_labels_sort(sorted, e->n, sizeof(phr_labels_t));
     }
 
     e->nall = e->n;

@@ -7,8 +7,6 @@
 
 #include "rules/rule.h"
 
-#include <stdlib.h>
-
 
 static int phr_recording_unique(phr_rule_eval_t *e, phr_err_t *err);
 
@@ -99,7 +97,7 @@ phr_recording_unique(phr_rule_eval_t *e, phr_err_t *err)
     }
 
     memcpy(sorted, e->labels, e->n * sizeof(phr_labels_t));
-    qsort(sorted, e->n, sizeof(phr_labels_t), phr_rule_labels_order);
+    phr_labels_sort(sorted, e->n, sizeof(phr_labels_t));
 
     for (i = 1; i < e->n; i++) {
         if (phr_labels_cmp(sorted[i - 1], sorted[i]) == 0) {

@@ -61,7 +61,6 @@ static int phr_exemplar_poll(phr_exemplar_query_t *q);
 static int phr_exemplar_no_memory(phr_exemplar_query_t *q);
 static int phr_exemplar_sid_cmp(const void *a, const void *b);
 static int phr_exemplar_found_cmp(const void *a, const void *b);
-static int phr_exemplars_of_cmp(const void *a, const void *b);
 
 
 int
@@ -353,7 +352,7 @@ phr_exemplar_group(phr_exemplar_query_t *q, phr_exemplars_of_t **out,
         n += rc == PHR_OK && of[n].n > 0;
     }
 
-    qsort(of, n, sizeof(phr_exemplars_of_t), phr_exemplars_of_cmp);
+    phr_labels_sort(of, n, sizeof(phr_exemplars_of_t));
 
     *out = of;
     *nout = n;
@@ -475,12 +474,4 @@ phr_exemplar_found_cmp(const void *a, const void *b)
     }
 
     return (x->number > y->number) - (x->number < y->number);
-}
-
-
-static int
-phr_exemplars_of_cmp(const void *a, const void *b)
-{
-    return phr_labels_cmp(((const phr_exemplars_of_t *) a)->labels,
-                          ((const phr_exemplars_of_t *) b)->labels);
 }

@@ -6,8 +6,6 @@
 
 #include "store/select.h"
 
-#include <stdlib.h>
-
 #include "core/alloc.h"
 #include "store/alive.h"
 #include "store/change.h"
@@ -45,7 +43,6 @@ static int phr_querier_select(phr_querier_t *base, const phr_matcher_t *m,
 static int phr_select_read(phr_store_set_t *set,
     const phr_select_hints_t *hints, phr_err_t *err);
 static int phr_select_sort(phr_store_set_t *set, phr_err_t *err);
-static int phr_labelled_cmp(const void *a, const void *b);
 static int phr_set_next(phr_series_set_t *base, phr_series_t *series,
     phr_err_t *err);
 static void phr_set_done(phr_store_set_t *set);
@@ -345,7 +342,7 @@ phr_select_sort(phr_store_set_t *set, phr_err_t *err)
         }
     }
 
-    qsort(l, set->n, sizeof(phr_labelled_t), phr_labelled_cmp);
+    phr_labels_sort(l, set->n, sizeof(phr_labelled_t));
 
     for (i = 0; i < set->n; i++) {
         set->sid[i] = l[i].sid;
@@ -353,14 +350,6 @@ phr_select_sort(phr_store_set_t *set, phr_err_t *err)
     }
 
     return PHR_OK;
-}
-
-
-static int
-phr_labelled_cmp(const void *a, const void *b)
-{
-    return phr_labels_cmp(((const phr_labelled_t *) a)->labels,
-                          ((const phr_labelled_t *) b)->labels);
 }
 
 

@@ -187,6 +187,66 @@ encoding(void)
 }
 
 
+/* elements of more than their labels, sorted as phr_labels_cmp() says */
+static void
+sorting(void)
+{
+    int           kind;
+    char          text[128];
+    size_t        i, n, wrong, moved;
+    uint32_t      seed;
+
+    static struct {
+        phr_labels_t  labels;
+        size_t        was;
+        phr_labels_t  copy;
+    } e[300];
+
+    static const char  *const kinds[] = {
+        "__name__=up,job=a,instance=h%u,cpu=%u",
+        "__name__=up%u,cpu=%u",
+        "__name__=up,l%u=v%u",
+        "__name__=up,a=%u,b=",
+        "__name__=up",
+    };
+
+    seed = 5;
+
+    for (kind = 0; kind < (int) phr_nelems(kinds); kind++) {
+        for (n = 0; n <= phr_nelems(e); n = n < 4 ? n + 1 : n * 3) {
+            for (i = 0; i < n; i++) {
+                seed = seed * 1103515245 + 12345;
+                snprintf(text, sizeof(text), kinds[kind],
+                         (seed >> 16) % 13, (seed >> 20) % 120);
+
+                if (kind == 3 && i % 2 == 0) {
+                    strcat(text, "1");
+                }
+
+                e[i].labels = set(text);
+                e[i].copy = e[i].labels;
+                e[i].was = i;
+            }
+
+            phr_labels_sort(e, n, sizeof(e[0]));
+
+            wrong = 0;
+            moved = 0;
+
+            for (i = 0; i < n; i++) {
+                wrong += i > 0 && phr_labels_cmp(e[i - 1].labels,
+                                                 e[i].labels) > 0;
+                wrong += phr_labels_cmp(e[i].labels, e[i].copy) != 0;
+                moved += e[i].was;
+            }
+
+            ok(wrong == 0 && (n == 0 || moved == n * (n - 1) / 2),
+               "%zu sets like %s are sorted", n, kinds[kind]);
+        }
+    }
+}
+
+
 static int
 all(void *data)
 {
@@ -281,6 +341,7 @@ main(void)
     builder();
     hashes();
     encoding();
+    sorting();
 
     ok(phr_oom_run(all, NULL) > 3, "out of memory is reported");
 
