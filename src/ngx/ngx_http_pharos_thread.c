@@ -93,8 +93,12 @@ ngx_http_pharos_wake_handler(ngx_event_t *ev)
     c = ev->data;
     w = c->data;
 
-    while (read(w->fd, &n, sizeof(n)) == -1 && ngx_errno == NGX_EINTR) {
-        /* void */
+    /* epoll tells of each write, read or not, and 2^64 are never reached */
+
+    if (!(ngx_event_flags & NGX_USE_EPOLL_EVENT)) {
+        while (read(w->fd, &n, sizeof(n)) == -1 && ngx_errno == NGX_EINTR) {
+            /* void */
+        }
     }
 
     w->handler(w->data);
