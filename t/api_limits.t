@@ -56,9 +56,10 @@ like($e->{error}, qr/memory|too many samples/, 'says which');
 
 # more series than fit, but for who says how many are enough
 
-for my $n (1 .. 40) {
+for my $n (1 .. 60) {
     $t->post('/api/v1/import/prometheus', join '', map {
-        "many{i=\"$n-$_\"} 1 ${base}000\n" } 1 .. 1500);
+        "many{i=\"$n-$_\",a=\"1\",b=\"2\",c=\"3\",d=\"4\"} 1 ${base}000\n"
+    } 1 .. 1000);
 }
 
 my @many = ('match[]' => 'many', start => $base, end => $at);
