@@ -214,6 +214,50 @@ key(phr_str_t in)
 }
 
 
+/* a few columns, if they can be read, are as if all were */
+static void
+picked(const phr_row_t *row, const phr_terse_t *all)
+{
+    int                 rc;
+    double              v[PHR_TERSE_MAX], whole[PHR_TERSE_MAX];
+    size_t              i, ncols, every;
+    uint16_t            col[PHR_TERSE_MAX];
+
+    static phr_terse_t  few;
+
+    every = 1 + row->len % 23;
+    ncols = 0;
+
+    for (i = row->len % every; i < row->n; i += every) {
+        col[ncols++] = (uint16_t) i;
+    }
+
+    rc = phr_terse_open_pick(row->p, row->len, row->n, col, ncols, &few);
+    fuzz_check(rc == PHR_OK || rc == PHR_ECORRUPT);
+
+    if (rc != PHR_OK) {
+        return;
+    }
+
+    for (i = 0; i < ncols; i++) {
+        fuzz_check(phr_double_bits(few.v[i])
+                   == phr_double_bits(all->v[col[i]]));
+        fuzz_check(few.x[i] == all->x[col[i]]);
+        fuzz_check(few.e[i] == all->e[col[i]]);
+    }
+
+    if (phr_terse_decode(row->p, row->len, all, whole, row->n) == PHR_OK
+        && phr_terse_pick(row->p, row->len, row->n, col, ncols, &few, v)
+           == PHR_OK)
+    {
+        for (i = 0; i < ncols; i++) {
+            fuzz_check(phr_double_bits(v[i])
+                       == phr_double_bits(whole[col[i]]));
+        }
+    }
+}
+
+
 static void
 record(phr_str_t in)
 {
@@ -236,6 +280,7 @@ record(phr_str_t in)
         if (row.terse) {
             fuzz_check(phr_terse_open(row.p, row.len, &terse, row.n)
                        == PHR_OK);
+            picked(&row, &terse);
             fuzz_check(phr_terse_decode(row.p, row.len, &terse, terse.v,
                                         row.n) == PHR_OK);
         }
