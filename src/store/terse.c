@@ -410,7 +410,8 @@ phr_terse_pass(const uint8_t **p, const uint8_t *end, size_t n)
         }
 
         last = phr_terse_ends(&s, phr_terse_eight(q, end));
-        /* the highest bit of a byte at most */
+
+        /* one bit a byte, at most: their sum comes out on top */
         k = (size_t) ((last >> 7) * UINT64_C(0x0101010101010101) >> 56);
 
         if (k >= n) {
