@@ -54,7 +54,7 @@ upstream backend { server 127.0.0.1:$upstream; keepalive 32; }
 keepalive_requests 1000000;
 pharos_retention 0;
 pharos_query_timeout 10s;
-pharos_query_max_samples 5m;
+pharos_query_max_samples 1m;
 pharos_query_memory 64m;
 server {
     listen 127.0.0.1:%%PORT_0%%;
