@@ -10,9 +10,11 @@
 # them again, and with a process of nice 19 that only counts, which is what
 # any work on the machine costs the others.  The medians of the p99 latencies
 # are compared, and what the two without them differ by is the noise.  Who asks
-# would be on another machine: it has nice 19, too.  SECONDS_EACH (10),
-# RATE (2000 requests a second).  PHAROS_FILL is the program that fills the
-# store: 1,000 series of 2,000 samples here, and 30,000 of one sample.
+# would be on another machine: it has nice 19, too, and what it costs by itself
+# is shown by asking nobody, at a location that takes the questions and answers
+# nothing.  SECONDS_EACH (10), RATE (2000 requests a second).  PHAROS_FILL is
+# the program that fills the store: 1,000 series of 2,000 samples here, and
+# 30,000 of one sample.
 
 use strict;
 use warnings;
@@ -23,7 +25,7 @@ use lib "$FindBin::Bin/../t/lib";
 use POSIX ();
 use Test::More;
 use Test::Pharos;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my $runs = $ENV{RUNS} || 3;
 my $seconds = $ENV{SECONDS_EACH} || 10;
@@ -60,6 +62,7 @@ server {
     listen 127.0.0.1:%%PORT_0%%;
     large_client_header_buffers 4 64k;
     location / { pharos; }
+    location /nobody { return 204; }
     location /app/ {
         proxy_pass http://backend;
         proxy_http_version 1.1;
@@ -101,12 +104,17 @@ $t->write_file('pace.lua', "function delay()\n    return "
 my (%p99, $asked);
 
 for my $run (1 .. $runs) {
-    for my $kind (qw(without with again counting)) {
-        my $load = $kind eq 'with' ? $t->load(\&harm) : undef;
+    for my $kind (qw(without with again counting nobody)) {
+        my $load = $kind eq 'with' ? $t->load(\&harm)
+                   : $kind eq 'nobody' ? $t->load(\&ask_nobody) : undef;
         my $busy = $kind eq 'counting' ? $t->child(\&count) : undef;
 
         push @{ $p99{$kind} }, wrk();
-        $asked += $t->load_stop($load)->{ok} if $load;
+
+        if ($load) {
+            my $ok = $t->load_stop($load)->{ok};
+            $asked += $ok if $kind eq 'with';
+        }
 
         if ($busy) {
             kill 'KILL', $busy;
@@ -115,8 +123,8 @@ for my $run (1 .. $runs) {
     }
 
     diag(sprintf 'run %d: p99 %.2f ms without, %.2f with, %.2f again, '
-         . '%.2f counting', $run,
-         map { $p99{$_}[-1] } qw(without with again counting));
+         . '%.2f counting, %.2f asking nobody', $run,
+         map { $p99{$_}[-1] } qw(without with again counting nobody));
 }
 
 my %m = map { $_ => (sort { $a <=> $b } @{ $p99{$_} })[$runs / 2] } keys %p99;
@@ -124,8 +132,8 @@ my $noise = abs($m{without} - $m{again});
 my $base = $m{without} < $m{again} ? $m{again} : $m{without};
 
 diag(sprintf 'medians of p99: %.2f ms without, %.2f with, %.2f again, '
-     . '%.2f counting; %d hostile questions',
-     @m{qw(without with again counting)}, $asked);
+     . '%.2f counting, %.2f asking nobody; %d hostile questions',
+     @m{qw(without with again counting nobody)}, $asked);
 ok($m{with} <= 1.1 * $base || $m{with} <= $base + $noise
    || $m{with} <= 1.1 * $m{counting},
    'p99 within a tenth, within what two runs without them differ by, or no '
@@ -219,6 +227,21 @@ sub cases {
 
     # what is asked is made once: who asks shall cost the machine little
     sub harm {
+        my ($name, $status, $path, $form) = next_case();
+
+        return post($path, $form)->{status} =~ /^(?:$status)$/ ? '' : $name;
+    }
+
+    # as often as the server takes to answer the others, about
+    sub ask_nobody {
+        my ($name, $status, $path, $form) = next_case();
+
+        sleep 0.12;
+
+        return post('/nobody', $form)->{status} == 204 ? '' : $name;
+    }
+
+    sub next_case {
         if (!@cases) {
             POSIX::nice(19);
             @cases = map {
@@ -227,9 +250,7 @@ sub cases {
             } cases();
         }
 
-        my ($name, $status, $path, $form) = @{ $cases[$at++ % @cases] };
-
-        return post($path, $form)->{status} =~ /^(?:$status)$/ ? '' : $name;
+        return @{ $cases[$at++ % @cases] };
     }
 }
 
