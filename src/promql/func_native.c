@@ -163,7 +163,9 @@ phr_window_floats(phr_window_t *w, phr_kernel_pt kernel)
     floats.v = w->float_v;
     floats.lo = 0;
     floats.hi = n;
+    floats.n = n;
     floats.reset = 0;
+    floats.whole.known = 0;
 
     v = kernel(&floats);
 
