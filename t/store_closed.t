@@ -58,7 +58,8 @@ closed(qr/^the store cannot be opened: .*directory/, 'a folder in its place');
 my @kept = kept(1);
 my @then = kept(1);
 
-is($then[0], $kept[0], 'another try keeps no file open');
+# the first look may have met a try that was about to end
+cmp_ok($then[0], '<=', $kept[0], 'another try keeps no file open');
 cmp_ok($then[1], '<', $kept[1] + 300, 'and no memory');
 rmdir $file or die "rmdir: $!";
 rename "$file.away", $file or die "rename: $!";
