@@ -39,7 +39,6 @@ void phr_json_key_str(phr_json_writer_t *w, phr_str_t key);
 /* strings are escaped; ill-formed UTF-8 becomes U+FFFD */
 void phr_json_string(phr_json_writer_t *w, phr_str_t s);
 void phr_json_cstring(phr_json_writer_t *w, const char *s);
-
 void phr_json_int(phr_json_writer_t *w, int64_t v);
 void phr_json_uint(phr_json_writer_t *w, uint64_t v);
 void phr_json_bool(phr_json_writer_t *w, int v);

@@ -124,9 +124,6 @@ phr_newest_row(phr_store_t *st, phr_source_t *src, const phr_layout_t *l,
 
         rc = phr_record_get(st->txn, PHR_DB_ROW, key, sizeof(key), &body,
                             err);
-        if (rc == PHR_OK) {
-            rc = phr_txn_keep(st->txn, st->scratch, &body, err);
-        }
         if (rc != PHR_OK) {
             return rc;
         }

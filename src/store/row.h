@@ -31,12 +31,16 @@ typedef struct {
     uint64_t        back_ms;    /* how much earlier its first is; 0: none */
     uint32_t        crc;        /* checksum that the first has */
     int             terse;
-    const uint8_t  *body;       /* before it is its own checksum */
+    const uint8_t  *body;       /* behind its own checksum */
     const uint8_t  *p;          /* the values, len bytes */
     size_t          len;
 } phr_row_t;
 
-/* PHR_OK or PHR_ECORRUPT; the values are not looked at yet, by _check() are */
+/*
+ * The body of a record with its checksum before it, as phr_record_check() and
+ * phr_record_get() give it: it is read again with the values.  PHR_OK or
+ * PHR_ECORRUPT; the values are not looked at yet, by _check() they are.
+ */
 int phr_row_open(phr_str_t body, phr_row_t *row);
 int phr_row_check(phr_str_t body, phr_row_t *row);
 
