@@ -195,9 +195,8 @@ phr_api_timeout_ms(const phr_api_request_t *req, int64_t otherwise_ms,
     int64_t             ms;
     unsigned            flags;
     phr_str_t           text;
-    phr_call_t          c;
+    phr_arena_t        *arena;
     const phr_route_t  *route;
-    phr_api_response_t  res;
 
     route = phr_route_find(req->path, &text);
     flags = route != NULL ? route->methods : 0;
@@ -206,19 +205,13 @@ phr_api_timeout_ms(const phr_api_request_t *req, int64_t otherwise_ms,
         return long_ms;
     }
 
-    memset(&c, 0, sizeof(c));
-    memset(&res, 0, sizeof(res));
-
-    c.req = req;
-    c.arena = phr_arena_create(0);
+    arena = phr_arena_create(0);
     ms = otherwise_ms;
 
-    if (c.arena != NULL
-        && phr_call_parse_params(&c, !(flags & PHR_DATA), NULL) == PHR_OK)
+    if (arena != NULL
+        && phr_param_find(req, !(flags & PHR_DATA), arena,
+                          phr_str_of("timeout"), &text) == PHR_OK)
     {
-
-        text = phr_call_param(&c, "timeout");
-
         if (text.len == 0 || phr_param_duration(text, &ms) != PHR_OK
             || ms > otherwise_ms)
         {
@@ -229,7 +222,7 @@ phr_api_timeout_ms(const phr_api_request_t *req, int64_t otherwise_ms,
         ms = phr_max(ms, 0);
     }
 
-    phr_arena_destroy(c.arena);
+    phr_arena_destroy(arena);
 
     return ms;
 }

@@ -69,6 +69,14 @@ typedef int (*phr_endpoint_pt)(phr_call_t *c, phr_err_t *err);
  */
 int phr_call_parse_params(phr_call_t *c, int form, phr_err_t *err);
 
+/*
+ * The value of the first parameter of that name, where phr_call_parse_params()
+ * would find it, and nothing else: values may be megabytes.  PHR_NOTFOUND,
+ * PHR_EINVAL, PHR_ENOMEM.
+ */
+int phr_param_find(const phr_api_request_t *req, int form,
+    phr_arena_t *arena, phr_str_t name, phr_str_t *value);
+
 /* %XX and, where plus is set, "+"; appends to the arena.  PHR_EINVAL. */
 int phr_param_decode(phr_arena_t *arena, phr_str_t in, int plus,
     phr_str_t *out);

@@ -13,14 +13,20 @@
 #include "core/number.h"
 #include "core/pack.h"
 #include "core/time.h"
+#include "core/yield.h"
 #include "promql/promql.h"
 
 
-#define PHR_PARAM_MAX  1000     /* of one request */
+#define PHR_PARAM_MAX    1000   /* of one request */
+#define PHR_PARAM_PIECE  4096   /* bytes, see phr_yield() */
 
 
 static int phr_param_is_form(const phr_api_request_t *req);
 static int phr_param_split(phr_call_t *c, phr_str_t s, phr_err_t *err);
+static int phr_param_next(phr_str_t *rest, phr_str_t *name,
+    phr_str_t *value);
+static int phr_param_search(phr_arena_t *arena, phr_str_t s, phr_str_t name,
+    phr_str_t *value);
 static int phr_param_matches_all(const phr_matcher_list_t *list);
 
 
@@ -72,55 +78,119 @@ phr_param_is_form(const phr_api_request_t *req)
 static int
 phr_param_split(phr_call_t *c, phr_str_t s, phr_err_t *err)
 {
-    const char   *p, *end, *amp, *eq;
+    phr_str_t     name, value;
     phr_param_t  *param;
 
-    p = s.data;
-    end = s.data + s.len;
-
-    while (p < end) {
-
-        amp = memchr(p, '&', end - p);
-        if (amp == NULL) {
-            amp = end;
-        }
-
-        if (amp == p) {
-            p = amp + 1;
-            continue;
-        }
+    while (phr_param_next(&s, &name, &value)) {
 
         if (c->nparams == PHR_PARAM_MAX) {
             return phr_err_set(err, PHR_EINVAL, "more than %d parameters",
                                PHR_PARAM_MAX);
         }
 
-        eq = memchr(p, '=', amp - p);
-        if (eq == NULL) {
-            eq = amp;
-        }
-
         param = &c->params[c->nparams];
 
-        if (phr_param_decode(c->arena, phr_str_from(p, eq - p), 1,
-                             &param->name) != PHR_OK
-            || phr_param_decode(c->arena,
-                                eq == amp ? phr_str_from("", 0)
-                                          : phr_str_from(eq + 1,
-                                                         amp - eq - 1),
-                                1, &param->value) != PHR_OK)
+        if (phr_param_decode(c->arena, name, 1, &param->name) != PHR_OK
+            || phr_param_decode(c->arena, value, 1, &param->value) != PHR_OK)
         {
             return phr_err_set(err, PHR_EINVAL,
                                "error parsing form values: invalid URL "
-                               "escape in \"%.*s\"", (int) phr_min(amp - p,
-                               100), p);
+                               "escape in \"%.*s\"",
+                               (int) phr_min(s.data - name.data, 100),
+                               name.data);
         }
 
         c->nparams++;
-        p = amp + 1;
     }
 
     return PHR_OK;
+}
+
+
+/* as they are sent; 0: there are no more */
+
+static int
+phr_param_next(phr_str_t *rest, phr_str_t *name, phr_str_t *value)
+{
+    const char  *p, *end, *amp, *eq;
+
+    p = rest->data;
+    end = p + rest->len;
+
+    while (p < end && *p == '&') {
+        p++;
+    }
+
+    if (p == end) {
+        return 0;
+    }
+
+    amp = memchr(p, '&', (size_t) (end - p));
+    if (amp == NULL) {
+        amp = end;
+    }
+
+    eq = memchr(p, '=', (size_t) (amp - p));
+    if (eq == NULL) {
+        eq = amp;
+    }
+
+    *name = phr_str_from(p, (size_t) (eq - p));
+    *value = eq == amp ? phr_str_from("", 0)
+                       : phr_str_from(eq + 1, (size_t) (amp - eq - 1));
+    *rest = phr_str_from(amp, (size_t) (end - amp));
+
+    return 1;
+}
+
+
+int
+phr_param_find(const phr_api_request_t *req, int form, phr_arena_t *arena,
+    phr_str_t name, phr_str_t *value)
+{
+    int  rc;
+
+    rc = PHR_NOTFOUND;
+
+    if (form && phr_param_is_form(req)) {
+        rc = phr_param_search(arena, req->body, name, value);
+    }
+
+    return rc == PHR_NOTFOUND
+           ? phr_param_search(arena, req->args, name, value) : rc;
+}
+
+
+static int
+phr_param_search(phr_arena_t *arena, phr_str_t s, phr_str_t name,
+    phr_str_t *value)
+{
+    int        rc;
+    phr_str_t  sent, found;
+
+    while (phr_param_next(&s, &sent, value)) {
+
+        /* each character of a name may be escaped, by three */
+
+        if (sent.len < name.len || sent.len > 3 * name.len) {
+            continue;
+        }
+
+        rc = phr_param_decode(arena, sent, 1, &found);
+
+        if (rc == PHR_OK && phr_str_eq(found, name)) {
+            rc = phr_param_decode(arena, *value, 1, &found);
+            *value = found;
+
+            return rc;
+        }
+
+        if (rc != PHR_OK) {
+            return rc;
+        }
+    }
+
+    return PHR_NOTFOUND;
 }
 
 
@@ -129,14 +199,21 @@ phr_param_decode(phr_arena_t *arena, phr_str_t in, int plus, phr_str_t *out)
 {
     int     hi, lo;
     char   *p;
-    size_t  i, n;
+    size_t  i, n, piece;
 
     p = phr_arena_alloc(arena, in.len + 1);
     if (p == NULL) {
         return PHR_ENOMEM;
     }
 
+    piece = PHR_PARAM_PIECE;
+
     for (i = 0, n = 0; i < in.len; i++) {
+
+        if (i >= piece) {
+            piece = i + PHR_PARAM_PIECE;
+            phr_yield(PHR_PARAM_PIECE);
+        }
 
         if (in.data[i] == '+' && plus) {
             p[n++] = ' ';
