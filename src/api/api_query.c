@@ -10,11 +10,15 @@
 
 #include "core/number.h"
 #include "core/time.h"
+#include "core/yield.h"
 #include "promql/promql.h"
 
 
 /* points of an answer that is sent while it is written, 2 MB of text */
 #define PHR_QUERY_LARGE  65536
+
+/* about what one of them takes, see phr_yield() */
+#define PHR_QUERY_UNITS  32
 
 /* warnings, and infos, that an answer has */
 #define PHR_QUERY_NOTES  10
@@ -628,6 +632,7 @@ phr_query_result(phr_call_t *c, const phr_result_t *r, phr_err_t *err)
                 phr_json_points(w, r->series[i].t_ms, r->series[i].v,
                                 r->series[i].n);
                 phr_json_end_array(w);
+                phr_yield(r->series[i].n * PHR_QUERY_UNITS);
 
             } else {
                 phr_query_mixed(c, &r->series[i], 0);
@@ -716,6 +721,7 @@ phr_query_histogram(phr_call_t *c, int64_t t_ms, const phr_hist_t *h)
         w->buf->failed = phr_arena_rc(c->arena);
     }
 
+    phr_yield(PHR_QUERY_UNITS * (1 + n));
     phr_json_array(w);
     phr_json_time(w, t_ms);
     phr_json_object(w);

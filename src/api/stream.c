@@ -9,6 +9,7 @@
 #include "api/call.h"
 
 #include "core/pack.h"
+#include "core/yield.h"
 
 
 /* answers shorter than this are sent as they are */
@@ -16,6 +17,9 @@
 
 /* so much is collected before it is sent */
 #define PHR_STREAM_PIECE  (64 * 1024)
+
+/* about what a series takes, without its points; see phr_yield() */
+#define PHR_STREAM_UNITS  512
 
 
 static int phr_call_stream_begin(phr_call_t *c, phr_err_t *err);
@@ -29,6 +33,8 @@ int
 phr_call_stream(phr_call_t *c, phr_err_t *err)
 {
     int  rc;
+
+    phr_yield(PHR_STREAM_UNITS);
 
     if (c->req->send == NULL || c->res->body.failed
         || c->res->body.len < PHR_STREAM_PIECE)

@@ -9,6 +9,11 @@
 
 #include <stdlib.h>
 
+#include "core/yield.h"
+
+
+/* about what a comparison takes, see phr_yield() */
+#define PHR_LABELS_UNITS   16
 
 /* names that are looked at; with more, all is compared */
 #define PHR_LABELS_SORTED  32
@@ -104,6 +109,8 @@ phr_labels_cmp_varying(const void *one, const void *two, void *data)
     phr_labels_t                 a, b;
     const phr_labels_varying_t  *v = data;
 
+    phr_yield(PHR_LABELS_UNITS);
+
     a = phr_labels_of(one);
     b = phr_labels_of(two);
 
@@ -123,5 +130,7 @@ phr_labels_cmp_varying(const void *one, const void *two, void *data)
 static int
 phr_labels_cmp_all(const void *one, const void *two)
 {
+    phr_yield(PHR_LABELS_UNITS);
+
     return phr_labels_cmp(phr_labels_of(one), phr_labels_of(two));
 }

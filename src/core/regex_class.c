@@ -186,6 +186,8 @@ phr_regex_uint32_cmp(const void *a, const void *b)
     x = *(const uint32_t *) a;
     y = *(const uint32_t *) b;
 
+    phr_yield(PHR_REGEX_UNITS);
+
     return (x > y) - (x < y);
 }
 
@@ -226,6 +228,7 @@ phr_regex_classes(phr_regex_divider_t *dv, const phr_regex_set_t *more,
         }
 
         phr_regex_refine(prog, set, counts, counts + n, counts + 2 * n);
+        phr_yield(n);
     }
 
     for (i = 0; i < prog->n; i++) {

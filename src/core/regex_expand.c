@@ -39,6 +39,7 @@ phr_regex_expand_found(const phr_regex_found_t *found, phr_str_t template,
 
         phr_buf_append(out, p, (size_t) (dollar - p));
         p = dollar + 1;
+        phr_yield(PHR_REGEX_UNITS);
 
         if (p < end && *p == '$') {
             phr_buf_putc(out, '$');

@@ -14,7 +14,11 @@
 
 #include "core/arena.h"
 #include "core/err.h"
+#include "core/yield.h"
 
+
+/* about what a character, a range or an instruction takes, see phr_yield() */
+#define PHR_REGEX_UNITS     8
 
 #define PHR_REGEX_MAX_RUNE  0x10ffff
 

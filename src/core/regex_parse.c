@@ -97,6 +97,8 @@ phr_regex_step(phr_regex_parser_t *ps)
 {
     int  multi;
 
+    phr_yield(PHR_REGEX_UNITS);
+
     multi = ps->flags & PHR_REGEX_MULTI;
 
     switch (*ps->p) {

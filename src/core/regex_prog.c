@@ -436,6 +436,8 @@ phr_regex_emit_inst(phr_regex_maker_t *mk, phr_regex_op_e op, uint32_t arg)
         return PHR_ELIMIT;
     }
 
+    phr_yield(PHR_REGEX_UNITS);
+
     inst = phr_array_push(&mk->insts);
     if (inst == NULL) {
         return PHR_ENOMEM;

@@ -19,6 +19,8 @@ phr_regex_set_add(phr_arena_t *arena, phr_regex_set_t *set, uint32_t lo,
     size_t              nalloc;
     phr_regex_range_t  *r;
 
+    phr_yield(PHR_REGEX_UNITS);
+
     if (set->n > 0) {
         r = &set->r[set->n - 1];
 
@@ -104,6 +106,8 @@ static int
 phr_regex_range_cmp(const void *a, const void *b)
 {
     const phr_regex_range_t  *x = a, *y = b;
+
+    phr_yield(PHR_REGEX_UNITS);
 
     return (x->lo > y->lo) - (x->lo < y->lo);
 }

@@ -459,6 +459,8 @@ phr_regex_add(phr_regex_shaper_t *sr, phr_regex_item_t *set, phr_str_t s)
     size_t      nalloc;
     phr_str_t  *bigger;
 
+    phr_yield(PHR_REGEX_UNITS);
+
     if (set->n == set->nalloc) {
         nalloc = set->nalloc ? set->nalloc * 2 : 1;
 

@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The Pharos Authors
  *
- * Yield: the thread's place with the kernel, counting, and sched_yield().
+ * Yield: the thread's place with the kernel, counting, a clock, and
+ * sched_yield().
  */
 
 #include "core/yield.h"
@@ -9,6 +10,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 
@@ -30,9 +32,17 @@ typedef struct {
 } phr_sched_attr_t;
 
 
-static __thread int     phr_yield_on;
-static __thread size_t  phr_yield_done;
-static __thread size_t  phr_yield_due;
+typedef struct {
+    int      on;
+    size_t   done;          /* units since the clock was read */
+    int64_t  due_us;
+} phr_yield_t;
+
+
+static int64_t phr_yield_clock_us(void);
+
+
+static __thread phr_yield_t  phr_yield_state;
 
 
 void
@@ -57,24 +67,51 @@ phr_yield_background(void)
 void
 phr_yield_set(int on)
 {
-    phr_yield_on = on;
-    phr_yield_done = 0;
-    phr_yield_due = PHR_YIELD_FIRST;
+    phr_yield_t  *y;
+
+    y = &phr_yield_state;
+
+    y->on = on;
+    y->done = 0;
+
+    if (on) {
+        y->due_us = phr_yield_clock_us() + PHR_YIELD_FIRST_US;
+    }
 }
 
 
 void
 phr_yield(size_t units)
 {
-    if (!phr_yield_on) {
+    phr_yield_t  *y;
+
+    y = &phr_yield_state;
+
+    if (!y->on) {
         return;
     }
 
-    phr_yield_done += units;
+    y->done += units;
 
-    if (phr_yield_done >= phr_yield_due) {
-        phr_yield_done = 0;
-        phr_yield_due = PHR_YIELD_UNITS;
-        (void) sched_yield();
+    if (y->done < PHR_YIELD_UNITS) {
+        return;
     }
+
+    y->done = 0;
+
+    if (phr_yield_clock_us() >= y->due_us) {
+        (void) sched_yield();
+        y->due_us = phr_yield_clock_us() + PHR_YIELD_US;
+    }
+}
+
+
+static int64_t
+phr_yield_clock_us(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }

@@ -16,15 +16,15 @@
 #include "core/base.h"
 
 
-/* what a thread does between two turns, in samples decoded */
-#define PHR_YIELD_UNITS  8192
+/* the clock is read when so much was done, in samples decoded: some us */
+#define PHR_YIELD_UNITS     4096
 
 /*
- * What it does before the first turn, a quarter of a millisecond: short work
- * ends before.  Its turn would go to somebody who keeps it for longer than
- * all of that takes.
+ * A turn.  The first is longer, for short work ends within it: its turn would
+ * go to somebody who keeps it for longer than all of that takes.
  */
-#define PHR_YIELD_FIRST  (16 * PHR_YIELD_UNITS)
+#define PHR_YIELD_US        50
+#define PHR_YIELD_FIRST_US  250
 
 /*
  * Makes this thread the last that the kernel thinks of: the highest nice, and
@@ -37,7 +37,11 @@ void phr_yield_background(void);
 /* this thread begins something and steps aside from now on, or no longer */
 void phr_yield_set(int on);
 
-/* so much was done, in samples decoded; gives the turn away when it is due */
+/*
+ * So much was done, in samples decoded; gives the turn away when it is due.
+ * Who counts too much pays with a look at the clock, who counts too little
+ * keeps others waiting.
+ */
 void phr_yield(size_t units);
 
 

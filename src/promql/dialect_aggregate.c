@@ -276,6 +276,8 @@ phr_agg_gather(phr_agg_t *a, size_t step)
             a->values[a->n++] = v;
         }
     }
+
+    phr_yield(a->group->n * PHR_EVAL_STEP);
 }
 
 

@@ -106,17 +106,25 @@ int phr_eval_stream(phr_eval_t *ev, const phr_node_t *node,
 int phr_eval_scalar(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, double **v);
 
-/* about what a step of a range function takes, see phr_yield() */
-#define PHR_EVAL_UNITS  16
+/* about what a step of a range function takes, and a column; see phr_yield() */
+#define PHR_EVAL_STEP    16
+#define PHR_EVAL_COLUMN  1024
 
 /* PHR_OK, PHR_ETIMEOUT or PHR_ECANCELED; cheap enough for inner loops */
 static inline int
-phr_eval_poll(phr_eval_t *ev)
+phr_eval_poll_after(phr_eval_t *ev, size_t units)
 {
-    phr_yield(PHR_EVAL_UNITS);
+    phr_yield(units);
 
     return ev->query->stop == NULL ? PHR_OK
                                    : phr_shared_get(ev->query->stop);
+}
+
+/* the same where a column is done, or a row of many */
+static inline int
+phr_eval_poll(phr_eval_t *ev)
+{
+    return phr_eval_poll_after(ev, PHR_EVAL_COLUMN);
 }
 
 /* the sink that is waiting, or NULL; nobody else gets it then */

@@ -346,7 +346,7 @@ phr_aggregate_quantile(phr_eval_t *ev, const phr_grid_t *g,
             v[i] = phr_quantile(param[i], values, n);
         }
 
-        rc = phr_eval_poll(ev);
+        rc = phr_eval_poll_after(ev, group->n * PHR_EVAL_STEP);
         if (rc < 0) {
             return rc;
         }

@@ -106,6 +106,7 @@ phr_eval_value_samples(const phr_eval_t *ev, const phr_value_t *value,
 
     for (i = 0; i < value->n; i++) {
         count += phr_eval_samples(ev, value->cols[i].v, nsteps);
+        phr_yield(nsteps * PHR_EVAL_STEP);
     }
 
     return count;

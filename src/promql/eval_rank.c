@@ -80,6 +80,7 @@ phr_eval_rank(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
                 c = &in->cols[heap[k].col];
 
                 if (v[heap[k].col] == NULL) {
+                    phr_yield(PHR_EVAL_COLUMN);
                     v[heap[k].col] = phr_col_create(ev->arena, g->n);
 
                     if (v[heap[k].col] == NULL
@@ -94,7 +95,7 @@ phr_eval_rank(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
                 v[heap[k].col][step] = heap[k].v;
             }
 
-            rc = phr_eval_poll(ev);
+            rc = phr_eval_poll_after(ev, groups[i].n * PHR_EVAL_STEP);
             if (rc < 0) {
                 return rc;
             }
@@ -293,6 +294,8 @@ phr_rank_down(phr_token_e op, phr_rank_t *heap, size_t n, size_t i)
 {
     size_t      child;
     phr_rank_t  r;
+
+    phr_yield(PHR_EVAL_STEP);
 
     for ( ;; ) {
         child = 2 * i + 1;

@@ -203,6 +203,8 @@ phr_result_vector(phr_eval_t *ev, const phr_value_t *value, int64_t t_ms,
     }
 
     for (i = 0; i < value->n; i++) {
+        phr_yield(PHR_EVAL_COLUMN);
+
         if (!phr_col_has(&value->cols[i], 0)) {
             continue;
         }
@@ -252,6 +254,8 @@ phr_result_range(phr_eval_t *ev, const phr_value_t *value,
     }
 
     for (i = 0; i < value->n; i++) {
+        phr_yield(PHR_EVAL_COLUMN);
+
         v = value->cols[i].v;
         n = phr_col_count(v, g->n);
         t = all;

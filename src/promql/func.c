@@ -388,7 +388,7 @@ phr_fn_slide(phr_window_t *w, size_t n, const phr_grid_t *g,
         phr_eval_read(w->ev, i, held);
         largest = phr_max(largest, held);
 
-        rc = phr_eval_poll(w->ev);
+        rc = phr_eval_poll_after(w->ev, PHR_EVAL_STEP + held);
         if (rc < 0) {
             return rc;
         }

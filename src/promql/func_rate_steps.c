@@ -92,7 +92,7 @@ phr_rate_steps(phr_window_t *w, const phr_grid_t *g,
 
             /* they may be many, and their sum depends on where it begins */
 
-            rc = phr_eval_poll(w->ev);
+            rc = phr_eval_poll_after(w->ev, PHR_EVAL_STEP);
             if (rc < 0) {
                 return rc;
             }
@@ -187,7 +187,7 @@ phr_rate_steps_make(phr_window_t *w, const phr_grid_t *g,
     w->hi = 0;
 
     for (i = 0; i < g->n; i++) {
-        rc = phr_eval_poll(w->ev);
+        rc = phr_eval_poll_after(w->ev, PHR_EVAL_STEP);
         if (rc < 0) {
             return rc;
         }

@@ -15,10 +15,14 @@
 #include "promql/scan.h"
 
 #include "core/utf8.h"
+#include "core/yield.h"
 
 
 /* as an end of input, told apart from every byte */
-#define PHR_LEXER_END  -1
+#define PHR_LEXER_END    -1
+
+/* about what a token takes, with what the parser does; see phr_yield() */
+#define PHR_LEXER_UNITS  32
 
 
 static int phr_lexer_text(phr_lexer_t *l, phr_token_t *t, phr_err_t *err);
@@ -107,6 +111,8 @@ int
 phr_lexer_next(phr_lexer_t *l, phr_token_t *t, phr_err_t *err)
 {
     int  c;
+
+    phr_yield(PHR_LEXER_UNITS);
 
     for ( ;; ) {
         c = phr_lexer_peek(l);

@@ -9,6 +9,8 @@
 #include <float.h>
 #include <stdlib.h>
 
+#include "core/yield.h"
+
 
 static void phr_select_rank(double *values, size_t n, size_t rank);
 
@@ -137,6 +139,7 @@ phr_select_rank(double *values, size_t n, size_t rank)
         pivot = values[lo + (size_t) (seed >> 33) % (hi - lo + 1)];
         i = lo;
         j = hi;
+        phr_yield((hi - lo) * 2);
 
         for ( ;; ) {
             while (phr_double_less(values[i], pivot)) {

@@ -8,10 +8,14 @@
 #include "promql/value.h"
 
 #include "core/matcher.h"
+#include "core/yield.h"
 
 
 #define PHR_SAME_LABELS                                                       \
     "vector cannot contain metrics with the same labelset"
+
+/* about what the labels of a series take, see phr_yield() */
+#define PHR_VALUE_UNITS  256
 
 
 static phr_column_t *phr_collect_find(phr_collect_t *c, phr_labels_t labels,
@@ -127,6 +131,7 @@ phr_value_count(const phr_value_t *value, size_t nsteps)
 
     for (i = 0; i < value->n; i++) {
         count += phr_col_count(value->cols[i].v, nsteps);
+        phr_yield(nsteps);
     }
 
     return count;
@@ -354,6 +359,8 @@ phr_value_merge(phr_value_t *value, phr_arena_t *a, size_t nsteps,
     n = 0;
 
     for (i = 0; i < value->n; i++) {
+        phr_yield(PHR_VALUE_UNITS);
+
         c = &value->cols[i];
         hash = phr_labels_hash(c->labels);
         pos = SIZE_MAX;
@@ -421,6 +428,7 @@ phr_value_drop_names(phr_value_t *value, phr_arena_t *a, size_t nsteps,
 
         one_name = one_name && nlabels - c->labels.n <= 1;
         c->drop_name = 0;
+        phr_yield(PHR_VALUE_UNITS);
     }
 
     if (n == 0 || one_name) {

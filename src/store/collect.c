@@ -7,6 +7,7 @@
 #include "store/collect.h"
 
 #include "core/alloc.h"
+#include "core/yield.h"
 #include "store/bits.h"
 #include "store/row.h"
 
@@ -590,6 +591,8 @@ phr_reader_values(phr_reader_t *r, uint32_t source,
         for (c = 0; c < u->ncols; c++) {
             v[c * u->nrows + row] = piece[u->few ? c : u->col[c]];
         }
+
+        phr_yield(opened.n);
     }
 
     return PHR_OK;

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include "core/yield.h"
 #include "tap.h"
@@ -29,16 +30,29 @@ spin(void *data)
 }
 
 
-/* turns given away while so much is done in so many pieces */
+static int64_t
+cpu_us(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+/* turns given away in so many calls, or in so much time if that is longer */
 static long
-turns(size_t pieces, size_t units)
+turns(size_t calls, int64_t us, size_t units)
 {
     size_t         i;
+    int64_t        end_us;
     struct rusage  before, after;
 
     (void) getrusage(RUSAGE_THREAD, &before);
+    end_us = cpu_us() + us;
 
-    for (i = 0; i < pieces; i++) {
+    for (i = 0; i < calls || (us != 0 && cpu_us() < end_us); i++) {
         phr_yield(units);
     }
 
@@ -81,16 +95,16 @@ main(void)
 
     ok(pthread_create(&other, NULL, spin, NULL) == 0, "somebody waits");
 
-    ok(turns(100, PHR_YIELD_UNITS) < 50, "off: no turn is given away");
+    ok(turns(1, 20000, PHR_YIELD_UNITS) < 50, "off: no turn is given away");
 
     phr_yield_set(1);
-    ok(turns(15, PHR_YIELD_UNITS) < 8, "on: short work keeps its turn");
-    ok(turns(100, PHR_YIELD_UNITS) >= 50, "then one after each piece");
-    ok(turns(10000, 1) < 50, "small pieces are added up");
-    ok(turns(100 * 128, PHR_YIELD_UNITS / 128) >= 50, "and count");
+    ok(turns(500, 0, PHR_YIELD_UNITS) < 8, "on: short work keeps its turn");
+    ok(turns(1, 20000, PHR_YIELD_UNITS) >= 50, "then one each so often");
+    ok(turns(10000, 0, 1) < 8, "so little is not worth a look at the clock");
+    ok(turns(1, 20000, PHR_YIELD_UNITS / 16) >= 50, "small pieces add up");
 
     phr_yield_set(0);
-    ok(turns(100, PHR_YIELD_UNITS) < 50, "off again");
+    ok(turns(1, 20000, PHR_YIELD_UNITS) < 50, "off again");
 
     spin_stop = 1;
     (void) pthread_join(other, NULL);
