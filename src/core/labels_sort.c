@@ -12,17 +12,18 @@
 #include "core/yield.h"
 
 
-/* about what a comparison takes, see phr_yield() */
-#define PHR_LABELS_UNITS   16
+/* turns are given away after so many comparisons of 16 units each */
+#define PHR_LABELS_TURN    512
+#define PHR_LABELS_UNITS   (16 * PHR_LABELS_TURN)
 
 /* names that are looked at; with more, all is compared */
 #define PHR_LABELS_SORTED  32
 
 
-/* the labels whose values are not all the same */
 typedef struct {
-    size_t  at[PHR_LABELS_SORTED];
+    size_t  at[PHR_LABELS_SORTED];  /* whose values are not all the same */
     size_t  n;
+    size_t  ncmps;
 } phr_labels_varying_t;
 
 
@@ -30,8 +31,12 @@ static int phr_labels_varying(const char *elts, size_t n, size_t size,
     phr_labels_varying_t *v);
 static int phr_labels_cmp_varying(const void *one, const void *two,
     void *data);
-static int phr_labels_cmp_all(const void *one, const void *two);
+static int phr_labels_cmp_all(const void *one, const void *two, void *data);
 
+
+/* see phr_yield(), which is not for every comparison */
+#define phr_labels_count(v)                                                   \
+    if (++(v)->ncmps % PHR_LABELS_TURN == 0) phr_yield(PHR_LABELS_UNITS)
 
 #define phr_labels_of(elt)  (*(const phr_labels_t *) (const void *) (elt))
 
@@ -45,12 +50,11 @@ phr_labels_sort(void *elts, size_t n, size_t size)
         return;
     }
 
-    if (phr_labels_varying(elts, n, size, &v)) {
-        qsort_r(elts, n, size, phr_labels_cmp_varying, &v);
+    v.ncmps = 0;
 
-    } else {
-        qsort(elts, n, size, phr_labels_cmp_all);
-    }
+    qsort_r(elts, n, size,
+            phr_labels_varying(elts, n, size, &v) ? phr_labels_cmp_varying
+                                                  : phr_labels_cmp_all, &v);
 }
 
 
@@ -104,12 +108,12 @@ phr_labels_varying(const char *elts, size_t n, size_t size,
 static int
 phr_labels_cmp_varying(const void *one, const void *two, void *data)
 {
-    int                          rc;
-    size_t                       i, k;
-    phr_labels_t                 a, b;
-    const phr_labels_varying_t  *v = data;
+    int                    rc;
+    size_t                 i, k;
+    phr_labels_t           a, b;
+    phr_labels_varying_t  *v = data;
 
-    phr_yield(PHR_LABELS_UNITS);
+    phr_labels_count(v);
 
     a = phr_labels_of(one);
     b = phr_labels_of(two);
@@ -128,9 +132,11 @@ phr_labels_cmp_varying(const void *one, const void *two, void *data)
 
 
 static int
-phr_labels_cmp_all(const void *one, const void *two)
+phr_labels_cmp_all(const void *one, const void *two, void *data)
 {
-    phr_yield(PHR_LABELS_UNITS);
+    phr_labels_varying_t  *v = data;
+
+    phr_labels_count(v);
 
     return phr_labels_cmp(phr_labels_of(one), phr_labels_of(two));
 }

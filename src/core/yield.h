@@ -16,14 +16,14 @@
 #include "core/base.h"
 
 
-/* the clock is read when so much was done, in samples decoded: some us */
-#define PHR_YIELD_UNITS     4096
+/* the clock is read when so much was done, in samples decoded: some 30 us */
+#define PHR_YIELD_UNITS     16384
 
 /*
  * A turn.  The first is longer, for short work ends within it: its turn would
  * go to somebody who keeps it for longer than all of that takes.
  */
-#define PHR_YIELD_US        50
+#define PHR_YIELD_US        100
 #define PHR_YIELD_FIRST_US  250
 
 /*
