@@ -7,6 +7,12 @@
 #include "ngx/ngx_http_pharos_asked.h"
 
 #include "core/bytes.h"
+#include "core/yield.h"
+
+
+/* bytes that are copied or hashed at once; see phr_yield() */
+#define NGX_HTTP_PHAROS_PIECE        (64 * 1024)
+#define NGX_HTTP_PHAROS_PIECE_UNITS  (NGX_HTTP_PHAROS_PIECE / 8)
 
 
 /* headers that the API wants, and where */
@@ -50,6 +56,8 @@ static const size_t  ngx_http_pharos_asked_strings[] = {
 
 static void ngx_http_pharos_asked_request(ngx_http_request_t *r,
     phr_api_request_t *req);
+static char *ngx_http_pharos_asked_append(char *p, ngx_buf_t *b);
+static uint64_t ngx_http_pharos_asked_hash_body(phr_str_t body);
 
 
 /* as it lies in the request's memory */
@@ -178,11 +186,26 @@ ngx_http_pharos_asked_copy(ngx_http_pharos_asked_t *a,
     req->body = phr_str_from(p, body);
 
     for (cl = body ? r->request_body->bufs : NULL; cl; cl = cl->next) {
-        b = cl->buf;
-        p = (char *) ngx_cpymem(p, b->pos, b->last - b->pos);
+        p = ngx_http_pharos_asked_append(p, cl->buf);
     }
 
     return NGX_OK;
+}
+
+
+static char *
+ngx_http_pharos_asked_append(char *p, ngx_buf_t *b)
+{
+    size_t   n;
+    u_char  *pos;
+
+    for (pos = b->pos; pos < b->last; pos += n) {
+        n = ngx_min(b->last - pos, NGX_HTTP_PHAROS_PIECE);
+        p = (char *) ngx_cpymem(p, pos, n);
+        phr_yield(NGX_HTTP_PHAROS_PIECE_UNITS);
+    }
+
+    return p;
 }
 
 
@@ -197,10 +220,28 @@ ngx_http_pharos_asked_hash(const ngx_http_pharos_asked_t *a)
     part[0] = phr_xxh64(req->method.data, req->method.len);
     part[1] = phr_xxh64(req->path.data, req->path.len);
     part[2] = phr_xxh64(req->args.data, req->args.len);
-    part[3] = phr_xxh64(req->body.data, req->body.len);
+    part[3] = ngx_http_pharos_asked_hash_body(req->body);
     part[4] = a->fd_size;
 
     return phr_xxh64(part, sizeof(part));
+}
+
+
+static uint64_t
+ngx_http_pharos_asked_hash_body(phr_str_t body)
+{
+    size_t       i, n;
+    phr_xxh64_t  x;
+
+    phr_xxh64_init(&x);
+
+    for (i = 0; i < body.len; i += n) {
+        n = ngx_min(body.len - i, NGX_HTTP_PHAROS_PIECE);
+        phr_xxh64_update(&x, body.data + i, n);
+        phr_yield(NGX_HTTP_PHAROS_PIECE_UNITS);
+    }
+
+    return phr_xxh64_final(&x);
 }
 
 

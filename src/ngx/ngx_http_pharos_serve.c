@@ -11,6 +11,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "core/yield.h"
 #include "ngx/ngx_http_pharos_asked.h"
 #include "ngx/ngx_http_pharos_parts.h"
 #include "ngx/ngx_http_pharos_stream.h"
@@ -51,6 +52,7 @@ static const ngx_http_pharos_pool_e  ngx_http_pharos_serve_pools[] = {
 static void ngx_http_pharos_serve_body(ngx_http_request_t *r);
 static ngx_http_pharos_call_t *ngx_http_pharos_serve_create(
     ngx_http_request_t *r);
+static ngx_int_t ngx_http_pharos_serve_take(ngx_http_pharos_call_t *call);
 static void ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call);
 static ngx_int_t ngx_http_pharos_serve_stream(ngx_http_pharos_call_t *call);
 static void ngx_http_pharos_serve_begun(ngx_http_pharos_stream_t *s);
@@ -117,7 +119,7 @@ ngx_http_pharos_serve_body(ngx_http_request_t *r)
         return;
     }
 
-    if (ngx_http_pharos_asked_copy(&call->asked, r) != NGX_OK) {
+    if (ngx_http_pharos_serve_take(call) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
@@ -139,6 +141,24 @@ ngx_http_pharos_serve_body(ngx_http_request_t *r)
     }
 
     ngx_http_pharos_serve_post(call);
+}
+
+
+/* the loop holds nothing that others wait for: megabytes step aside */
+
+static ngx_int_t
+ngx_http_pharos_serve_take(ngx_http_pharos_call_t *call)
+{
+    ngx_int_t  rc;
+
+    phr_yield_set(1);
+
+    rc = ngx_http_pharos_asked_copy(&call->asked, call->r);
+    call->task.hash = rc == NGX_OK ? ngx_http_pharos_asked_hash(&call->asked)
+                                   : 0;
+    phr_yield_set(0);
+
+    return rc;
 }
 
 
@@ -237,7 +257,6 @@ ngx_http_pharos_serve_post(ngx_http_pharos_call_t *call)
     call->task.run = ngx_http_pharos_serve_run;
     call->task.done = ngx_http_pharos_serve_done;
     call->task.data = call;
-    call->task.hash = ngx_http_pharos_asked_hash(&call->asked);
 
     if (ngx_http_pharos_zone_accused(ngx_http_pharos_helper_shared(),
                                      call->task.hash))
