@@ -166,6 +166,8 @@ phr_regex_piece(phr_array_t *cuts, uint32_t from, uint32_t to)
 {
     uint32_t  *cut;
 
+    phr_yield(PHR_REGEX_UNITS);
+
     cut = phr_array_push_n(cuts, 2);
     if (cut == NULL) {
         return PHR_ENOMEM;

@@ -238,7 +238,7 @@ phr_eval_node(phr_eval_t *ev, const phr_node_t *node, const phr_grid_t *g,
         return phr_err_set(ev->err, PHR_ELIMIT, "query is nested too deeply");
     }
 
-    rc = phr_eval_poll(ev);
+    rc = phr_eval_poll_after(ev, PHR_EVAL_NODE);
     if (rc < 0) {
         return rc;
     }

@@ -106,9 +106,14 @@ int phr_eval_stream(phr_eval_t *ev, const phr_node_t *node,
 int phr_eval_scalar(phr_eval_t *ev, const phr_node_t *node,
     const phr_grid_t *g, double **v);
 
-/* about what a step of a range function takes, and a column; see phr_yield() */
+/*
+ * About what they take, see phr_yield(): a step of a range function, finding
+ * something by its hash, a column, and a node.
+ */
 #define PHR_EVAL_STEP    16
+#define PHR_EVAL_FIND    256
 #define PHR_EVAL_COLUMN  1024
+#define PHR_EVAL_NODE    8192
 
 /* PHR_OK, PHR_ETIMEOUT or PHR_ECANCELED; cheap enough for inner loops */
 static inline int

@@ -428,7 +428,7 @@ phr_eval_count_values(phr_eval_t *ev, const phr_node_t *node,
             v[step] = phr_is_stale(v[step]) ? 1 : v[step] + 1;
         }
 
-        rc = phr_eval_poll(ev);
+        rc = phr_eval_poll_after(ev, g->n * PHR_EVAL_FIND);
     }
 
     return rc;
