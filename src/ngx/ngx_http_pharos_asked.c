@@ -275,15 +275,6 @@ ngx_http_pharos_asked_read(ngx_http_pharos_asked_t *a)
 
 
 void
-ngx_http_pharos_asked_forget(ngx_http_pharos_asked_t *a)
-{
-    free(a->body);
-    a->body = NULL;
-    a->req.body = phr_str_of("");
-}
-
-
-void
 ngx_http_pharos_asked_free(ngx_http_pharos_asked_t *a)
 {
     if (a->fd != NGX_INVALID_FILE) {

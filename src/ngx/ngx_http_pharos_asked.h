@@ -40,9 +40,6 @@ uint64_t ngx_http_pharos_asked_hash(const ngx_http_pharos_asked_t *a);
 /* in a thread: a body in a file */
 ngx_int_t ngx_http_pharos_asked_read(ngx_http_pharos_asked_t *a);
 
-/* in a thread, once it is done: nobody looks at such a body any more */
-void ngx_http_pharos_asked_forget(ngx_http_pharos_asked_t *a);
-
 void ngx_http_pharos_asked_free(ngx_http_pharos_asked_t *a);
 
 

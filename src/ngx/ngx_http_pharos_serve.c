@@ -381,12 +381,6 @@ ngx_http_pharos_serve_run(ngx_http_pharos_task_t *t)
 
     phr_api_handle(call->api, &call->asked.req, &call->res);
 
-    /* here, for giving back megabytes takes the loop a millisecond */
-
-    if (call->res.rest == NULL) {
-        ngx_http_pharos_asked_forget(&call->asked);
-    }
-
     t->durable = call->res.durable;
 }
 
@@ -449,7 +443,6 @@ ngx_http_pharos_serve_resume(ngx_http_pharos_task_t *t)
     call = t->data;
 
     phr_api_resume(&call->res);
-    ngx_http_pharos_asked_forget(&call->asked);
 }
 
 

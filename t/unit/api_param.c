@@ -76,8 +76,7 @@ main(void)
     takes(1000, "GET", "", "", "&&timeout=1s&timeout=2s");
     takes(2000, "GET", "", "", "timeouts=1s&time=3&timeout=2s");
     takes(3000, "GET", "", "", "%74imeout=%33s");
-    takes(3000, "GET", "", "",
-          "%74%69%6d%65%6f%75%74=3s");
+    takes(3000, "GET", "", "", "%74%69%6d%65%6f%75%74=3s");
     takes(60000, "GET", "", "", "query=timeout=3s");
 
     /* a form goes before the query string */
